@@ -1,0 +1,29 @@
+/** Progress and cancellation of long work. A use case gets one `Work` and passes it down. */
+import { WorkbenchError } from './errors.ts';
+
+export interface Progress {
+  /** What is being done, as a short phrase: "Reading films". */
+  stage: string;
+  done: number;
+  /** null where the total is not known yet. */
+  total: number | null;
+  /** Things per second over the last seconds, where it makes sense. */
+  rate?: number;
+  secondsLeft?: number | null;
+  failures?: number;
+}
+
+export interface Work<P = Progress> {
+  signal: AbortSignal;
+  report(progress: P): void;
+}
+
+/** Work that nobody watches or cancels. */
+export function unattended<P = Progress>(): Work<P> {
+  return { signal: new AbortController().signal, report: () => {} };
+}
+
+/** Throws CANCELLED when the work's owner has cancelled it. (AbortSignal.throwIfAborted is not in Node 16.) */
+export function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new WorkbenchError('CANCELLED', 'The work was cancelled.');
+}

@@ -1,0 +1,87 @@
+/**
+ * A loaded network on one executor, as generation, scoring and evaluation see it: plain typed arrays in and out.
+ * The state of a generation is a value (`KvCache`), handed in and given back; a runner keeps nothing between calls.
+ */
+import type { Adapter } from '../peft/adapter.ts';
+
+export interface ExecutorInfo {
+  /** `onnxruntime-cpu`, `tfjs-tensorflow`, `tfjs-wasm`, later `onnxruntime-webgpu`, ... */
+  name: string;
+  version: string;
+  threads: number;
+  /** Why this one runs and not a faster one, as a sentence: "libtensorflow is not built; run npm run setup:tensorflow". */
+  reason: string;
+}
+
+/** What a network gives about itself. Token ids are those of its config. */
+export interface ModelInfo {
+  architecture: string;
+  vocabulary: number;
+  width: number;
+  layers: number;
+  imageSize: number;
+  /** Image tokens that stand for one image in the prompt. */
+  imageTokens: number;
+  imageTokenId: number;
+  endTokenIds: number[];
+  padTokenId: number;
+  parameters: number;
+  /** sha256 over names, shapes and bytes of the weights, in the order of the names. */
+  weightsHash: string;
+  dtype: string;
+}
+
+/** Features of images after the projector: `count * tokens` rows of `width`. */
+export interface ImageFeatures {
+  data: Float32Array;
+  count: number;
+  tokens: number;
+  width: number;
+}
+
+/** Opaque to callers; belongs to the runner that made it; `dispose` frees it. */
+export interface KvCache {
+  readonly batch: number;
+  /** Cached positions, padding included. */
+  readonly length: number;
+  dispose(): void;
+}
+
+export interface ForwardInput {
+  batch: number;
+  /** New positions of every row. */
+  length: number;
+  /** `[batch * length]`. */
+  inputIds: Int32Array;
+  /** `[batch * (cache.length + length)]`: 1 for real positions, 0 for padding (left or right). */
+  attentionMask: Uint8Array;
+  /** `[batch * length]`: the position of every new token, counted without padding. */
+  positionIds: Int32Array;
+  /** `[batch * length]`: row of `imageFeatures` that stands at this position, -1 for text. Absent: no image. */
+  imageIndex?: Int32Array;
+  imageFeatures?: ImageFeatures;
+  cache?: KvCache;
+  /** One adapter for all rows, one for each row, or none. */
+  adapter?: Adapter | null | readonly (Adapter | null)[];
+  /** Flat positions (row * length + position) whose logits are wanted. */
+  logitsAt: Int32Array;
+  /** false: no cache is given back (scoring). */
+  keepCache: boolean;
+}
+
+export interface ForwardOutput {
+  /** `[logitsAt.length * vocabulary]`. */
+  logits: Float32Array;
+  cache?: KvCache;
+}
+
+export interface Runner {
+  readonly executor: ExecutorInfo;
+  readonly info: ModelInfo;
+  /** pixelValues `[count, 3, size, size]` as the processor makes them. */
+  encodeImages(pixelValues: Float32Array, count: number): Promise<ImageFeatures>;
+  forward(input: ForwardInput): Promise<ForwardOutput>;
+  /** The rows of a cache in a new order, with repetition: a prompt prefilled once serves all its samples. */
+  selectRows(cache: KvCache, rows: Int32Array): Promise<KvCache>;
+  dispose(): Promise<void>;
+}

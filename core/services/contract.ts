@@ -1,0 +1,451 @@
+/**
+ * The one contract between the screens (renderer), the command (main/headless) and the engine (core): requests with
+ * typed parameters and results, progress streams, cancellation, errors as data, and events. Pure: no Node, no DOM.
+ *
+ * Transport: `Envelope`s over a MessagePort (Electron; structured clone carries typed arrays) or a WebSocket on loopback
+ * (CBOR; typed arrays again). A request has an id; any number of `progress` envelopes follow, then one `result` or
+ * `error`. `cancel` asks the engine to stop the request of that id; it then ends with the error CANCELLED.
+ */
+import { z } from 'zod';
+import type { ErrorData } from '../base/errors.ts';
+import type { Progress } from '../base/progress.ts';
+import type { Film } from '../dicom/film.ts';
+import type { EvaluationResult } from '../evaluation/types.ts';
+import type { Reading } from '../findings/types.ts';
+import type { Label, LabelValues, UncertaintyPolicy } from '../labels/labels.ts';
+import type { ExecutorInfo, ModelInfo } from '../models/runner.ts';
+
+// ---------------------------------------------------------------------------------------------- what is on the screens
+
+export interface EngineInfo {
+  /** What generates: ONNX Runtime where it is there. */
+  generation: ExecutorInfo;
+  /** What trains: libtensorflow where it was built, else wasm. */
+  training: ExecutorInfo;
+  processId: number;
+  memoryBytes: number;
+}
+
+export interface AppState {
+  version: string;
+  engine: EngineInfo;
+  workspace: { path: string; name: string; builtIn: boolean };
+  /** Every address that anything may be sent to. Empty: nothing leaves this machine. */
+  network: string[];
+  paperLabels: { chexpert: readonly Label[]; nih: readonly Label[] };
+}
+
+/** A checkpoint: a base model folder, or an adapter on one. */
+export interface Checkpoint {
+  id: string;
+  name: string;
+  /** Decides its colour everywhere. */
+  role: 'base' | 'sft' | 'grpo' | 'other';
+  /** Folder, relative to the workspace where it lies in it. */
+  path: string;
+  /** Id of the base checkpoint, for adapters. */
+  baseId: string | null;
+  /** Where its training data came from ("phantom m", "MIMIC-CXR-JPG"); empty: unknown. */
+  trainingSource: string;
+  /** Name of the preset that turns a film into model input. */
+  preprocessing: string;
+  promptId: string;
+  hash: string;
+  info: ModelInfo | null;
+  bytes: number;
+  warnings: string[];
+  /** Set where the folder cannot be used. */
+  error: ErrorData | null;
+}
+
+/** A row of the study list: one film (instance) with its study. */
+export interface FilmEntry {
+  id: string;
+  /** Where it came from: a data set's id, or `opened` for what the user opened. */
+  collectionId: string;
+  path: string;
+  frame: number;
+  patientId: string;
+  patientName: string;
+  patientSex: string;
+  patientAge: string;
+  studyDate: string;
+  studyInstanceUid: string;
+  description: string;
+  modality: string;
+  viewPosition: string;
+  rows: number;
+  columns: number;
+  /** From a label table, where there is one. */
+  truth: LabelValues | null;
+  /** The model must not be asked without a warning: lateral, for processing, no chest, real anatomy for the phantom's model. */
+  warnings: string[];
+}
+
+export interface Collection {
+  id: string;
+  name: string;
+  kind: 'opened' | 'chexpert' | 'nih' | 'mimic';
+  /** Its part in the question: where the checkpoints' conventions come from, or another institution. */
+  role: 'training-source' | 'source' | 'target' | 'none';
+  path: string;
+  films: number;
+  patients: number;
+  policy: UncertaintyPolicy;
+  /** The labels that its table can say something about. */
+  labels: Label[];
+}
+
+/** A film's answer by a checkpoint. Its key holds everything that may change it; nothing is computed twice. */
+export interface Prediction {
+  key: string;
+  filmId: string;
+  checkpointId: string;
+  text: string;
+  reading: Reading;
+  tokenIds: number[];
+  /** Natural logarithm of the probability of every token. */
+  logprobs: number[];
+  /** `end`: an end token; `length`: maximum tokens; `cancelled` answers are not kept. */
+  stop: 'end' | 'length';
+  provenance: Provenance;
+  seconds: { vision: number; prefill: number; decode: number };
+  createdAt: string;
+}
+
+export interface Provenance {
+  imageHash: string;
+  preprocessing: string;
+  baseHash: string;
+  adapterHash: string | null;
+  promptId: string;
+  promptHash: string;
+  temperature: number;
+  topP: number;
+  seed: number;
+  maxNewTokens: number;
+  precision: string;
+  executor: string;
+  executorVersion: string;
+}
+
+export interface FilmView {
+  entry: FilmEntry;
+  film: Film;
+}
+
+/** The exact pixels that the model receives, 8-bit, before normalization. */
+export interface ModelView {
+  width: number;
+  height: number;
+  gray: Uint8Array;
+  preprocessing: string;
+}
+
+export interface ScanSummary {
+  patients: number;
+  studies: number;
+  series: number;
+  instances: number;
+  rejected: { file: string; code: string; message: string }[];
+  seconds: number;
+}
+
+export interface ScanProgress extends Progress {
+  /** Films found since the last report; the first arrive before the scan ends. */
+  found: FilmEntry[];
+}
+
+export interface JobInfo {
+  id: string;
+  kind: 'scan' | 'generate' | 'evaluate' | 'train' | 'report' | 'load';
+  title: string;
+  state: 'running' | 'done' | 'failed' | 'cancelled';
+  progress: Progress | null;
+  error: ErrorData | null;
+  startedAt: string;
+}
+
+export interface EvaluationSummary {
+  id: string;
+  name: string;
+  createdAt: string;
+  state: 'running' | 'stopped' | 'complete';
+  datasetIds: string[];
+  checkpointIds: string[];
+  limit: number | null;
+  done: number;
+  total: number;
+}
+
+/** The grid while it fills; `cells` are in the order datasets x checkpoints. */
+export interface EvaluationProgress extends Progress {
+  evaluationId: string;
+  cells: {
+    datasetId: string;
+    checkpointId: string;
+    done: number;
+    total: number;
+    failures: number;
+    macroF1: number | null;
+  }[];
+}
+
+export interface EvaluationCost {
+  films: number;
+  alreadyDone: number;
+  /** null where nothing has been measured yet. */
+  estimatedSeconds: number | null;
+}
+
+export interface TrainingRun {
+  id: string;
+  name: string;
+  kind: 'sft' | 'grpo';
+  state: 'running' | 'stopped' | 'complete' | 'failed';
+  createdAt: string;
+  steps: number;
+  totalSteps: number;
+  path: string;
+  config: Record<string, unknown>;
+  /** Fields that differ from the paper: asked, run, and why. */
+  departures: { field: string; paper: string; run: string; reason: string }[];
+  error: ErrorData | null;
+}
+
+/** A line of a run's log.jsonl, with TRL's metric names. */
+export type TrainingLogLine = { step: number } & Record<string, number | string | null>;
+
+export interface ConfigField {
+  name: string;
+  type: 'number' | 'integer' | 'boolean' | 'text' | 'choice';
+  choices?: string[];
+  default: string | number | boolean;
+  /** What the paper says; empty: not stated. */
+  paper: string;
+  help: string;
+}
+
+export interface Prompt {
+  id: string;
+  name: string;
+  text: string;
+  /** The paper's name of the format. */
+  format: string;
+}
+
+export interface HostError extends ErrorData {}
+
+// ---------------------------------------------------------------------------------------------------------- requests
+
+const id = z.string().min(1).max(200);
+const path = z.string().min(1).max(4096);
+const none = z.object({}).strict();
+
+/** What a request may carry; checked at the engine's door. */
+export const parameters = {
+  'app.state': none,
+  'workspace.open': z.object({ path }).strict(),
+  'collections.list': none,
+  /** Opens files, folders and DICOMDIRs; headers only. Progress: ScanProgress. */
+  'films.add': z.object({ paths: z.array(path).min(1).max(10_000) }).strict(),
+  'films.list': z.object({ collectionId: id.optional() }).strict(),
+  'films.open': z.object({ filmId: id, frame: z.number().int().min(0).optional() }).strict(),
+  'films.modelView': z.object({ filmId: id, checkpointId: id }).strict(),
+  'datasets.add': z
+    .object({
+      kind: z.enum(['chexpert', 'nih', 'mimic']),
+      csv: path,
+      images: path.optional(),
+      policy: z.enum(['zeros', 'ones', 'ignore']).default('zeros'),
+      role: z.enum(['training-source', 'source', 'target', 'none']).default('none'),
+      name: z.string().max(200).optional(),
+    })
+    .strict(),
+  'checkpoints.list': none,
+  /** A folder: a base model or an adapter, recognised by what lies in it. */
+  'checkpoints.add': z
+    .object({ path, name: z.string().max(200).optional(), role: z.enum(['base', 'sft', 'grpo', 'other']).optional() })
+    .strict(),
+  'checkpoints.remove': z.object({ checkpointId: id }).strict(),
+  'prompts.list': none,
+  /** The answers that are there already, by checkpoint id. */
+  'predictions.ofFilm': z.object({ filmId: id }).strict(),
+  /** Progress: GenerationProgress, the text as it grows. */
+  'predictions.generate': z
+    .object({
+      filmId: id,
+      checkpointId: id,
+      temperature: z.number().min(0).max(10).default(0),
+      topP: z.number().gt(0).max(1).default(1),
+      seed: z.number().int().min(0).default(0),
+      maxNewTokens: z.number().int().min(1).max(4096).optional(),
+    })
+    .strict(),
+  'evaluations.list': none,
+  'evaluations.cost': z
+    .object({
+      datasetIds: z.array(id).min(1),
+      checkpointIds: z.array(id).min(1),
+      limit: z.number().int().min(1).nullable(),
+    })
+    .strict(),
+  /** Starts, or resumes the one with the same parameters. Progress: EvaluationProgress. */
+  'evaluations.run': z
+    .object({
+      sourceDatasetId: id,
+      targetDatasetId: id,
+      checkpointIds: z.array(id).min(1),
+      limit: z.number().int().min(1).nullable(),
+    })
+    .strict(),
+  'evaluations.result': z.object({ evaluationId: id }).strict(),
+  /** The films behind a number: by cell and label, with truth and answer. */
+  'evaluations.films': z
+    .object({
+      evaluationId: id,
+      datasetId: id,
+      checkpointId: id,
+      label: z.string().optional(),
+      outcome: z.enum(['tp', 'fp', 'fn', 'tn', 'failed']).optional(),
+    })
+    .strict(),
+  'training.fields': z.object({ kind: z.enum(['sft', 'grpo']) }).strict(),
+  'training.list': none,
+  /** Progress: TrainingProgress. */
+  'training.run': z
+    .object({
+      kind: z.enum(['sft', 'grpo']),
+      name: z.string().min(1).max(120),
+      startFromId: id,
+      config: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+    })
+    .strict(),
+  'training.resume': z.object({ runId: id }).strict(),
+  'training.log': z.object({ runId: id }).strict(),
+  'report.sections': none,
+  /** The PDF itself, for the preview; `report.save` writes the same bytes. */
+  'report.render': z.object({ evaluationId: id, sections: z.array(z.string()).optional() }).strict(),
+  'report.save': z.object({ evaluationId: id, sections: z.array(z.string()).optional(), path }).strict(),
+  'jobs.list': none,
+  'jobs.cancel': z.object({ jobId: id }).strict(),
+  'settings.get': none,
+  'settings.set': z.object({ key: z.string().max(100), value: z.string().max(10_000) }).strict(),
+} as const;
+
+export type Method = keyof typeof parameters;
+/** As the caller writes it: defaults may be left out. */
+export type Parameters<M extends Method> = z.input<(typeof parameters)[M]>;
+/** As the engine receives it, checked and with defaults. */
+export type CheckedParameters<M extends Method> = z.output<(typeof parameters)[M]>;
+
+export interface GenerationProgress extends Progress {
+  /** The whole text so far. */
+  text: string;
+}
+
+export interface TrainingProgress extends Progress {
+  runId: string;
+  line: TrainingLogLine | null;
+}
+
+export interface Results {
+  'app.state': AppState;
+  'workspace.open': AppState;
+  'collections.list': Collection[];
+  'films.add': ScanSummary;
+  'films.list': FilmEntry[];
+  'films.open': FilmView;
+  'films.modelView': ModelView;
+  'datasets.add': Collection;
+  'checkpoints.list': Checkpoint[];
+  'checkpoints.add': Checkpoint;
+  'checkpoints.remove': null;
+  'prompts.list': Prompt[];
+  'predictions.ofFilm': Record<string, Prediction>;
+  'predictions.generate': Prediction;
+  'evaluations.list': EvaluationSummary[];
+  'evaluations.cost': EvaluationCost;
+  'evaluations.run': EvaluationResult;
+  'evaluations.result': EvaluationResult;
+  'evaluations.films': { entry: FilmEntry; truth: LabelValues; prediction: Prediction | null }[];
+  'training.fields': ConfigField[];
+  'training.list': TrainingRun[];
+  'training.run': TrainingRun;
+  'training.resume': TrainingRun;
+  'training.log': TrainingLogLine[];
+  'report.sections': { id: string; title: string }[];
+  'report.render': { pdf: Uint8Array; pages: number };
+  'report.save': { path: string; pages: number; bytes: number };
+  'jobs.list': JobInfo[];
+  'jobs.cancel': null;
+  'settings.get': Record<string, string>;
+  'settings.set': null;
+}
+
+export interface ProgressOf extends Record<Exclude<Method, SpecialProgress>, Progress> {
+  'films.add': ScanProgress;
+  'predictions.generate': GenerationProgress;
+  'evaluations.run': EvaluationProgress;
+  'training.run': TrainingProgress;
+  'training.resume': TrainingProgress;
+}
+type SpecialProgress = 'films.add' | 'predictions.generate' | 'evaluations.run' | 'training.run' | 'training.resume';
+
+// ------------------------------------------------------------------------------------------------------------- events
+
+/** What the engine says unasked; a screen that shows the thing reads it again. */
+export type EngineEvent =
+  | { type: 'jobs'; jobs: JobInfo[] }
+  | {
+      type: 'changed';
+      what: 'films' | 'collections' | 'checkpoints' | 'predictions' | 'evaluations' | 'training' | 'workspace';
+    }
+  /** From the host: the engine process ended and a new one is there. Requests under way ended with ENGINE_CRASHED. */
+  | { type: 'engine-restarted'; reason: string }
+  /** From the host: the user opened these through menu, file association or a second start. */
+  | { type: 'open-paths'; paths: string[] }
+  /** From the host: a menu item. */
+  | { type: 'command'; command: string };
+
+export type Envelope =
+  | { kind: 'request'; id: number; method: Method; params: unknown }
+  | { kind: 'cancel'; id: number }
+  | { kind: 'progress'; id: number; progress: unknown }
+  | { kind: 'result'; id: number; result: unknown }
+  | { kind: 'error'; id: number; error: ErrorData }
+  | { kind: 'event'; event: EngineEvent };
+
+/** The engine as its hosts call it. `Client` (client.ts) is the same thing on the other side of a transport. */
+export interface Engine {
+  call<M extends Method>(
+    method: M,
+    params: Parameters<M>,
+    options?: { signal?: AbortSignal; onProgress?: (progress: ProgressOf[M]) => void },
+  ): Promise<Results[M]>;
+  onEvent(listener: (event: EngineEvent) => void): () => void;
+}
+
+// --------------------------------------------------------------------------------------- what the host does for a screen
+
+export interface FileFilter {
+  name: string;
+  extensions: string[];
+}
+
+/**
+ * `window.chexreason`: set by preload in Electron, by renderer/bridge in a browser. In a browser the dialogs are missing
+ * (`dialogs: false`), and paths are typed or pasted.
+ */
+export interface HostBridge {
+  host: 'electron' | 'browser';
+  dialogs: boolean;
+  engine: Engine;
+  pickFiles(filters?: FileFilter[]): Promise<string[]>;
+  pickFolder(): Promise<string | null>;
+  pickSavePath(suggestion: string, filters?: FileFilter[]): Promise<string | null>;
+  /** Paths of files dropped on the window (Electron); empty in a browser. */
+  pathsOfDrop(files: readonly unknown[]): string[];
+  /** Shows a file in the system's file manager, where there is one. */
+  reveal(path: string): Promise<void>;
+}
