@@ -1,5 +1,5 @@
-/** Files that are replaced are written beside and renamed; JSON lines are appended; nothing else is ever changed. */
-import { appendFile, mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+/** Files that are replaced are written beside and renamed; and read back whole. */
+import { mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
 
@@ -37,11 +37,6 @@ export async function readJsonIfThere<T>(path: string): Promise<T | undefined> {
     if ((error as { code?: string }).code === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-export async function appendJsonLine(path: string, value: unknown): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await appendFile(path, `${JSON.stringify(value)}\n`);
 }
 
 /** Every whole line; a last line cut off by an interruption is left out. */
