@@ -55,6 +55,8 @@ export interface FilmTags {
   bodyPart: string;
   viewPosition: string;
   laterality: string;
+  /** (0020,0020): the anatomical direction of the rows, then of the columns, as in the file: `L\\F`. */
+  patientOrientation: string;
   presentationIntent: string;
   manufacturer: string;
   institution: string;

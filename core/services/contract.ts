@@ -53,6 +53,8 @@ export interface Checkpoint {
   hash: string;
   info: ModelInfo | null;
   bytes: number;
+  /** Median time of an answer on this machine, from the answers so far; null before the first. What asking will cost. */
+  secondsPerFilm: number | null;
   warnings: string[];
   /** Set where the folder cannot be used. */
   error: ErrorData | null;
@@ -161,9 +163,18 @@ export interface JobInfo {
   kind: 'scan' | 'generate' | 'evaluate' | 'train' | 'report' | 'load';
   title: string;
   state: 'running' | 'done' | 'failed' | 'cancelled';
-  progress: Progress | null;
+  /** The last progress of its request, whole: a window opened later sees the grid of a running evaluation too. */
+  progress: Progress | ScanProgress | GenerationProgress | EvaluationProgress | TrainingProgress | null;
   error: ErrorData | null;
   startedAt: string;
+}
+
+/** What a path is, judged by what lies there (headers and column names only). */
+export interface RecognisedPath {
+  path: string;
+  kind: 'films' | 'table' | 'base' | 'adapter' | 'workspace' | 'unknown';
+  /** For tables. */
+  table: 'chexpert' | 'nih' | 'mimic' | null;
 }
 
 export interface EvaluationSummary {
@@ -246,6 +257,8 @@ const none = z.object({}).strict();
 export const parameters = {
   'app.state': none,
   'workspace.open': z.object({ path }).strict(),
+  /** What was dropped or pasted; the screen then calls films.add, datasets.add, checkpoints.add or workspace.open. */
+  'paths.recognise': z.object({ paths: z.array(path).min(1).max(10_000) }).strict(),
   'collections.list': none,
   /** Opens files, folders and DICOMDIRs; headers only. Progress: ScanProgress. */
   'films.add': z.object({ paths: z.array(path).min(1).max(10_000) }).strict(),
@@ -352,6 +365,7 @@ export interface TrainingProgress extends Progress {
 export interface Results {
   'app.state': AppState;
   'workspace.open': AppState;
+  'paths.recognise': RecognisedPath[];
   'collections.list': Collection[];
   'films.add': ScanSummary;
   'films.list': FilmEntry[];
@@ -444,8 +458,8 @@ export interface HostBridge {
   pickFiles(filters?: FileFilter[]): Promise<string[]>;
   pickFolder(): Promise<string | null>;
   pickSavePath(suggestion: string, filters?: FileFilter[]): Promise<string | null>;
-  /** Paths of files dropped on the window (Electron); empty in a browser. */
-  pathsOfDrop(files: readonly unknown[]): string[];
+  /** Paths of files dropped on the window. A browser knows none: the page host receives copies and answers with their paths. */
+  pathsOfDrop(files: readonly unknown[]): Promise<string[]>;
   /** Shows a file in the system's file manager, where there is one. */
   reveal(path: string): Promise<void>;
 }
