@@ -14,6 +14,7 @@ import type { EvaluationResult } from '../evaluation/types.ts';
 import type { Reading } from '../findings/types.ts';
 import type { Label, LabelValues, UncertaintyPolicy } from '../labels/labels.ts';
 import type { ExecutorInfo, ModelInfo } from '../models/runner.ts';
+import type { Prompt } from '../text/types.ts';
 
 // ---------------------------------------------------------------------------------------------- what is on the screens
 
@@ -237,13 +238,7 @@ export interface ConfigField {
   help: string;
 }
 
-export interface Prompt {
-  id: string;
-  name: string;
-  text: string;
-  /** The paper's name of the format. */
-  format: string;
-}
+export type { Prompt };
 
 export interface HostError extends ErrorData {}
 
