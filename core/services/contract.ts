@@ -425,6 +425,13 @@ export type Envelope =
   | { kind: 'error'; id: number; error: ErrorData }
   | { kind: 'event'; event: EngineEvent };
 
+/** One end of a connection that carries envelopes: a MessagePort, a WebSocket, the pipe to a child process. */
+export interface EnvelopePort {
+  send(envelope: Envelope): void;
+  onEnvelope(listener: (envelope: Envelope) => void): void;
+  onClose(listener: (reason: string) => void): void;
+}
+
 /** The engine as its hosts call it. `Client` (client.ts) is the same thing on the other side of a transport. */
 export interface Engine {
   call<M extends Method>(
@@ -442,10 +449,7 @@ export interface FileFilter {
   extensions: string[];
 }
 
-/**
- * `window.chexreason`: set by preload in Electron, by renderer/bridge in a browser. In a browser the dialogs are missing
- * (`dialogs: false`), and paths are typed or pasted.
- */
+/** What the screens know of their host: made by renderer/bridge, in Electron from `DesktopHost`, else from the page's address. */
 export interface HostBridge {
   host: 'electron' | 'browser';
   dialogs: boolean;
@@ -458,3 +462,31 @@ export interface HostBridge {
   /** Shows a file in the system's file manager, where there is one. */
   reveal(path: string): Promise<void>;
 }
+
+/** What the desktop host says to its window: events, and that the engine has ended (its port will bring nothing more). */
+export type DesktopEvent = EngineEvent | { type: 'engine-ended'; reason: string };
+
+/**
+ * `window.chexreasonHost`: all that preload exposes in Electron. A MessagePort cannot pass the context bridge, so after
+ * `connect()` and after every restart of the engine the window gets a `message` event from itself with the data
+ * ENGINE_PORT_MESSAGE and the port to the engine.
+ */
+export interface DesktopHost {
+  connect(): void;
+  onEvent(listener: (event: DesktopEvent) => void): void;
+  pickFiles(filters?: FileFilter[]): Promise<string[]>;
+  pickFolder(): Promise<string | null>;
+  pickSavePath(suggestion: string, filters?: FileFilter[]): Promise<string | null>;
+  /** Paths of the files of the last drop on the window. */
+  pathsOfLastDrop(): string[];
+  reveal(path: string): Promise<void>;
+}
+
+export const ENGINE_PORT_MESSAGE = 'chexreason:engine-port';
+
+/**
+ * The page host (`chexreason serve`), all behind the token of the printed address: envelopes as CBOR on the WebSocket
+ * `/ws`, and `POST /upload?name=FILE`, which keeps a copy of a dropped file and answers `{ path }`. The token is the
+ * query's `token` on the first page load, and a cookie from then on.
+ */
+export const PAGE_HOST = { socket: '/ws', upload: '/upload' } as const;
