@@ -1,0 +1,240 @@
+/**
+ * The second meaning of a network: `OnnxOps` does not compute, it records each operation as nodes of an ONNX graph whose
+ * batch, lengths, image rows and LoRA ranks are free dimensions. ONNX Runtime runs the graph later.
+ *
+ * Fused operators of ONNX Runtime are used where they are exact in f32: FusedMatMul (multiplies by the transposed weight,
+ * so that a checkpoint's `[out,in]` layout needs no copy), SimplifiedLayerNormalization (RMSNorm), QuickGelu (with alpha
+ * 1 it is SiLU), and of opset 23 Attention and RotaryEmbedding. tests/tensor/onnxOps.test.ts compares each with a plain
+ * computation.
+ *
+ * Weights are not copied: an initializer points into the checkpoint's own file. f16 and bf16 get a Cast, which ONNX
+ * Runtime folds when it loads the graph. No tensor is larger than `maxTensorBytes` in f32; larger ones are cut into
+ * blocks of rows, because Electron 22 ends a process that allocates more than 2^30 bytes at once.
+ */
+import { WorkbenchError } from '../../base/errors.ts';
+import type { Ops } from '../ops.ts';
+import { type FileRegion, float, MICROSOFT, type OnnxGraph, type Value } from './graph.ts';
+
+/** Where a weight lies on disk: row-major, little endian. */
+export interface StoredWeight extends FileRegion {
+  dtype: 'F32' | 'F16' | 'BF16';
+  shape: readonly number[];
+}
+export type LocateWeight = (name: string) => StoredWeight;
+
+/**
+ * The adapters' part of a linear layer: inputs `<module>.down` `[in,R]` and `<module>.up` `[R,out]` (scale folded in),
+ * where R holds the ranks of all adapters of the batch side by side, and one input `lora.rows` `[B,1,R]` that is 1 where a
+ * rank belongs to the row's adapter, else 0. So rows of one batch may have different adapters, or none, at the price
+ * of one small multiplication. Without `mixed` every row has the same adapter and `lora.rows` is left out.
+ */
+export interface LoraPlan {
+  modules: ReadonlySet<string>;
+  mixed: boolean;
+}
+
+const NO_LORA: LoraPlan = { modules: new Set(), mixed: false };
+const MAX_TENSOR_BYTES = 2 ** 29;
+const ONNX_TYPE = { F32: 'float', F16: 'float16', BF16: 'bfloat16' } as const;
+const ONNX_FLOAT = 1;
+
+/** A block of rows of a weight, as an f32 value. */
+interface RowBlock {
+  value: Value;
+  start: number;
+  rows: number;
+}
+
+export class OnnxOps implements Ops<Value> {
+  private readonly blocks = new Map<string, RowBlock[]>();
+  private rowsInput: Value | undefined;
+
+  constructor(
+    private readonly graph: OnnxGraph,
+    private readonly locate: LocateWeight,
+    private readonly lora: LoraPlan = NO_LORA,
+    private readonly maxTensorBytes: number = MAX_TENSOR_BYTES,
+  ) {}
+
+  weight(name: string): Value {
+    const blocks = this.weightBlocks(name);
+    if (blocks.length > 1) {
+      const { file, shape } = this.locate(name);
+      throw new WorkbenchError('WEIGHT_TOO_LARGE', `The weight ${name} is too large to be used whole.`, {
+        file,
+        tensor: name,
+        shape: [...shape],
+      });
+    }
+    return blocks[0]!.value;
+  }
+
+  embedding(table: string, ids: Value): Value {
+    const blocks = this.weightBlocks(table);
+    let found = this.node('Gather', [blocks[0]!.value, this.withinBlock(ids, blocks[0]!, blocks.length)]);
+    for (const block of blocks.slice(1)) {
+      const here = this.node('Gather', [block.value, this.withinBlock(ids, block, blocks.length)]);
+      const isHere = this.node('GreaterOrEqual', [ids, this.graph.int32(block.start)]);
+      found = this.node('Where', [this.addLastAxis(isHere), here, found]);
+    }
+    return found;
+  }
+
+  /** Ids counted from the block's first row; those of other blocks are moved to its edge. */
+  private withinBlock(ids: Value, { start, rows }: RowBlock, blocks: number): Value {
+    if (blocks === 1) return ids;
+    const moved = this.node('Sub', [ids, this.graph.int32(start)]);
+    return this.node('Clip', [moved, this.graph.int32(0), this.graph.int32(rows - 1)]);
+  }
+
+  linear(x: Value, name: string, bias?: string): Value {
+    const parts = this.weightBlocks(name).map(({ value }) =>
+      this.node('FusedMatMul', [x, value], { transB: 1 }, MICROSOFT),
+    );
+    const product = parts.length === 1 ? parts[0]! : this.node('Concat', parts, { axis: -1 });
+    const adapted = this.lora.modules.has(name) ? this.add(product, this.adapterPart(x, name)) : product;
+    return bias === undefined ? adapted : this.add(adapted, this.weight(bias));
+  }
+
+  private adapterPart(x: Value, module: string): Value {
+    const [out, width] = this.locate(module).shape as [number, number];
+    const down = this.graph.input(`${module}.down`, 'float', [width, 'R']);
+    const up = this.graph.input(`${module}.up`, 'float', ['R', out]);
+    const inner = this.node('MatMul', [x, down]);
+    return this.node('MatMul', [this.lora.mixed ? this.mul(inner, this.adapterRows()) : inner, up]);
+  }
+
+  private adapterRows(): Value {
+    this.rowsInput ??= this.graph.input('lora.rows', 'float', ['B', 1, 'R']);
+    return this.rowsInput;
+  }
+
+  add(a: Value, b: Value): Value {
+    return this.node('Add', [a, b]);
+  }
+
+  mul(a: Value, b: Value): Value {
+    return this.node('Mul', [a, b]);
+  }
+
+  scale(x: Value, factor: number): Value {
+    return this.node('Mul', [x, this.graph.float(factor)]);
+  }
+
+  rmsNorm(x: Value, weight: string, eps: number, unitOffset: boolean): Value {
+    const stored = this.weight(weight);
+    const factor = unitOffset ? this.add(stored, this.graph.float(1)) : stored;
+    return this.node('SimplifiedLayerNormalization', [x, factor], { axis: -1, epsilon: float(eps), stash_type: 1 });
+  }
+
+  layerNorm(x: Value, weight: string, bias: string, eps: number): Value {
+    const inputs = [x, this.weight(weight), this.weight(bias)];
+    return this.node('LayerNormalization', inputs, { axis: -1, epsilon: float(eps) });
+  }
+
+  geluTanh(x: Value): Value {
+    return this.node('Gelu', [x], { approximate: 'tanh' });
+  }
+
+  silu(x: Value): Value {
+    return this.node('QuickGelu', [x], { alpha: float(1) }, MICROSOFT);
+  }
+
+  splitHeads(x: Value, heads: number): Value {
+    return this.transpose(this.reshape(x, [0, 0, heads, -1]), [0, 2, 1, 3]);
+  }
+
+  mergeHeads(x: Value, _heads: number): Value {
+    return this.reshape(this.transpose(x, [0, 2, 1, 3]), [0, 0, -1]);
+  }
+
+  rope(x: Value, cos: Value, sin: Value): Value {
+    return this.node('RotaryEmbedding', [x, cos, sin], { interleaved: 0 });
+  }
+
+  appendCache(past: Value | null, now: Value): Value {
+    return past === null ? now : this.node('Concat', [past, now], { axis: 2 });
+  }
+
+  attention(q: Value, k: Value, v: Value, bias: Value | null, scale: number): Value {
+    return this.node('Attention', [q, k, v, bias], { scale: float(scale) });
+  }
+
+  patchEmbed(pixels: Value, weight: string, bias: string, patch: number): Value {
+    const grid = this.node('Conv', [pixels, this.weight(weight), this.weight(bias)], {
+      kernel_shape: [patch, patch],
+      strides: [patch, patch],
+    });
+    return this.transpose(this.reshape(grid, [0, 0, -1]), [0, 2, 1]);
+  }
+
+  poolTokens(x: Value, side: number, target: number): Value {
+    const square = side / target;
+    const squares = this.reshape(x, [0, target, square, target, square, -1]);
+    const mean = this.node('ReduceMean', [squares, this.graph.int64s([2, 4])], { keepdims: 0 });
+    return this.reshape(mean, [0, target * target, -1]);
+  }
+
+  addPositions(x: Value, weight: string): Value {
+    return this.add(x, this.weight(weight));
+  }
+
+  project(x: Value, weight: string): Value {
+    return this.node('MatMul', [x, this.weight(weight)]);
+  }
+
+  placeRows(x: Value, features: Value, index: Value): Value {
+    const zero = this.graph.int32(0);
+    const rows = this.node('Gather', [features, this.node('Max', [index, zero])]);
+    return this.node('Where', [this.addLastAxis(this.node('GreaterOrEqual', [index, zero])), rows, x]);
+  }
+
+  takeRows(x: Value, rows: Value): Value {
+    return this.node('Gather', [this.flattenRows(x), rows]);
+  }
+
+  flattenRows(x: Value): Value {
+    return this.node('Flatten', [x], { axis: 2 });
+  }
+
+  /** The weight as f32 values, in blocks of rows small enough to be allocated. */
+  private weightBlocks(name: string): RowBlock[] {
+    const known = this.blocks.get(name);
+    if (known) return known;
+    const { dtype, shape, file, offset, length } = this.locate(name);
+    const [rows = 1, ...rest] = shape;
+    const rowBytes = length / rows;
+    const rowBytesF32 = 4 * rest.reduce((a, b) => a * b, 1);
+    const perBlock = Math.max(1, Math.floor(this.maxTensorBytes / rowBytesF32));
+    const blocks: RowBlock[] = [];
+    for (let start = 0; start < rows; start += perBlock) {
+      const count = Math.min(perBlock, rows - start);
+      const region = { file, offset: offset + start * rowBytes, length: count * rowBytes };
+      const id = perBlock < rows ? `${name}#${start}` : name;
+      const stored = this.graph.external(id, ONNX_TYPE[dtype], shape.length === 0 ? [] : [count, ...rest], region);
+      blocks.push({
+        value: dtype === 'F32' ? stored : this.node('Cast', [stored], { to: ONNX_FLOAT }),
+        start,
+        rows: count,
+      });
+    }
+    this.blocks.set(name, blocks);
+    return blocks;
+  }
+
+  private addLastAxis(x: Value): Value {
+    return this.node('Unsqueeze', [x, this.graph.int64s([-1])]);
+  }
+
+  private transpose(x: Value, axes: number[]): Value {
+    return this.node('Transpose', [x], { perm: axes });
+  }
+
+  private reshape(x: Value, shape: number[]): Value {
+    return this.node('Reshape', [x, this.graph.int64s(shape)]);
+  }
+
+  private node(...args: Parameters<OnnxGraph['node']>): Value {
+    return this.graph.node(...args);
+  }
+}

@@ -1,0 +1,276 @@
+/** Each recorded operation, run by ONNX Runtime, against the loops of plainOps.ts. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Tensor } from 'onnxruntime-node';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Random } from '../../core/base/random.ts';
+import { OnnxGraph, type Value } from '../../core/tensor/onnx/graph.ts';
+import { type LoraPlan, OnnxOps, type StoredWeight } from '../../core/tensor/onnx/ops.ts';
+import { openSession } from '../../core/tensor/onnx/session.ts';
+import type { Ops } from '../../core/tensor/ops.ts';
+import { type Plain, type PlainLora, PlainOps } from '../support/plainOps.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'chexreason-onnx-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const random = new Random('onnx operations');
+const product = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
+const normal = (...shape: number[]): Plain => ({
+  shape,
+  data: Array.from({ length: product(shape) }, () => Math.fround(random.normal())),
+});
+const whole = (shape: number[], data: number[]): Plain & { whole: true } => ({ shape, data, whole: true });
+
+type Inputs = Record<string, Plain & { whole?: true }>;
+type Network = <T>(ops: Ops<T>, x: Record<string, T>) => T;
+interface Case {
+  weights?: Record<string, Plain>;
+  inputs: Inputs;
+  network: Network;
+  dtype?: StoredWeight['dtype'];
+  lora?: { plan: LoraPlan; feeds: Inputs; plain: Record<string, PlainLora> };
+  maxTensorBytes?: number;
+}
+
+async function onnx({ weights = {}, inputs, network, dtype = 'F32', lora, maxTensorBytes }: Case) {
+  const file = writeWeights(weights, dtype);
+  const graph = new OnnxGraph('test');
+  const ops = new OnnxOps(graph, (name) => file[name]!, lora?.plan, maxTensorBytes);
+  const values: Record<string, Value> = {};
+  for (const [name, { shape, whole }] of Object.entries(inputs)) {
+    const free = shape.map((_, axis) => `${name}.${axis}`);
+    values[name] = graph.input(name, whole ? 'int32' : 'float', free);
+  }
+  const y = network(ops, values);
+  graph.output(y, 'y', 'float');
+  const session = await openSession(graph.encode(), { threads: 1 });
+  const feeds = Object.entries({ ...inputs, ...lora?.feeds }).map(([name, { shape, data, whole }]) => [
+    name,
+    whole ? new Tensor('int32', Int32Array.from(data), shape) : new Tensor('float32', Float32Array.from(data), shape),
+  ]);
+  const result = (await session.run(Object.fromEntries(feeds)))['y']!;
+  await session.release();
+  return { shape: [...result.dims], data: [...(result.data as Float32Array)] };
+}
+
+/** One file with all weights one after the other, at odd offsets. */
+function writeWeights(weights: Record<string, Plain>, dtype: StoredWeight['dtype']): Record<string, StoredWeight> {
+  const path = join(folder, `${random.uint32()}.bin`);
+  const places: Record<string, StoredWeight> = {};
+  const parts: Uint8Array[] = [Uint8Array.of(0xff)];
+  let offset = 1;
+  for (const [name, { shape, data }] of Object.entries(weights)) {
+    const bytes = dtype === 'F32' ? new Uint8Array(Float32Array.from(data).buffer) : bf16(data);
+    places[name] = { file: path, offset, length: bytes.length, dtype, shape };
+    parts.push(bytes);
+    offset += bytes.length;
+  }
+  writeFileSync(path, Buffer.concat(parts));
+  return places;
+}
+
+/** The upper halves of the f32 values: exact for values that were rounded by `roundToBf16` before. */
+function bf16(data: number[]): Uint8Array {
+  const halves = new Uint16Array(Float32Array.from(data).buffer).filter((_, i) => i % 2 === 1);
+  return new Uint8Array(halves.buffer);
+}
+
+function roundToBf16(x: Plain): Plain {
+  const words = new Uint32Array(Float32Array.from(x.data).buffer).map((word) => word & 0xffff0000);
+  return { shape: x.shape, data: [...new Float32Array(words.buffer)] };
+}
+
+async function expectEqual(test: Case): Promise<void> {
+  const expected = test.network(
+    new PlainOps(test.weights ?? {}, test.lora?.plain),
+    test.inputs as Record<string, Plain>,
+  );
+  const actual = await onnx(test);
+  expect(actual.shape).toEqual(expected.shape);
+  const worst = Math.max(...actual.data.map((value, i) => Math.abs(value - expected.data[i]!)));
+  expect(worst).toBeLessThan(2e-5);
+}
+
+const angles = (batch: number, length: number, half: number): Inputs => {
+  const angle = Array.from({ length: batch * length * half }, () => random.between(-3, 3));
+  const shape = [batch, length, half];
+  return {
+    cos: { shape, data: angle.map((a) => Math.fround(Math.cos(a))) },
+    sin: { shape, data: angle.map((a) => Math.fround(Math.sin(a))) },
+  };
+};
+
+const CASES: Record<string, Case> = {
+  embedding: {
+    weights: { table: normal(11, 5) },
+    inputs: { ids: whole([2, 3], [10, 0, 4, 4, 1, 9]) },
+    network: (ops, x) => ops.embedding('table', x['ids']!),
+  },
+  linear: {
+    weights: { w: normal(6, 4) },
+    inputs: { x: normal(2, 3, 4) },
+    network: (ops, x) => ops.linear(x['x']!, 'w'),
+  },
+  'linear with bias': {
+    weights: { w: normal(6, 4), b: normal(6) },
+    inputs: { x: normal(2, 3, 4) },
+    network: (ops, x) => ops.linear(x['x']!, 'w', 'b'),
+  },
+  'linear on rows': {
+    weights: { w: normal(6, 4) },
+    inputs: { x: normal(5, 4) },
+    network: (ops, x) => ops.linear(x['x']!, 'w'),
+  },
+  'add, mul, scale': {
+    inputs: { a: normal(2, 3, 4), b: normal(2, 3, 4) },
+    network: (ops, x) => ops.scale(ops.mul(ops.add(x['a']!, x['b']!), x['b']!), 0.37),
+  },
+  rmsNorm: {
+    weights: { w: normal(7) },
+    inputs: { x: normal(2, 3, 7) },
+    network: (ops, x) => ops.rmsNorm(x['x']!, 'w', 1e-6, false),
+  },
+  'rmsNorm of heads, weight stored as w - 1': {
+    weights: { w: normal(8) },
+    inputs: { x: normal(2, 2, 3, 8) },
+    network: (ops, x) => ops.rmsNorm(x['x']!, 'w', 1e-2, true),
+  },
+  layerNorm: {
+    weights: { w: normal(7), b: normal(7) },
+    inputs: { x: normal(2, 3, 7) },
+    network: (ops, x) => ops.layerNorm(x['x']!, 'w', 'b', 1e-6),
+  },
+  geluTanh: { inputs: { x: normal(2, 3, 50) }, network: (ops, x) => ops.geluTanh(ops.scale(x['x']!, 3)) },
+  silu: { inputs: { x: normal(2, 3, 50) }, network: (ops, x) => ops.silu(ops.scale(x['x']!, 3)) },
+  splitHeads: { inputs: { x: normal(2, 3, 8) }, network: (ops, x) => ops.splitHeads(x['x']!, 4) },
+  mergeHeads: { inputs: { x: normal(2, 4, 3, 2) }, network: (ops, x) => ops.mergeHeads(x['x']!, 4) },
+  rope: {
+    inputs: { x: normal(2, 3, 4, 10), ...angles(2, 4, 5) },
+    network: (ops, x) => ops.rope(x['x']!, x['cos']!, x['sin']!),
+  },
+  'appendCache without a cache': {
+    inputs: { now: normal(2, 3, 4, 5) },
+    network: (ops, x) => ops.appendCache(null, x['now']!),
+  },
+  appendCache: {
+    inputs: { past: normal(2, 3, 6, 5), now: normal(2, 3, 1, 5) },
+    network: (ops, x) => ops.appendCache(x['past']!, x['now']!),
+  },
+  'appendCache with an empty cache': {
+    inputs: { past: normal(2, 3, 0, 5), now: normal(2, 3, 4, 5) },
+    network: (ops, x) => ops.appendCache(x['past']!, x['now']!),
+  },
+  'attention without bias': {
+    inputs: { q: normal(2, 3, 4, 6), k: normal(2, 3, 4, 6), v: normal(2, 3, 4, 6) },
+    network: (ops, x) => ops.attention(x['q']!, x['k']!, x['v']!, null, 0.3),
+  },
+  'attention with grouped heads, a cache and a bias': {
+    inputs: {
+      q: normal(2, 6, 3, 8),
+      k: normal(2, 2, 7, 8),
+      v: normal(2, 2, 7, 8),
+      bias: { shape: [2, 1, 3, 7], data: Array.from({ length: 42 }, (_, i) => (i % 3 === 1 ? -1e9 : (i % 5) / 7)) },
+    },
+    network: (ops, x) => ops.attention(x['q']!, x['k']!, x['v']!, x['bias']!, 0.41),
+  },
+  'attention of one new position': {
+    inputs: {
+      q: normal(3, 4, 1, 8),
+      k: normal(3, 1, 33, 8),
+      v: normal(3, 1, 33, 8),
+      bias: { shape: [3, 1, 1, 33], data: Array.from({ length: 99 }, (_, i) => (i % 33 < 9 ? -3.4e38 : 0)) },
+    },
+    network: (ops, x) => ops.attention(x['q']!, x['k']!, x['v']!, x['bias']!, 0.35),
+  },
+  patchEmbed: {
+    weights: { w: normal(5, 3, 4, 4), b: normal(5) },
+    inputs: { x: normal(2, 3, 12, 12) },
+    network: (ops, x) => ops.patchEmbed(x['x']!, 'w', 'b', 4),
+  },
+  poolTokens: { inputs: { x: normal(2, 36, 5) }, network: (ops, x) => ops.poolTokens(x['x']!, 6, 2) },
+  addPositions: {
+    weights: { w: normal(4, 5) },
+    inputs: { x: normal(2, 4, 5) },
+    network: (ops, x) => ops.addPositions(x['x']!, 'w'),
+  },
+  project: {
+    weights: { w: normal(4, 6) },
+    inputs: { x: normal(2, 3, 4) },
+    network: (ops, x) => ops.project(x['x']!, 'w'),
+  },
+  placeRows: {
+    inputs: { x: normal(2, 3, 4), features: normal(5, 4), index: whole([2, 3], [-1, 4, 0, -1, -1, 2]) },
+    network: (ops, x) => ops.placeRows(x['x']!, x['features']!, x['index']!),
+  },
+  takeRows: {
+    inputs: { x: normal(2, 3, 4), rows: whole([4], [5, 0, 0, 2]) },
+    network: (ops, x) => ops.takeRows(x['x']!, x['rows']!),
+  },
+  flattenRows: { inputs: { x: normal(1, 3, 4) }, network: (ops, x) => ops.flattenRows(x['x']!) },
+};
+
+describe('recorded operations equal plain loops', () => {
+  for (const [name, test] of Object.entries(CASES)) it(name, () => expectEqual(test));
+});
+
+describe('weights', () => {
+  it('are read as bf16', async () => {
+    const weights = { w: roundToBf16(normal(6, 4)) };
+    await expectEqual({
+      weights,
+      inputs: { x: normal(2, 4) },
+      network: (ops, x) => ops.linear(x['x']!, 'w'),
+      dtype: 'BF16',
+    });
+  });
+
+  it('larger than the largest allocation are cut into blocks of rows, in either dtype', async () => {
+    const weights = { table: roundToBf16(normal(11, 5)) };
+    const network: Network = (ops, x) => ops.linear(ops.embedding('table', x['ids']!), 'table');
+    const inputs = { ids: whole([2, 3], [10, 0, 4, 4, 3, 9]) };
+    for (const dtype of ['F32', 'BF16'] as const) {
+      await expectEqual({ weights, inputs, network, dtype, maxTensorBytes: 4 * 5 * 4 });
+    }
+  });
+});
+
+describe('LoRA inputs', () => {
+  const weights = { w: normal(6, 4) };
+  const network: Network = (ops, x) => ops.linear(x['x']!, 'w');
+  const [down1, up1, down2, up2] = [normal(4, 2), normal(2, 6), normal(4, 3), normal(3, 6)];
+  const first = { down: down1, up: up1 };
+  const second = { down: down2, up: up2 };
+
+  it('one adapter for all rows', async () => {
+    const plan = { modules: new Set(['w']), mixed: false };
+    const feeds = { 'w.down': down1, 'w.up': up1 };
+    await expectEqual({
+      weights,
+      inputs: { x: normal(2, 3, 4) },
+      network,
+      lora: { plan, feeds, plain: { w: { rows: [first, first] } } },
+    });
+  });
+
+  it('an adapter of its own, or none, for each row', async () => {
+    const plan = { modules: new Set(['w']), mixed: true };
+    const sideBySide = {
+      shape: [4, 5],
+      data: [0, 1, 2, 3].flatMap((i) => [...down1.data.slice(i * 2, i * 2 + 2), ...down2.data.slice(i * 3, i * 3 + 3)]),
+    };
+    const feeds = {
+      'w.down': sideBySide,
+      'w.up': { shape: [5, 6], data: [...up1.data, ...up2.data] },
+      'lora.rows': { shape: [3, 1, 5], data: [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1] },
+    };
+    const plain = { w: { rows: [first, null, second] } };
+    await expectEqual({ weights, inputs: { x: normal(3, 2, 4) }, network, lora: { plan, feeds, plain } });
+  });
+
+  it('no adapter at all, as rank 0', async () => {
+    const plan = { modules: new Set(['w']), mixed: false };
+    const feeds = { 'w.down': { shape: [4, 0], data: [] }, 'w.up': { shape: [0, 6], data: [] } };
+    await expectEqual({ weights, inputs: { x: normal(2, 3, 4) }, network, lora: { plan, feeds, plain: {} } });
+  });
+});
