@@ -15,10 +15,11 @@ export interface Ops<T> {
   /** `[B,T]` ids -> rows of the weight `table` `[V,D]` -> `[B,T,D]`. */
   embedding(table: string, ids: T): T;
   /**
-   * x `[...,in]` times the transposed weight `name` (stored `[out,in]`), plus bias `[out]`, plus the adapter's part where
-   * the module has one: x . down . up, times its scale. Named, so that an executor may keep its own layout of it.
+   * x `[...,in]` times the transposed weight `<module>.weight` (stored `[out,in]`), plus `<module>.bias` `[out]` where
+   * `bias`, plus the adapter's part where the module has one: x . down . up, times its scale. Named, so that an executor
+   * may keep its own layout of the weight. A tied head is `linear(rows, 'language.embed_tokens', false)`.
    */
-  linear(x: T, name: string, bias?: string): T;
+  linear(x: T, module: string, bias: boolean): T;
   add(a: T, b: T): T;
   mul(a: T, b: T): T;
   scale(x: T, factor: number): T;

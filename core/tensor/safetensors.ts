@@ -1,0 +1,399 @@
+/**
+ * Safetensors files: 8 bytes of header length, a JSON header, then the tensors' bytes without gaps
+ * (https://github.com/huggingface/safetensors, whose checks are repeated here: the header's limit, offsets in range, in
+ * order, without hole or overlap, and of the size that dtype and shape demand).
+ * Headers are read when a file is opened, tensors one at a time by range and widened to f32 as they are read, so that a
+ * checkpoint of many gigabytes needs memory for one tensor only.
+ */
+import { createHash } from 'node:crypto';
+import { type FileHandle, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { WorkbenchError } from '../base/errors.ts';
+import { bytesOf } from '../base/hash.ts';
+import { readJson } from '../platform/files.ts';
+
+const BYTES = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  U16: 2,
+  I16: 2,
+  F16: 2,
+  BF16: 2,
+  U32: 4,
+  I32: 4,
+  F32: 4,
+  U64: 8,
+  I64: 8,
+  F64: 8,
+} as const;
+
+export type TensorDtype = keyof typeof BYTES;
+
+/** Where a tensor lies: `offset` counts from the start of the file, so that other engines can read or map it. */
+export interface TensorEntry {
+  name: string;
+  dtype: TensorDtype;
+  shape: number[];
+  file: string;
+  offset: number;
+  byteLength: number;
+}
+
+/** The header's limit of the reference implementation. */
+const MAX_HEADER_BYTES = 100_000_000;
+const CHUNK_BYTES = 1 << 24;
+
+/** The tensors of one file, or of all shards of a checkpoint. Files are opened for each read; nothing is held. */
+export class Safetensors {
+  constructor(
+    /** The file, or the index of the shards: what error messages name. */
+    readonly source: string,
+    readonly entries: ReadonlyMap<string, TensorEntry>,
+    readonly metadata: Readonly<Record<string, string>>,
+  ) {}
+
+  get names(): string[] {
+    return [...this.entries.keys()];
+  }
+
+  has(name: string): boolean {
+    return this.entries.has(name);
+  }
+
+  /** TENSOR_MISSING where the name is unknown. */
+  entry(name: string): TensorEntry {
+    const entry = this.entries.get(name);
+    if (entry) return entry;
+    throw new WorkbenchError('TENSOR_MISSING', 'A tensor is missing.', { file: this.source, tensor: name });
+  }
+
+  /** F32, F16, BF16, I32 or I64 as f32, in row-major order. Other dtypes: TENSOR_DTYPE. */
+  read(name: string): Promise<Float32Array> {
+    return readTensor(this.entry(name));
+  }
+}
+
+/** One file. Errors: SAFETENSORS_HEADER, SAFETENSORS_TRUNCATED, SAFETENSORS_OFFSETS; Node's for unreadable files. */
+export async function openSafetensors(file: string): Promise<Safetensors> {
+  const handle = await open(file, 'r');
+  try {
+    const { size } = await handle.stat();
+    const { header, dataStart } = await readHeader(handle, file, size);
+    const { __metadata__, ...tensors } = header;
+    const entries = Object.entries(tensors).map(([name, value]) => parseEntry(file, name, value, dataStart));
+    checkLayout(file, entries, dataStart, size);
+    const byName = new Map(entries.map((entry) => [entry.name, entry]));
+    return new Safetensors(file, byName, parseMetadata(file, __metadata__));
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A checkpoint in a folder: `model.safetensors`, or the shards that `model.safetensors.index.json` names. */
+export async function openCheckpoint(folder: string): Promise<Safetensors> {
+  const single = join(folder, 'model.safetensors');
+  if (await exists(single)) return openSafetensors(single);
+  const index = join(folder, 'model.safetensors.index.json');
+  if (await exists(index)) return openShards(folder, index);
+  throw new WorkbenchError(
+    'MODEL_WEIGHTS_MISSING',
+    'The folder has neither model.safetensors nor model.safetensors.index.json.',
+    { file: folder },
+    'Weights in other formats (.bin, .gguf) must be converted to safetensors first.',
+  );
+}
+
+async function openShards(folder: string, index: string): Promise<Safetensors> {
+  const weightMap = (await readJson<{ weight_map?: unknown }>(index))?.weight_map;
+  if (!isRecord(weightMap)) throw headerError(index, 'The index has no weight_map.');
+  const shards = new Map<string, Safetensors>();
+  const entries = new Map<string, TensorEntry>();
+  for (const [name, shard] of Object.entries(weightMap)) {
+    if (typeof shard !== 'string' || shard !== basename(shard) || shard === '..')
+      throw headerError(index, 'A shard is not the name of a file beside the index.', { tensor: name });
+    let opened = shards.get(shard);
+    if (!opened) {
+      opened = await openSafetensors(join(folder, shard));
+      shards.set(shard, opened);
+    }
+    entries.set(name, opened.entry(name));
+  }
+  return new Safetensors(index, entries, {});
+}
+
+async function readHeader(handle: FileHandle, file: string, size: number) {
+  const prefix = await readExactly(handle, file, 0, Math.min(8, size));
+  if (prefix.length < 8) throw truncated(file, { bytes: size, needed: 8 });
+  const view = new DataView(prefix.buffer, prefix.byteOffset, 8);
+  const length = view.getUint32(4, true) * 2 ** 32 + view.getUint32(0, true);
+  if (length > MAX_HEADER_BYTES)
+    throw headerError(file, 'The header is too large for a safetensors file.', { headerBytes: length });
+  if (8 + length > size) throw truncated(file, { bytes: size, needed: 8 + length });
+  const text = Buffer.from(await readExactly(handle, file, 8, length)).toString('utf8');
+  let header: unknown;
+  try {
+    header = JSON.parse(text);
+  } catch {
+    throw headerError(file, 'The header of this file is not JSON; it is no safetensors file.');
+  }
+  if (!isRecord(header)) throw headerError(file, 'The header is not an object.');
+  return { header, dataStart: 8 + length };
+}
+
+function parseEntry(file: string, name: string, value: unknown, dataStart: number): TensorEntry {
+  const where = { tensor: name };
+  if (!isRecord(value)) throw headerError(file, 'A tensor has no description.', where);
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (typeof dtype !== 'string' || !Object.hasOwn(BYTES, dtype))
+    throw headerError(file, 'A tensor has an unknown dtype.', { ...where, dtype: String(dtype) });
+  if (!Array.isArray(shape) || shape.length > 16 || !shape.every(isSize))
+    throw headerError(file, 'A tensor has no valid shape.', where);
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize) || offsets[0] > offsets[1])
+    throw offsetError(file, 'A tensor has no valid offsets.', where);
+  const [begin, end] = offsets as [number, number];
+  const expected = elements(shape) * BYTES[dtype as TensorDtype];
+  if (end - begin !== expected)
+    throw offsetError(file, 'The bytes of a tensor do not fit its shape.', {
+      ...where,
+      shape,
+      dtype,
+      expectedBytes: expected,
+      actualBytes: end - begin,
+    });
+  return { name, dtype: dtype as TensorDtype, shape, file, offset: dataStart + begin, byteLength: end - begin };
+}
+
+/** Tensors lie one after the other from the header to the end of the file. */
+function checkLayout(file: string, entries: readonly TensorEntry[], dataStart: number, size: number): void {
+  let position = dataStart;
+  for (const entry of [...entries].sort((a, b) => a.offset - b.offset || a.byteLength - b.byteLength)) {
+    if (entry.offset !== position)
+      throw offsetError(file, 'Tensors overlap, or leave a hole between them.', {
+        tensor: entry.name,
+        offset: entry.offset,
+        expectedOffset: position,
+      });
+    position += entry.byteLength;
+    if (position > size) throw truncated(file, { tensor: entry.name, bytes: size, needed: position });
+  }
+  if (position !== size)
+    throw offsetError(file, 'The file goes on after its last tensor.', { bytes: size, expectedBytes: position });
+}
+
+function parseMetadata(file: string, metadata: unknown): Record<string, string> {
+  if (metadata === undefined) return {};
+  if (isRecord(metadata) && Object.values(metadata).every((value) => typeof value === 'string'))
+    return metadata as Record<string, string>;
+  throw headerError(file, 'The metadata of the header must be text.');
+}
+
+async function readTensor(entry: TensorEntry): Promise<Float32Array> {
+  const widen = WIDEN[entry.dtype];
+  if (!widen)
+    throw new WorkbenchError(
+      'TENSOR_DTYPE',
+      `Tensors of the dtype ${entry.dtype} cannot be read here.`,
+      { file: entry.file, tensor: entry.name, dtype: entry.dtype, supported: Object.keys(WIDEN) },
+      'Save the checkpoint as F32, F16 or BF16.',
+    );
+  const values = allocate(entry);
+  let done = 0;
+  for await (const bytes of readRange(entry)) {
+    widen(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), values, done);
+    done += bytes.byteLength / BYTES[entry.dtype];
+  }
+  return values;
+}
+
+/** A typed array has a limit of its own in every runtime (2 GiB in Electron 22). */
+function allocate(entry: TensorEntry): Float32Array {
+  try {
+    return new Float32Array(elements(entry.shape));
+  } catch {
+    throw new WorkbenchError(
+      'TENSOR_TOO_LARGE',
+      'A tensor is larger than this runtime can hold in one piece.',
+      { file: entry.file, tensor: entry.name, shape: entry.shape },
+      'Run the engine on the command line (Node) instead of in the desktop application.',
+    );
+  }
+}
+
+type Widen = (from: DataView, to: Float32Array, at: number) => void;
+
+const WIDEN: { [D in TensorDtype]?: Widen } = {
+  F32: (from, to, at) => {
+    bytesOf(to).set(new Uint8Array(from.buffer, from.byteOffset, from.byteLength), at * 4);
+  },
+  BF16: (from, to, at) => {
+    const bits = new Uint32Array(to.buffer, to.byteOffset, to.length);
+    for (let i = 0; i < from.byteLength / 2; i++) bits[at + i] = from.getUint16(i * 2, true) << 16;
+  },
+  F16: (from, to, at) => {
+    for (let i = 0; i < from.byteLength / 2; i++) to[at + i] = widenHalf(from.getUint16(i * 2, true));
+  },
+  I32: (from, to, at) => {
+    for (let i = 0; i < from.byteLength / 4; i++) to[at + i] = from.getInt32(i * 4, true);
+  },
+  I64: (from, to, at) => {
+    for (let i = 0; i < from.byteLength / 8; i++) to[at + i] = Number(from.getBigInt64(i * 8, true));
+  },
+};
+
+/** IEEE 754 binary16: 1 sign bit, 5 of the exponent, 10 of the fraction. */
+function widenHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+async function* readRange(entry: TensorEntry): AsyncGenerator<Uint8Array> {
+  const handle = await open(entry.file, 'r');
+  try {
+    for (let done = 0; done < entry.byteLength; done += CHUNK_BYTES)
+      yield await readExactly(
+        handle,
+        entry.file,
+        entry.offset + done,
+        Math.min(CHUNK_BYTES, entry.byteLength - done),
+        entry.name,
+      );
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readExactly(handle: FileHandle, file: string, position: number, length: number, tensor?: string) {
+  const buffer = new Uint8Array(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await handle.read(buffer, done, length - done, position + done);
+    if (bytesRead === 0) throw truncated(file, { ...(tensor ? { tensor } : {}), needed: position + length });
+    done += bytesRead;
+  }
+  return buffer;
+}
+
+export interface TensorToWrite {
+  name: string;
+  shape: readonly number[];
+  data: Float32Array | Int32Array;
+}
+
+/**
+ * Writes one file (F32 and I32), beside its place first and then renamed. Names are sorted, as the reference
+ * implementation does for tensors of one dtype, and the data starts at a multiple of 8 bytes.
+ */
+export async function writeSafetensors(
+  file: string,
+  tensors: readonly TensorToWrite[],
+  metadata: Readonly<Record<string, string>> = { format: 'pt' },
+): Promise<void> {
+  const sorted = [...tensors].sort((a, b) => compare(a.name, b.name));
+  const header = Buffer.from(headerOf(sorted, metadata));
+  const padding = (8 - (header.length % 8)) % 8;
+  const prefix = Buffer.alloc(8);
+  prefix.writeBigUInt64LE(BigInt(header.length + padding));
+  await mkdir(dirname(file), { recursive: true });
+  const beside = `${file}.${process.pid}.${Date.now().toString(36)}.part`;
+  try {
+    const handle = await open(beside, 'w');
+    try {
+      for (const part of [prefix, header, Buffer.alloc(padding, ' ')]) await writeAll(handle, part);
+      for (const tensor of sorted) await writeAll(handle, bytesOf(tensor.data));
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(beside, file);
+  } catch (error) {
+    await unlink(beside).catch(() => {});
+    throw error;
+  }
+}
+
+function headerOf(tensors: readonly TensorToWrite[], metadata: Readonly<Record<string, string>>): string {
+  let offset = 0;
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  for (const { name, shape, data } of tensors) {
+    if (elements(shape) !== data.length || Object.hasOwn(header, name))
+      throw new WorkbenchError(
+        'TENSOR_SHAPE',
+        'A tensor to write does not have the size of its shape, or comes twice.',
+        {
+          tensor: name,
+          expected: [...shape],
+          actual: [data.length],
+        },
+      );
+    const end = offset + data.byteLength;
+    header[name] = { dtype: data instanceof Float32Array ? 'F32' : 'I32', shape, data_offsets: [offset, end] };
+    offset = end;
+  }
+  return JSON.stringify(header);
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, Math.min(CHUNK_BYTES, bytes.length - done));
+    done += bytesWritten;
+  }
+}
+
+/** sha256 over names, dtypes, shapes and bytes, in the order of the given names. */
+export async function hashTensors(named: readonly (readonly [name: string, entry: TensorEntry])[]): Promise<string> {
+  const hash = createHash('sha256');
+  for (const [name, entry] of named) {
+    hash.update(`${name} ${entry.dtype} ${entry.shape.join('x')}\n`);
+    for await (const bytes of readRange(entry)) hash.update(bytes);
+  }
+  return hash.digest('hex');
+}
+
+export function elements(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+type Details = ConstructorParameters<typeof WorkbenchError>[2];
+
+function headerError(file: string, message: string, details: Details = {}): WorkbenchError {
+  return new WorkbenchError('SAFETENSORS_HEADER', message, { file, ...details });
+}
+
+function offsetError(file: string, message: string, details: Details): WorkbenchError {
+  return new WorkbenchError('SAFETENSORS_OFFSETS', message, { file, ...details }, 'Download the file again.');
+}
+
+function truncated(file: string, details: Details): WorkbenchError {
+  return new WorkbenchError(
+    'SAFETENSORS_TRUNCATED',
+    'The file ends before its tensors do.',
+    { file, ...details },
+    'Download the file again.',
+  );
+}
