@@ -23,5 +23,6 @@ export type ParseFailure =
   | 'several-thinks'
   | 'unclosed-think'
   | 'wrong-order'
+  | 'text-outside'
   | 'empty-solution'
   | 'no-valid-label';
