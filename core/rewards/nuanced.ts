@@ -84,7 +84,8 @@ function termsOf(
       settings.partialPrecision * share(correct, findings.length),
     falsePositives: falsePositives.reduce((sum, label) => sum - cost(label), 0),
     collapse: 0 - collapseCost(findings, window, settings),
-    format: 0 - settings.invalid * invalid.length - settings.duplicate * duplicates.length - (outside ? settings.outside : 0),
+    format:
+      0 - settings.invalid * invalid.length - settings.duplicate * duplicates.length - (outside ? settings.outside : 0),
   };
 }
 
