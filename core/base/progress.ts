@@ -27,3 +27,8 @@ export function unattended<P = Progress>(): Work<P> {
 export function throwIfCancelled(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new WorkbenchError('CANCELLED', 'The work was cancelled.');
 }
+
+/** Lets messages in, a cancellation among them, between two pieces of work that never give way by themselves. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

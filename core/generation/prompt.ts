@@ -1,0 +1,135 @@
+/**
+ * Prompts as rows of one batch: unequal lengths are padded on the left, so that every row's next token stands at the same
+ * place, and a prompt that comes several times (a group of samples, two checkpoints' first film) is computed once.
+ */
+import { WorkbenchError } from '../base/errors.ts';
+import type { ForwardInput, ImageFeatures, KvCache, ModelInfo, Runner } from '../models/runner.ts';
+import type { Adapter } from '../peft/adapter.ts';
+
+export interface Prompt {
+  promptIds: readonly number[];
+  /** In the order of the image tokens in `promptIds`; null: a prompt without images. */
+  images: ImageFeatures | null;
+  /** null: the base model. */
+  adapter: Adapter | null;
+}
+
+/** Prompts that the network has read. The owner disposes `cache`. */
+export interface ReadPrompts {
+  cache: KvCache;
+  /** By row, `[V]`: what follows the prompt. */
+  logits: Float32Array[];
+  /** By row: how many of the cached positions are padding. */
+  padding: number[];
+}
+
+/** Reads the prompts; row i of the result belongs to `prompts[i]`. Equal prompts are computed once. */
+export async function readPrompts(runner: Runner, prompts: readonly Prompt[]): Promise<ReadPrompts> {
+  const { unique, rowOf } = findEqual(prompts);
+  const batch = padPrompts(unique, runner.info);
+  const lastPositions = Int32Array.from(unique, (_, row) => (row + 1) * batch.length - 1);
+  const adapter = unique.map((prompt) => prompt.adapter);
+  const output = await runner.forward({ ...batch, adapter, logitsAt: lastPositions, keepCache: true });
+  const { vocabulary } = runner.info;
+  return {
+    cache: await expand(runner, output.cache!, rowOf, unique.length),
+    logits: rowOf.map((row) => output.logits.subarray(row * vocabulary, (row + 1) * vocabulary)),
+    padding: prompts.map(({ promptIds }) => batch.length - promptIds.length),
+  };
+}
+
+async function expand(runner: Runner, cache: KvCache, rowOf: number[], rows: number): Promise<KvCache> {
+  if (rowOf.length === rows && rowOf.every((row, i) => row === i)) return cache;
+  try {
+    return await runner.selectRows(cache, Int32Array.from(rowOf));
+  } finally {
+    cache.dispose();
+  }
+}
+
+/** Prompts with the same key have the same tokens, images and adapter. */
+export function promptKey({ promptIds, images, adapter }: Prompt): string {
+  return `${adapter?.hash ?? ''}/${images ? imageKey(images) : ''}/${promptIds.join()}`;
+}
+
+const imageKeys = new WeakMap<Float32Array, number>();
+let imageCount = 0;
+
+/** Features are the same where they are the same array; ImageFeatureCache gives the same array for the same film. */
+function imageKey({ data }: ImageFeatures): number {
+  let key = imageKeys.get(data);
+  if (key === undefined) {
+    key = imageCount++;
+    imageKeys.set(data, key);
+  }
+  return key;
+}
+
+function findEqual(prompts: readonly Prompt[]): { unique: Prompt[]; rowOf: number[] } {
+  const rows = new Map<string, number>();
+  const unique: Prompt[] = [];
+  const rowOf = prompts.map((prompt) => {
+    const key = promptKey(prompt);
+    const row = rows.get(key) ?? unique.push(prompt) - 1;
+    rows.set(key, row);
+    return row;
+  });
+  return { unique, rowOf };
+}
+
+type PaddedPrompts = Omit<ForwardInput, 'logitsAt' | 'keepCache' | 'adapter' | 'cache'>;
+
+function padPrompts(prompts: readonly Prompt[], info: ModelInfo): PaddedPrompts {
+  const length = Math.max(...prompts.map(({ promptIds }) => promptIds.length));
+  const size = prompts.length * length;
+  const inputIds = new Int32Array(size).fill(info.padTokenId);
+  const attentionMask = new Uint8Array(size);
+  const positionIds = new Int32Array(size);
+  const imageIndex = new Int32Array(size).fill(-1);
+  const { features, firstRow } = joinFeatures(prompts);
+  prompts.forEach((prompt, row) => {
+    const start = (row + 1) * length - prompt.promptIds.length;
+    checkPrompt(prompt, info);
+    let imageRow = prompt.images ? firstRow.get(prompt.images.data)! : 0;
+    prompt.promptIds.forEach((id, position) => {
+      const at = start + position;
+      inputIds[at] = id;
+      attentionMask[at] = 1;
+      positionIds[at] = position;
+      if (prompt.images && id === info.imageTokenId) imageIndex[at] = imageRow++;
+    });
+  });
+  const batch = { batch: prompts.length, length, inputIds, attentionMask, positionIds };
+  return features ? { ...batch, imageIndex, imageFeatures: features } : batch;
+}
+
+/** The features of all prompts one after the other, each array once, and the first row of each. */
+function joinFeatures(prompts: readonly Prompt[]) {
+  const firstRow = new Map<Float32Array, number>();
+  const parts: ImageFeatures[] = [];
+  let rows = 0;
+  for (const { images } of prompts) {
+    if (!images || firstRow.has(images.data)) continue;
+    firstRow.set(images.data, rows);
+    parts.push(images);
+    rows += images.count * images.tokens;
+  }
+  if (parts.length <= 1) return { features: parts[0] ?? null, firstRow };
+  const { tokens, width } = parts[0]!;
+  const data = new Float32Array(rows * width);
+  for (const part of parts) data.set(part.data, firstRow.get(part.data)! * width);
+  return { features: { data, count: rows / tokens, tokens, width }, firstRow };
+}
+
+function checkPrompt({ promptIds, images }: Prompt, info: ModelInfo): void {
+  if (promptIds.length === 0) throw new WorkbenchError('PROMPT_EMPTY', 'The prompt has no tokens.');
+  const expected = promptIds.filter((id) => id === info.imageTokenId).length;
+  const actual = images ? images.count * images.tokens : 0;
+  if (expected === actual) return;
+  throw new WorkbenchError(
+    'PROMPT_IMAGE_TOKENS',
+    'The image tokens of the prompt are not as many as the images have.',
+    { inPrompt: expected, ofImages: actual, tokensPerImage: info.imageTokens },
+    'Give as many images as the prompt has places for, made by the processor of the same model.',
+  );
+}
