@@ -62,7 +62,9 @@ export async function generate(
 function batches(requests: readonly GenerationRequest[], size: number): number[][] {
   const keys = requests.map(promptKey);
   const first = new Map<string, number>();
-  keys.forEach((key, index) => first.has(key) || first.set(key, index));
+  keys.forEach((key, index) => {
+    if (!first.has(key)) first.set(key, index);
+  });
   const order = requests.map((_, index) => index);
   const length = (index: number) => requests[index]!.promptIds.length;
   const group = (index: number) => first.get(keys[index]!)!;
@@ -152,7 +154,9 @@ async function generateBatch(runner: Runner, rows: Row[], options: GenerateOptio
 async function forwardOne(runner: Runner, rows: readonly Row[], cache: KvCache) {
   const total = cache.length + 1;
   const attentionMask = new Uint8Array(rows.length * total).fill(1);
-  rows.forEach((row, i) => attentionMask.fill(0, i * total, i * total + row.padding));
+  rows.forEach((row, i) => {
+    attentionMask.fill(0, i * total, i * total + row.padding);
+  });
   const output = await runner.forward({
     batch: rows.length,
     length: 1,
@@ -197,5 +201,6 @@ function checkRequest({ sampling, maxNewTokens }: GenerationRequest, index: numb
     (!(topP > 0 && topP <= 1) && 'topP') ||
     (!Number.isSafeInteger(seed) && 'seed') ||
     (!(Number.isSafeInteger(maxNewTokens) && maxNewTokens >= 1) && 'maxNewTokens');
-  if (wrong) throw new WorkbenchError('GENERATION_REQUEST', `The value of ${wrong} cannot be used.`, { request: index });
+  if (wrong)
+    throw new WorkbenchError('GENERATION_REQUEST', `The value of ${wrong} cannot be used.`, { request: index });
 }

@@ -3,6 +3,7 @@
  * place, and a prompt that comes several times (a group of samples, two checkpoints' first film) is computed once.
  */
 import { WorkbenchError } from '../base/errors.ts';
+import { identityOf } from '../base/identity.ts';
 import type { ForwardInput, ImageFeatures, KvCache, ModelInfo, Runner } from '../models/runner.ts';
 import type { Adapter } from '../peft/adapter.ts';
 
@@ -47,22 +48,12 @@ async function expand(runner: Runner, cache: KvCache, rowOf: number[], rows: num
   }
 }
 
-/** Prompts with the same key have the same tokens, images and adapter. */
+/**
+ * Prompts with the same key have the same tokens, images and adapter. Images are the same where their array is the same:
+ * ImageFeatureCache gives the same one for the same film.
+ */
 export function promptKey({ promptIds, images, adapter }: Prompt): string {
-  return `${adapter?.hash ?? ''}/${images ? imageKey(images) : ''}/${promptIds.join()}`;
-}
-
-const imageKeys = new WeakMap<Float32Array, number>();
-let imageCount = 0;
-
-/** Features are the same where they are the same array; ImageFeatureCache gives the same array for the same film. */
-function imageKey({ data }: ImageFeatures): number {
-  let key = imageKeys.get(data);
-  if (key === undefined) {
-    key = imageCount++;
-    imageKeys.set(data, key);
-  }
-  return key;
+  return `${adapter ? identityOf(adapter) : ''}/${images ? identityOf(images.data) : ''}/${promptIds.join()}`;
 }
 
 function findEqual(prompts: readonly Prompt[]): { unique: Prompt[]; rowOf: number[] } {

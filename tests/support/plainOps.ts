@@ -31,9 +31,9 @@ export class PlainOps implements Ops<Plain> {
     return { shape: [...ids.shape, width], data };
   }
 
-  linear(x: Plain, name: string, bias?: string): Plain {
-    const y = this.project(x, transpose2(this.weight(name)));
-    const rows = this.lora[name]?.rows;
+  linear(x: Plain, module: string, bias: boolean): Plain {
+    const y = this.project(x, transpose2(this.weight(`${module}.weight`)));
+    const rows = this.lora[module]?.rows;
     const perRow = y.data.length / (rows?.length ?? 1);
     rows?.forEach((pair, row) => {
       if (!pair) return;
@@ -42,7 +42,7 @@ export class PlainOps implements Ops<Plain> {
       const added = this.project(this.project(part, pair.down), pair.up);
       for (let i = 0; i < perRow; i++) y.data[row * perRow + i]! += added.data[i]!;
     });
-    return bias === undefined ? y : this.add(y, this.weight(bias));
+    return bias ? this.add(y, this.weight(`${module}.bias`)) : y;
   }
 
   add(a: Plain, b: Plain): Plain {

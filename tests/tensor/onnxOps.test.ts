@@ -108,19 +108,19 @@ const CASES: Record<string, Case> = {
     network: (ops, x) => ops.embedding('table', x['ids']!),
   },
   linear: {
-    weights: { w: normal(6, 4) },
+    weights: { 'w.weight': normal(6, 4) },
     inputs: { x: normal(2, 3, 4) },
-    network: (ops, x) => ops.linear(x['x']!, 'w'),
+    network: (ops, x) => ops.linear(x['x']!, 'w', false),
   },
   'linear with bias': {
-    weights: { w: normal(6, 4), b: normal(6) },
+    weights: { 'w.weight': normal(6, 4), 'w.bias': normal(6) },
     inputs: { x: normal(2, 3, 4) },
-    network: (ops, x) => ops.linear(x['x']!, 'w', 'b'),
+    network: (ops, x) => ops.linear(x['x']!, 'w', true),
   },
   'linear on rows': {
-    weights: { w: normal(6, 4) },
+    weights: { 'w.weight': normal(6, 4) },
     inputs: { x: normal(5, 4) },
-    network: (ops, x) => ops.linear(x['x']!, 'w'),
+    network: (ops, x) => ops.linear(x['x']!, 'w', false),
   },
   'add, mul, scale': {
     inputs: { a: normal(2, 3, 4), b: normal(2, 3, 4) },
@@ -216,18 +216,18 @@ describe('recorded operations equal plain loops', () => {
 
 describe('weights', () => {
   it('are read as bf16', async () => {
-    const weights = { w: roundToBf16(normal(6, 4)) };
+    const weights = { 'w.weight': roundToBf16(normal(6, 4)) };
     await expectEqual({
       weights,
       inputs: { x: normal(2, 4) },
-      network: (ops, x) => ops.linear(x['x']!, 'w'),
+      network: (ops, x) => ops.linear(x['x']!, 'w', false),
       dtype: 'BF16',
     });
   });
 
   it('larger than the largest allocation are cut into blocks of rows, in either dtype', async () => {
-    const weights = { table: roundToBf16(normal(11, 5)) };
-    const network: Network = (ops, x) => ops.linear(ops.embedding('table', x['ids']!), 'table');
+    const weights = { 'table.weight': roundToBf16(normal(11, 5)) };
+    const network: Network = (ops, x) => ops.linear(ops.embedding('table.weight', x['ids']!), 'table', false);
     const inputs = { ids: whole([2, 3], [10, 0, 4, 4, 3, 9]) };
     for (const dtype of ['F32', 'BF16'] as const) {
       await expectEqual({ weights, inputs, network, dtype, maxTensorBytes: 4 * 5 * 4 });
@@ -236,8 +236,8 @@ describe('weights', () => {
 });
 
 describe('LoRA inputs', () => {
-  const weights = { w: normal(6, 4) };
-  const network: Network = (ops, x) => ops.linear(x['x']!, 'w');
+  const weights = { 'w.weight': normal(6, 4) };
+  const network: Network = (ops, x) => ops.linear(x['x']!, 'w', false);
   const [down1, up1, down2, up2] = [normal(4, 2), normal(2, 6), normal(4, 3), normal(3, 6)];
   const first = { down: down1, up: up1 };
   const second = { down: down2, up: up2 };

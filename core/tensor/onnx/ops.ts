@@ -15,11 +15,12 @@ import { WorkbenchError } from '../../base/errors.ts';
 import type { Ops } from '../ops.ts';
 import { type FileRegion, float, MICROSOFT, type OnnxGraph, type Value } from './graph.ts';
 
-/** Where a weight lies on disk: row-major, little endian. */
+/** Where a weight lies on disk: row-major, little endian. `file` is a real path: ONNX Runtime refuses links that lead elsewhere. */
 export interface StoredWeight extends FileRegion {
   dtype: 'F32' | 'F16' | 'BF16';
   shape: readonly number[];
 }
+/** By canonical name. */
 export type LocateWeight = (name: string) => StoredWeight;
 
 /**
@@ -87,17 +88,17 @@ export class OnnxOps implements Ops<Value> {
     return this.node('Clip', [moved, this.graph.int32(0), this.graph.int32(rows - 1)]);
   }
 
-  linear(x: Value, name: string, bias?: string): Value {
-    const parts = this.weightBlocks(name).map(({ value }) =>
+  linear(x: Value, module: string, bias: boolean): Value {
+    const parts = this.weightBlocks(`${module}.weight`).map(({ value }) =>
       this.node('FusedMatMul', [x, value], { transB: 1 }, MICROSOFT),
     );
     const product = parts.length === 1 ? parts[0]! : this.node('Concat', parts, { axis: -1 });
-    const adapted = this.lora.modules.has(name) ? this.add(product, this.adapterPart(x, name)) : product;
-    return bias === undefined ? adapted : this.add(adapted, this.weight(bias));
+    const adapted = this.lora.modules.has(module) ? this.add(product, this.adapterPart(x, module)) : product;
+    return bias ? this.add(adapted, this.weight(`${module}.bias`)) : adapted;
   }
 
   private adapterPart(x: Value, module: string): Value {
-    const [out, width] = this.locate(module).shape as [number, number];
+    const [out, width] = this.locate(`${module}.weight`).shape as [number, number];
     const down = this.graph.input(`${module}.down`, 'float', [width, 'R']);
     const up = this.graph.input(`${module}.up`, 'float', ['R', out]);
     const inner = this.node('MatMul', [x, down]);

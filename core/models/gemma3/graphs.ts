@@ -1,0 +1,64 @@
+/** Gemma 3's network as two ONNX graphs: one for images, one for text. Names of inputs and outputs are those used by onnxRunner.ts. */
+import { type DataType, type Dimension, type EncodedGraph, OnnxGraph, type Value } from '../../tensor/onnx/graph.ts';
+import { type LocateWeight, type LoraPlan, OnnxOps } from '../../tensor/onnx/ops.ts';
+import type { Gemma3Config, LayerType } from './config.ts';
+import { encodeImages, languageModel, type Watch } from './network.ts';
+
+/** Both graphs can give intermediate values too, under the names that the network gives them. */
+type Watched = readonly string[];
+
+/** `pixels` `[I,3,size,size]` -> `features` `[I*tokens,D]`. */
+export function visionGraph(config: Gemma3Config, locate: LocateWeight, watched: Watched = []): EncodedGraph {
+  const graph = new OnnxGraph('vision');
+  const { channels, imageSize } = config.vision;
+  const pixels = graph.input('pixels', 'float', ['I', channels, imageSize, imageSize]);
+  const features = encodeImages(new OnnxOps(graph, locate), config, pixels, watch(graph, watched));
+  graph.output(features, 'features', 'float');
+  return graph.encode();
+}
+
+/**
+ * Inputs: `ids`, `imageIndex` `[B,T]`; `imageFeatures` `[M,D]`; `cos.<kind>`, `sin.<kind>` `[B,T,C/2]` and
+ * `bias.<kind>` `[B,1,T,S]` for each kind of layer; `rows` `[N]`; `past.key.<i>`, `past.value.<i>` `[B,K,P,C]` (P may
+ * be 0); those of LoRA (tensor/onnx/ops.ts). Outputs: `logits` `[N,V]`; `key.<i>`, `value.<i>` `[B,K,S,C]`.
+ */
+export function languageGraph(
+  config: Gemma3Config,
+  locate: LocateWeight,
+  lora?: LoraPlan,
+  watched: Watched = [],
+): EncodedGraph {
+  const graph = new OnnxGraph('language');
+  const { text } = config;
+  const both = (name: string, type: DataType, shape: Dimension[]): Record<LayerType, Value> => ({
+    full_attention: graph.input(`${name}.full_attention`, type, shape),
+    sliding_attention: graph.input(`${name}.sliding_attention`, type, shape),
+  });
+  const past = (name: string) =>
+    text.layerTypes.map((_, i) =>
+      graph.input(`past.${name}.${i}`, 'float', ['B', text.keyValueHeads, 'P', text.headWidth]),
+    );
+  const inputs = {
+    ids: graph.input('ids', 'int32', ['B', 'T']),
+    imageIndex: graph.input('imageIndex', 'int32', ['B', 'T']),
+    imageFeatures: graph.input('imageFeatures', 'float', ['M', text.width]),
+    cos: both('cos', 'float', ['B', 'T', text.headWidth / 2]),
+    sin: both('sin', 'float', ['B', 'T', text.headWidth / 2]),
+    bias: both('bias', 'float', ['B', 1, 'T', 'S']),
+    rows: graph.input('rows', 'int32', ['N']),
+    past: { keys: past('key'), values: past('value') },
+  };
+  const ops = new OnnxOps(graph, locate, lora);
+  const { logits, keys, values } = languageModel(ops, config, inputs, watch(graph, watched));
+  graph.output(logits, 'logits', 'float');
+  for (const [i, key] of keys.entries()) graph.output(key, `key.${i}`, 'float');
+  for (const [i, value] of values.entries()) graph.output(value, `value.${i}`, 'float');
+  return graph.encode();
+}
+
+function watch(graph: OnnxGraph, watched: Watched): Watch<Value> | undefined {
+  if (watched.length === 0) return undefined;
+  return (name, value) => {
+    if (watched.includes(name)) graph.output(value, name, 'float');
+  };
+}
