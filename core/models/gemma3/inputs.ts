@@ -1,0 +1,155 @@
+/**
+ * What the network needs besides weights, made on the host from a `ForwardInput` and shared by all executors: rotary
+ * angles, additive masks, indices. As transformers makes them (Gemma3RotaryEmbedding, create_masks_for_vision_model):
+ * a full layer sees what is causal or of the same image, a sliding layer only that of it which lies in the window.
+ */
+import { WorkbenchError } from '../../base/errors.ts';
+import type { ForwardInput } from '../runner.ts';
+import type { Gemma3Config, LayerType, Rope } from './config.ts';
+
+/** Added to scores that must not count. Finite, so that a row of padding, which sees nothing, stays a number. */
+const MASKED = -1e9;
+
+export interface HostInputs {
+  batch: number;
+  /** T: new positions. */
+  length: number;
+  /** S: all positions, cached and new. */
+  total: number;
+  /** `[B,T]`. */
+  ids: Int32Array;
+  /** `[B,T]`, null where no image is placed. */
+  imageIndex: Int32Array | null;
+  /** `[B,T,C/2]`. */
+  cos: Record<LayerType, Float32Array>;
+  sin: Record<LayerType, Float32Array>;
+  /** `[B,1,T,S]`: 0 or a large negative number; null where it is 0 everywhere. Both may be the same array. */
+  bias: Record<LayerType, Float32Array | null>;
+  /** `[N]`. */
+  rows: Int32Array;
+}
+
+/** What of a `ForwardInput` the host inputs depend on; `cachedLength` is 0 without a cache. */
+export type PositionedInput = Pick<
+  ForwardInput,
+  'batch' | 'length' | 'inputIds' | 'attentionMask' | 'positionIds' | 'imageIndex' | 'logitsAt'
+>;
+
+/** FORWARD_INPUT where sizes, ids or indices do not fit; `featureRows` is the number of rows of image features. */
+export function hostInputs(
+  config: Gemma3Config,
+  input: PositionedInput,
+  cachedLength: number,
+  featureRows: number,
+): HostInputs {
+  checkInput(config, input, cachedLength, featureRows);
+  const { batch, length } = input;
+  const full = rotary(config.text.rope.full_attention, config.text.headWidth, input.positionIds);
+  const sliding = rotary(config.text.rope.sliding_attention, config.text.headWidth, input.positionIds);
+  return {
+    batch,
+    length,
+    total: cachedLength + length,
+    ids: withoutImageIds(config, input.inputIds),
+    imageIndex: input.imageIndex?.some((row) => row >= 0) ? input.imageIndex : null,
+    cos: { full_attention: full.cos, sliding_attention: sliding.cos },
+    sin: { full_attention: full.sin, sliding_attention: sliding.sin },
+    bias: masks(config.text.slidingWindow, input, cachedLength),
+    rows: input.logitsAt,
+  };
+}
+
+/** The image token's id may lie outside the embedding (transformers takes row 0 then; the features replace it anyway). */
+function withoutImageIds(config: Gemma3Config, ids: Int32Array): Int32Array {
+  if (config.imageTokenId < config.text.vocabulary) return ids;
+  return ids.map((id) => (id === config.imageTokenId ? 0 : id));
+}
+
+/** Angles in f32 at every step, as torch computes them: at position 8,000 the rounding is worth 1e-3 rad. */
+function rotary(rope: Rope, headWidth: number, positions: Int32Array): { cos: Float32Array; sin: Float32Array } {
+  const half = headWidth / 2;
+  const frequencies = Float32Array.from({ length: half }, (_, i) => {
+    const exponent = Math.fround((2 * i) / headWidth);
+    return Math.fround(1 / Math.fround(rope.theta ** exponent)) / rope.factor;
+  });
+  const cos = new Float32Array(positions.length * half);
+  const sin = new Float32Array(positions.length * half);
+  for (let p = 0; p < positions.length; p++)
+    for (let i = 0; i < half; i++) {
+      const angle = Math.fround(positions[p]! * frequencies[i]!);
+      cos[p * half + i] = Math.cos(angle);
+      sin[p * half + i] = Math.sin(angle);
+    }
+  return { cos, sin };
+}
+
+function masks(window: number, input: PositionedInput, cachedLength: number): Record<LayerType, Float32Array | null> {
+  const { batch, length } = input;
+  const total = cachedLength + length;
+  const full = new Float32Array(batch * length * total);
+  const sliding = new Float32Array(batch * length * total);
+  let fullMasks = false;
+  let windowMasks = false;
+  for (let b = 0; b < batch; b++) {
+    const { order, block } = describeRow(input, b, total, cachedLength);
+    for (let t = 0; t < length; t++) {
+      const q = cachedLength + t;
+      const at = (b * length + t) * total;
+      for (let k = 0; k < total; k++) {
+        const causal = k <= q || (block[k]! >= 0 && block[k] === block[q]);
+        const visible = causal && order[k]! >= 0;
+        const near = order[q]! < 0 || order[q]! - order[k]! < window;
+        if (!visible) {
+          full[at + k] = MASKED;
+          fullMasks = true;
+        } else if (!near) windowMasks = true;
+        if (!visible || !near) sliding[at + k] = MASKED;
+      }
+    }
+  }
+  const fullBias = fullMasks ? full : null;
+  return { full_attention: fullBias, sliding_attention: windowMasks ? sliding : fullBias };
+}
+
+/** Of every position of a row: its place among the real ones (-1: padding), and its image (-1: text or cached). */
+function describeRow(input: PositionedInput, row: number, total: number, cachedLength: number) {
+  const order = new Int32Array(total).fill(-1);
+  const block = new Int32Array(total).fill(-1);
+  let place = 0;
+  let image = -1;
+  let inImage = false;
+  for (let k = 0; k < total; k++) {
+    if (input.attentionMask[row * total + k]) order[k] = place++;
+    const isImage = k >= cachedLength && (input.imageIndex?.[row * input.length + k - cachedLength] ?? -1) >= 0;
+    if (isImage && !inImage) image++;
+    if (isImage) block[k] = image;
+    inImage = isImage;
+  }
+  return { order, block };
+}
+
+function checkInput(config: Gemma3Config, input: PositionedInput, cachedLength: number, featureRows: number): void {
+  const { batch, length } = input;
+  const positions = batch * length;
+  const sizes: Record<string, [actual: number, expected: number]> = {
+    inputIds: [input.inputIds.length, positions],
+    positionIds: [input.positionIds.length, positions],
+    attentionMask: [input.attentionMask.length, batch * (cachedLength + length)],
+    imageIndex: [input.imageIndex?.length ?? positions, positions],
+  };
+  for (const [field, [actual, expected]] of Object.entries(sizes))
+    if (actual !== expected) throw inputError(field, 'has not the length that the batch demands', actual, expected);
+  checkRange('inputIds', input.inputIds, 0, Math.max(config.text.vocabulary, config.imageTokenId + 1));
+  checkRange('positionIds', input.positionIds, 0, 2 ** 24);
+  checkRange('logitsAt', input.logitsAt, 0, positions);
+  if (input.imageIndex) checkRange('imageIndex', input.imageIndex, -1, featureRows);
+}
+
+function checkRange(field: string, values: Int32Array, low: number, end: number): void {
+  const wrong = values.find((value) => value < low || value >= end);
+  if (wrong !== undefined) throw inputError(field, 'holds a value out of range', wrong, end);
+}
+
+function inputError(field: string, problem: string, actual: number, expected: number): WorkbenchError {
+  return new WorkbenchError('FORWARD_INPUT', `The network's input ${field} ${problem}.`, { field, actual, expected });
+}

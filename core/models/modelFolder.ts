@@ -1,0 +1,179 @@
+/**
+ * A model folder in Hugging Face's layout: config.json, weights in safetensors, and beside them the files of tokenizer,
+ * chat template and processor, which other rooms read. Opening checks every tensor's name and shape against the
+ * configuration and reads no weight; hashing reads them once, as a stream.
+ */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WorkbenchError } from '../base/errors.ts';
+import { readJson, readJsonIfThere } from '../platform/files.ts';
+import {
+  elements,
+  hashTensors,
+  openCheckpoint,
+  Safetensors,
+  type TensorEntry,
+  writeSafetensors,
+} from '../tensor/safetensors.ts';
+import { type Gemma3Config, parseGemma3Config } from './gemma3/config.ts';
+import { canonicalName, publishedName, tensorShapes } from './gemma3/names.ts';
+import type { ModelInfo } from './runner.ts';
+
+/** Weights by canonical name. */
+export interface Weights {
+  readonly names: readonly string[];
+  entry(name: string): TensorEntry;
+  /** Row-major f32. */
+  read(name: string): Promise<Float32Array>;
+}
+
+export interface ModelFolder {
+  dir: string;
+  config: Gemma3Config;
+  weights: Weights;
+  info: ModelInfo;
+  /** Paths of files that are there. */
+  files: Partial<Record<keyof typeof FILES, string>>;
+  /** Said to the user: tensors in the files that the network does not use. */
+  warnings: string[];
+}
+
+const FILES = {
+  tokenizer: 'tokenizer.json',
+  tokenizerConfig: 'tokenizer_config.json',
+  specialTokens: 'special_tokens_map.json',
+  chatTemplate: 'chat_template.jinja',
+  chatTemplateJson: 'chat_template.json',
+  preprocessor: 'preprocessor_config.json',
+  processor: 'processor_config.json',
+  generationConfig: 'generation_config.json',
+} as const;
+
+/**
+ * Errors: FILE_NOT_FOUND, JSON_UNREADABLE, MODEL_ARCHITECTURE, MODEL_CONFIG, MODEL_WEIGHTS_MISSING, SAFETENSORS_*,
+ * TENSOR_MISSING and TENSOR_SHAPE with the tensor's name, expected and actual shape.
+ */
+export async function openModelFolder(dir: string): Promise<ModelFolder> {
+  const configFile = join(dir, 'config.json');
+  const json = await readJson<Record<string, unknown>>(configFile);
+  checkArchitecture(json, configFile);
+  const config = parseGemma3Config(json, configFile);
+  const shapes = tensorShapes(config);
+  const { entries, unused } = await findTensors(dir, shapes);
+  const generation = await readJsonIfThere<Record<string, unknown>>(join(dir, FILES.generationConfig));
+  return {
+    dir,
+    config,
+    weights: weightsOf(entries),
+    info: await describe(config, shapes, entries, generation ?? {}),
+    files: await findFiles(dir),
+    warnings: unused.length > 0 ? [unusedWarning(unused)] : [],
+  };
+}
+
+function checkArchitecture(json: Record<string, unknown>, file: string): void {
+  const architectures = json?.['architectures'];
+  const known = ['Gemma3ForConditionalGeneration'];
+  if (architectures === undefined || (Array.isArray(architectures) && known.includes(architectures[0]))) return;
+  throw new WorkbenchError(
+    'MODEL_ARCHITECTURE',
+    'This model has an architecture that is not known here.',
+    { file, architecture: String(architectures), known },
+    'Use a Gemma 3 vision-language checkpoint, such as MedGemma 4B, or reach the model through a server.',
+  );
+}
+
+async function findTensors(dir: string, shapes: ReadonlyMap<string, number[]>) {
+  const checkpoint = await openCheckpoint(dir);
+  const entries = new Map<string, TensorEntry>();
+  const unused: string[] = [];
+  for (const entry of checkpoint.entries.values()) {
+    const name = canonicalName(entry.name);
+    if (name === null || !shapes.has(name)) unused.push(entry.name);
+    else if (entries.has(name)) throw tensorError('TENSOR_TWICE', 'is there under two names', entry.name, entry.file);
+    else entries.set(name, entry);
+  }
+  for (const [name, expected] of shapes) checkTensor(entries.get(name), name, expected, checkpoint.source);
+  return { entries, unused: unused.filter((name) => canonicalName(name) !== 'language.lm_head.weight') };
+}
+
+function checkTensor(entry: TensorEntry | undefined, name: string, expected: number[], source: string): void {
+  if (!entry) throw tensorError('TENSOR_MISSING', 'is missing', publishedName(name), source, { expected });
+  if (entry.shape.join() === expected.join()) return;
+  const shapes = { expected, actual: entry.shape };
+  throw tensorError('TENSOR_SHAPE', 'has another shape than the configuration says', entry.name, entry.file, shapes);
+}
+
+function tensorError(
+  code: string,
+  problem: string,
+  tensor: string,
+  file: string,
+  details: Record<string, number[]> = {},
+) {
+  const remedy = 'Download the model folder again; config.json and weights must be of the same model.';
+  return new WorkbenchError(code, `The tensor ${tensor} ${problem}.`, { file, tensor, ...details }, remedy);
+}
+
+function weightsOf(entries: ReadonlyMap<string, TensorEntry>): Weights {
+  const files = new Safetensors('', entries, {});
+  return { names: files.names, entry: (name) => files.entry(name), read: (name) => files.read(name) };
+}
+
+async function describe(
+  config: Gemma3Config,
+  shapes: ReadonlyMap<string, number[]>,
+  entries: ReadonlyMap<string, TensorEntry>,
+  generation: Record<string, unknown>,
+): Promise<ModelInfo> {
+  const sorted = [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    architecture: config.architecture,
+    vocabulary: config.text.vocabulary,
+    width: config.text.width,
+    layers: config.text.layerTypes.length,
+    imageSize: config.vision.imageSize,
+    imageTokens: config.imageTokens,
+    imageTokenId: config.imageTokenId,
+    endTokenIds: tokenIds(generation['eos_token_id']) ?? config.endTokenIds,
+    padTokenId: tokenIds(generation['pad_token_id'])?.[0] ?? config.padTokenId,
+    parameters: [...shapes.values()].reduce((sum, shape) => sum + elements(shape), 0),
+    weightsHash: await hashTensors(sorted),
+    dtype: entries.get('language.embed_tokens.weight')!.dtype,
+  };
+}
+
+/** generation_config.json has the last word on end and pad tokens, as in transformers' generate. */
+function tokenIds(value: unknown): number[] | null {
+  const ids = Array.isArray(value) ? value : [value];
+  return ids.length > 0 && ids.every((id) => Number.isInteger(id) && id >= 0) ? ids : null;
+}
+
+async function findFiles(dir: string): Promise<ModelFolder['files']> {
+  const found: ModelFolder['files'] = {};
+  for (const [key, name] of Object.entries(FILES) as [keyof typeof FILES, string][]) {
+    const path = join(dir, name);
+    const there = await stat(path).catch(() => null);
+    if (there?.isFile()) found[key] = path;
+  }
+  return found;
+}
+
+function unusedWarning(names: readonly string[]): string {
+  const some = names.slice(0, 3).join(', ');
+  return `${names.length} tensors of the files are not used by this architecture (${some}${names.length > 3 ? ', …' : ''}).`;
+}
+
+/** Writes `model.safetensors` with the names of published checkpoints, in f32; `weights` are canonical. */
+export async function writeModelWeights(
+  dir: string,
+  config: Gemma3Config,
+  weights: ReadonlyMap<string, Float32Array>,
+): Promise<void> {
+  const tensors = [...tensorShapes(config)].map(([name, shape]) => {
+    const data = weights.get(name);
+    if (!data) throw tensorError('TENSOR_MISSING', 'is missing', publishedName(name), dir, { expected: shape });
+    return { name: publishedName(name), shape, data };
+  });
+  await writeSafetensors(join(dir, 'model.safetensors'), tensors);
+}

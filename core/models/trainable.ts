@@ -1,0 +1,41 @@
+/**
+ * A network that gradients flow through, as training sees it: tensors of tfjs in and out, nothing kept between calls.
+ * Everything is synchronous, so that it can run inside `tf.tidy`, `tf.variableGrads` and `tf.customGrad`.
+ */
+import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { LoraInputs } from '../tensor/ops.ts';
+import type { Tf } from '../tensor/tfjs/backend.ts';
+import type { Gemma3Config } from './gemma3/config.ts';
+import type { PositionedInput } from './gemma3/inputs.ts';
+import type { ExecutorInfo, ImageFeatures, ModelInfo } from './runner.ts';
+
+/**
+ * A padded batch, without cache: fields as in `ForwardInput`. `logitsAt` names the flat positions whose next token is
+ * asked for; logits are computed there only. `imageFeatures` as a tensor `[M,D]` lets gradients reach the vision tower.
+ */
+export interface TrainingInput extends PositionedInput {
+  imageFeatures?: ImageFeatures | Tensor2D;
+}
+
+export interface TrainingOptions {
+  /** LoRA pairs by canonical module; tensors or variables that the caller owns: down `[1,in,r]`, up `[1,r,out]`. */
+  lora?: LoraInputs<Tensor>;
+  /** Applied to the input of every LoRA pair (PEFT's lora_dropout). */
+  dropout?: (x: Tensor, module: string) => Tensor;
+  /** Replaces loaded weights by canonical name, and lets gradients flow into them (pretraining of everything). */
+  weights?: ReadonlyMap<string, Tensor>;
+}
+
+export interface TrainableModel {
+  readonly executor: ExecutorInfo;
+  readonly info: ModelInfo;
+  readonly config: Gemma3Config;
+  /** The namespace that the tensors belong to. */
+  readonly tf: Tf;
+  /** Linear layers that LoRA may adapt, by canonical module: `[out, in]`. */
+  readonly linears: ReadonlyMap<string, readonly [out: number, input: number]>;
+  /** Logits `[N,V]` at `input.logitsAt`. */
+  languageLogits(input: TrainingInput, options?: TrainingOptions): Tensor2D;
+  /** Pixels `[I,3,size,size]` -> features `[I*tokens,D]`; differentiable with respect to `options.weights` only. */
+  imageFeatures(pixels: Tensor4D, options?: Pick<TrainingOptions, 'weights'>): Tensor2D;
+}
