@@ -3,15 +3,9 @@
  * The state of a generation is a value (`KvCache`), handed in and given back; a runner keeps nothing between calls.
  */
 import type { Adapter } from '../peft/adapter.ts';
+import type { ExecutorInfo } from '../tensor/executor.ts';
 
-export interface ExecutorInfo {
-  /** `onnxruntime-cpu`, `tfjs-tensorflow`, `tfjs-wasm`, later `onnxruntime-webgpu`, ... */
-  name: string;
-  version: string;
-  threads: number;
-  /** Why this one runs and not a faster one, as a sentence: "libtensorflow is not built; run npm run setup:tensorflow". */
-  reason: string;
-}
+export type { ExecutorInfo } from '../tensor/executor.ts';
 
 /** What a network gives about itself. Token ids are those of its config. */
 export interface ModelInfo {

@@ -3,11 +3,12 @@
  * Everything is synchronous, so that it can run inside `tf.tidy`, `tf.variableGrads` and `tf.customGrad`.
  */
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { ExecutorInfo } from '../tensor/executor.ts';
 import type { LoraInputs } from '../tensor/ops.ts';
 import type { Tf } from '../tensor/tfjs/backend.ts';
 import type { Gemma3Config } from './gemma3/config.ts';
 import type { PositionedInput } from './gemma3/inputs.ts';
-import type { ExecutorInfo, ImageFeatures, ModelInfo } from './runner.ts';
+import type { ImageFeatures, ModelInfo } from './runner.ts';
 
 /**
  * A padded batch, without cache: fields as in `ForwardInput`. `logitsAt` names the flat positions whose next token is
@@ -18,7 +19,7 @@ export interface TrainingInput extends PositionedInput {
 }
 
 export interface TrainingOptions {
-  /** LoRA pairs by canonical module; tensors or variables that the caller owns: down `[1,in,r]`, up `[1,r,out]`. */
+  /** LoRA pairs by canonical module; tensors or variables that the caller owns: down `[in,r]`, up `[r,out]`. */
   lora?: LoraInputs<Tensor>;
   /** Applied to the input of every LoRA pair (PEFT's lora_dropout). */
   dropout?: (x: Tensor, module: string) => Tensor;

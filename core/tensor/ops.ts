@@ -58,12 +58,16 @@ export interface Ops<T> {
 }
 
 /**
- * LoRA as inputs of the network, by module: y += (x . down . up) * scale, with down `[N,in,r]` and up `[N,r,out]`, where
- * N is 1 (one adapter for the batch) or B (an adapter for each row). PEFT's A is down transposed, its B is up transposed.
+ * LoRA as inputs of the network, by module: y += (x . down . up) * scale, with down `[in,R]` and up `[R,out]`; PEFT's A
+ * is down transposed, its B is up transposed. Where the rows of a batch have different adapters, or none, R holds the
+ * ranks of all of them side by side, and `rankMask` `[B,1,R]` is 1 where a rank belongs to the row's adapter, else 0.
  */
 export interface LoraPair<T> {
   down: T;
   up: T;
   scale: number;
 }
-export type LoraInputs<T> = ReadonlyMap<string, LoraPair<T>>;
+export interface LoraInputs<T> {
+  pairs: ReadonlyMap<string, LoraPair<T>>;
+  rankMask?: T;
+}
