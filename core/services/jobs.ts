@@ -1,0 +1,108 @@
+/** Long work in one place: every job has a title, progress and a way to cancel it, and the screens hear of each change. */
+import { toErrorData } from '../base/errors.ts';
+import type { Progress, Work } from '../base/progress.ts';
+import type { EngineEvent, JobInfo } from './contract.ts';
+
+/** Finished jobs that are still shown. */
+const KEPT = 20;
+/** The screens hear of progress at most this often, in milliseconds. */
+const EVENT_INTERVAL = 250;
+
+interface Job {
+  info: JobInfo;
+  controller: AbortController;
+}
+
+export class Jobs {
+  private readonly jobs = new Map<string, Job>();
+  private next = 1;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly emit: (event: EngineEvent) => void,
+    private readonly now: () => Date,
+  ) {}
+
+  list(): JobInfo[] {
+    return [...this.jobs.values()].map((job) => job.info).reverse();
+  }
+
+  cancel(id: string): void {
+    this.jobs.get(id)?.controller.abort();
+  }
+
+  /** Runs work as a job. It ends early when `signal` (the request's) or the job itself is cancelled. */
+  async run<T, P extends Progress>(
+    kind: JobInfo['kind'],
+    title: string,
+    caller: { signal?: AbortSignal; onProgress?: (progress: P) => void },
+    work: (work: Work<P>) => Promise<T>,
+  ): Promise<T> {
+    const job = this.begin(kind, title);
+    const abort = () => job.controller.abort();
+    if (caller.signal?.aborted) abort();
+    caller.signal?.addEventListener('abort', abort);
+    const report = (progress: P) => {
+      const { stage, done, total, rate, secondsLeft, failures } = progress;
+      job.info = { ...job.info, progress: { stage, done, total, rate, secondsLeft, failures } };
+      this.changedSoon();
+      caller.onProgress?.(progress);
+    };
+    try {
+      const result = await work({ signal: job.controller.signal, report });
+      job.info = { ...job.info, state: 'done' };
+      return result;
+    } catch (error) {
+      const data = toErrorData(error);
+      job.info = { ...job.info, state: data.code === 'CANCELLED' ? 'cancelled' : 'failed', error: data };
+      throw error;
+    } finally {
+      caller.signal?.removeEventListener('abort', abort);
+      this.forgetOld();
+      this.changed();
+    }
+  }
+
+  private begin(kind: JobInfo['kind'], title: string): Job {
+    const id = `job-${this.next++}`;
+    const startedAt = this.now().toISOString();
+    const info: JobInfo = { id, kind, title, state: 'running', progress: null, error: null, startedAt };
+    const job = { info, controller: new AbortController() };
+    this.jobs.set(id, job);
+    this.changed();
+    return job;
+  }
+
+  private forgetOld(): void {
+    const ended = [...this.jobs.values()].filter((job) => job.info.state !== 'running');
+    for (const job of ended.slice(0, Math.max(0, ended.length - KEPT))) this.jobs.delete(job.info.id);
+  }
+
+  private changedSoon(): void {
+    this.timer ??= setTimeout(() => this.changed(), EVENT_INTERVAL);
+  }
+
+  private changed(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.emit({ type: 'jobs', jobs: this.list() });
+  }
+}
+
+/** Things per second over the last seconds, and the time that is left. */
+export class Rate {
+  private readonly marks: { at: number; done: number }[] = [];
+
+  constructor(private readonly windowSeconds = 10) {}
+
+  /** done: how many are done by now; total: of how many. */
+  at(done: number, total: number): { rate: number | undefined; secondsLeft: number | null } {
+    const at = Date.now() / 1000;
+    this.marks.push({ at, done });
+    while (this.marks.length > 2 && at - this.marks[0]!.at > this.windowSeconds) this.marks.shift();
+    const first = this.marks[0]!;
+    if (at - first.at < 0.05 || done === first.done) return { rate: undefined, secondsLeft: null };
+    const rate = (done - first.done) / (at - first.at);
+    return { rate, secondsLeft: (total - done) / rate };
+  }
+}
