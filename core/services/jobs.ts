@@ -43,8 +43,7 @@ export class Jobs {
     if (caller.signal?.aborted) abort();
     caller.signal?.addEventListener('abort', abort);
     const report = (progress: P) => {
-      const { stage, done, total, rate, secondsLeft, failures } = progress;
-      job.info = { ...job.info, progress: { stage, done, total, rate, secondsLeft, failures } };
+      job.info = { ...job.info, progress: 'found' in progress ? { ...progress, found: [] } : progress };
       this.changedSoon();
       caller.onProgress?.(progress);
     };

@@ -1,0 +1,59 @@
+/**
+ * Answers that were made once: found again by a key over everything that may change them, and compared only where
+ * nothing but the checkpoint differs. Appended to `predictions/<checkpoint>.jsonl` of the workspace as they come.
+ */
+import { sha256 } from '../base/hash.ts';
+import type { Workspace } from '../workspace/workspace.ts';
+import type { Prediction, Provenance } from './contract.ts';
+
+const FOLDER = 'predictions';
+
+/** The fields in a fixed order, so that equal provenance gives equal text. */
+function canonical(provenance: Provenance): string {
+  const fields = Object.entries(provenance).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify(fields);
+}
+
+export function predictionKey(provenance: Provenance): string {
+  return sha256(canonical(provenance)).slice(0, 32);
+}
+
+/** What must be equal for two answers to be compared: all but the film and the adapter. */
+export function comparabilityDifferences(a: Provenance, b: Provenance): string[] {
+  const may: (keyof Provenance)[] = ['imageHash', 'adapterHash', 'baseHash'];
+  return (Object.keys(a) as (keyof Provenance)[]).filter((field) => !may.includes(field) && a[field] !== b[field]);
+}
+
+export class PredictionStore {
+  private readonly byKey = new Map<string, Prediction>();
+
+  constructor(private readonly workspace: Workspace) {}
+
+  async load(): Promise<void> {
+    for (const name of await this.workspace.names(FOLDER)) {
+      for (const prediction of await this.workspace.lines<Prediction>(FOLDER, name)) {
+        this.byKey.set(prediction.key, prediction);
+      }
+    }
+  }
+
+  get(key: string): Prediction | undefined {
+    return this.byKey.get(key);
+  }
+
+  async add(prediction: Prediction): Promise<void> {
+    if (this.byKey.has(prediction.key)) return;
+    await this.workspace.append(prediction, FOLDER, `${prediction.checkpointId}.jsonl`);
+    this.byKey.set(prediction.key, prediction);
+  }
+
+  /** Median seconds of a checkpoint's last hundred answers; null before the first. */
+  secondsPerFilm(checkpointId: string): number | null {
+    const seconds = [...this.byKey.values()]
+      .filter((prediction) => prediction.checkpointId === checkpointId)
+      .slice(-100)
+      .map(({ seconds: s }) => s.vision + s.prefill + s.decode)
+      .sort((a, b) => a - b);
+    return seconds.length === 0 ? null : seconds[seconds.length >> 1]!;
+  }
+}
