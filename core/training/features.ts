@@ -1,0 +1,91 @@
+/** Films as tensors: pixel values of a batch, and image features of a frozen vision tower, computed once per film. */
+import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { TrainableModel } from '../models/trainable.ts';
+import { type ProcessorConfig, pixelValues } from '../preprocessing/gemma3Processor.ts';
+import type { Image8 } from '../preprocessing/resize.ts';
+import type { TrainingExample } from './types.ts';
+
+/** `[I,3,H,W]` on the host. */
+export async function pixelsOf(
+  images: readonly (() => Image8 | Promise<Image8>)[],
+  processor: ProcessorConfig,
+): Promise<Float32Array> {
+  const size = 3 * processor.width * processor.height;
+  const pixels = new Float32Array(images.length * size);
+  for (const [i, image] of images.entries()) pixels.set(pixelValues(await image(), processor), i * size);
+  return pixels;
+}
+
+/** Call inside `tf.tidy`. */
+export function pixelTensor(model: TrainableModel, pixels: Float32Array, processor: ProcessorConfig): Tensor4D {
+  const count = pixels.length / (3 * processor.width * processor.height);
+  return model.tf.tensor4d(pixels, [count, 3, processor.height, processor.width]);
+}
+
+/** Images that are encoded at once. */
+const ENCODE_BATCH = 16;
+
+/** Features by film. A film's features are computed again only where the cache had to let them go. */
+export class FeatureCache {
+  private readonly features = new Map<string, Float32Array>();
+  private bytes = 0;
+
+  constructor(
+    private readonly model: TrainableModel,
+    private readonly processor: ProcessorConfig,
+    /** The oldest features go when there are more bytes than this. */
+    private readonly maxBytes = 2 ** 31,
+  ) {}
+
+  /** `[imageTokens, width]` for each example, in order. */
+  async get(examples: readonly TrainingExample[]): Promise<Float32Array[]> {
+    const missing = [...new Map(examples.map((example) => [example.id, example])).values()].filter(
+      ({ id }) => !this.features.has(id),
+    );
+    const found = new Map(examples.map(({ id }) => [id, this.features.get(id)]));
+    for (let start = 0; start < missing.length; start += ENCODE_BATCH) {
+      const batch = missing.slice(start, start + ENCODE_BATCH);
+      const encoded = await this.encode(batch);
+      batch.forEach(({ id }, i) => {
+        found.set(id, encoded[i]!);
+        this.keep(id, encoded[i]!);
+      });
+    }
+    return examples.map(({ id }) => found.get(id)!);
+  }
+
+  private async encode(examples: readonly TrainingExample[]): Promise<Float32Array[]> {
+    const pixels = await pixelsOf(
+      examples.map((example) => () => example.image()),
+      this.processor,
+    );
+    const { tf, info } = this.model;
+    const all = tf.tidy(
+      () => this.model.imageFeatures(pixelTensor(this.model, pixels, this.processor)).dataSync() as Float32Array,
+    );
+    const size = info.imageTokens * info.width;
+    return examples.map((_, i) => all.slice(i * size, (i + 1) * size));
+  }
+
+  private keep(id: string, features: Float32Array): void {
+    this.features.set(id, features);
+    this.bytes += features.byteLength;
+    for (const [oldest, { byteLength }] of this.features) {
+      if (this.bytes <= this.maxBytes) break;
+      this.features.delete(oldest);
+      this.bytes -= byteLength;
+    }
+  }
+}
+
+/** The features of several films, one after the other, as `[M,D]`. Call inside `tf.tidy`. */
+export function featureTensor(model: TrainableModel, features: readonly Float32Array[]): Tensor2D {
+  const { width } = model.info;
+  const all = new Float32Array(features.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const part of features) {
+    all.set(part, offset);
+    offset += part.length;
+  }
+  return model.tf.tensor2d(all, [all.length / width, width]);
+}

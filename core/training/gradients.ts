@@ -1,0 +1,39 @@
+/** Loss and gradients of one micro-batch, as numbers on the host; every tensor that was made for it is gone afterwards. */
+import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import type { Tf } from '../tensor/tfjs/backend.ts';
+import type { Parameter } from './optimizer.ts';
+
+export interface LossAndGradients {
+  loss: number;
+  /** In the order of the parameters. */
+  gradients: Float32Array[];
+}
+
+/** `loss` gets the parameters as tensors, by name, and must use every one of them. */
+export function lossAndGradients(
+  tf: Tf,
+  parameters: readonly Parameter[],
+  loss: (tensors: ReadonlyMap<string, Tensor>) => Scalar,
+): LossAndGradients {
+  return tf.tidy(() => {
+    const inputs = parameters.map(({ value, shape }) => tf.tensor(value, [...shape]));
+    const byName = (tensors: readonly Tensor[]) => new Map(parameters.map(({ name }, i) => [name, tensors[i]!]));
+    const { value, grads } = tf.valueAndGrads((...tensors: Tensor[]) => loss(byName(tensors)))(inputs);
+    return { loss: value.dataSync()[0]!, gradients: grads.map((grad) => grad.dataSync() as Float32Array) };
+  });
+}
+
+/** Adds `more` to `sum` in place; `null` sum gives `more` itself. */
+export function accumulate(sum: LossAndGradients | null, more: LossAndGradients): LossAndGradients {
+  if (sum === null) return more;
+  sum.gradients.forEach((total, p) => {
+    const part = more.gradients[p]!;
+    for (let i = 0; i < total.length; i++) total[i]! += part[i]!;
+  });
+  return { loss: sum.loss + more.loss, gradients: sum.gradients };
+}
+
+/** The parameters as tensors, for passes without gradient; call inside `tf.tidy`. */
+export function asTensors(tf: Tf, parameters: readonly Parameter[]): Map<string, Tensor> {
+  return new Map(parameters.map(({ name, value, shape }) => [name, tf.tensor(value, [...shape])]));
+}

@@ -1,0 +1,170 @@
+/**
+ * The losses. Both are functions of the log-probabilities of given tokens: the network gives logits, `tokenLogProbs` the
+ * log-probabilities (and its own gradient), and the rest is arithmetic on the host in f64, with the gradient in closed form:
+ *
+ * SFT   - sum of log-probabilities / number of supervised tokens of all micro-batches of the step
+ *         (the Trainer's `num_items_in_batch`, not a mean of means);
+ * GRPO  as TRL with loss_type "dr_grpo", scale_rewards "none" (reference/grpo/README.md): per token
+ *         -min(rho A, clamp(rho, 1 - low, 1 + high) A) + beta (exp(ref - logp) - (ref - logp) - 1), rho = exp(logp - old);
+ *         summed, divided by completions x maximum completion length.
+ */
+import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import type { Tf } from '../tensor/tfjs/backend.ts';
+
+/**
+ * Natural-log probabilities `[N]` of `tokens` `[N]` under softmax(logits / temperature), logits `[N,V]`. Its gradient is
+ * (one-hot - softmax) / temperature, made from saved logits and normalizers, so that no `[N,V]` intermediate is kept.
+ */
+export function tokenLogProbs(tf: Tf, logits: Tensor2D, tokens: Int32Array, temperature = 1): Tensor1D {
+  const [rows, vocabulary] = logits.shape;
+  const flat = tokens.map((token, row) => row * vocabulary + token);
+  const operation = tf.customGrad((x, save) => {
+    const scaled = temperature === 1 ? (x as Tensor2D) : tf.div(x as Tensor2D, temperature);
+    const normalizer = tf.logSumExp(scaled, 1, true) as Tensor2D;
+    (save as (tensors: unknown[]) => void)([scaled, normalizer]);
+    const chosen = tf.gather(scaled.flatten(), tf.tensor1d(flat, 'int32'));
+    const value = tf.sub(chosen, normalizer.reshape([rows])) as Tensor1D;
+    const gradFunc = (dy: Tensor1D, saved: unknown) => {
+      const [kept, total] = saved as [Tensor2D, Tensor2D];
+      const softmax = tf.exp(tf.sub(kept, total));
+      const oneHot = tf.oneHot(tf.tensor1d(tokens, 'int32'), vocabulary) as Tensor2D;
+      const weight = tf.div(dy, temperature).reshape([rows, 1]);
+      return tf.mul(tf.sub(tf.cast(oneHot, 'float32'), softmax), weight);
+    };
+    return { value, gradFunc: gradFunc as never };
+  });
+  return operation(logits) as Tensor1D;
+}
+
+/** Mean entropy in nats of softmax(logits / temperature) over the rows. */
+export function meanEntropy(tf: Tf, logits: Tensor2D, temperature = 1): number {
+  return tf.tidy(() => {
+    const logp = tf.logSoftmax(tf.div(logits, temperature));
+    return -tf.mean(tf.sum(tf.mul(tf.exp(logp), logp), 1)).dataSync()[0]!;
+  });
+}
+
+export interface HostLoss {
+  loss: number;
+  /** d loss / d log-probability, `[N]`. */
+  gradient: Float32Array;
+}
+
+/** A loss computed on the host from log-probabilities, as a scalar that gradients flow through. */
+export function hostLoss(tf: Tf, logps: Tensor1D, compute: (logps: Float32Array) => HostLoss): Scalar {
+  const operation = tf.customGrad((x) => {
+    const { loss, gradient } = compute((x as Tensor1D).dataSync() as Float32Array);
+    const gradFunc = (dy: Scalar) => tf.mul(tf.tensor1d(gradient), dy);
+    return { value: tf.scalar(loss), gradFunc: gradFunc as never };
+  });
+  return operation(logps) as Scalar;
+}
+
+/** @param supervised tokens of the whole step, over all its micro-batches */
+export function sftLoss(logps: Float32Array, supervised: number): HostLoss {
+  let sum = 0;
+  for (const logp of logps) sum -= logp;
+  return { loss: sum / supervised, gradient: new Float32Array(logps.length).fill(-1 / supervised) };
+}
+
+export interface GrpoSettings {
+  epsilonLow: number;
+  epsilonHigh: number;
+  beta: number;
+  /** The divisor of Dr. GRPO: a constant, so that long answers are not favoured. */
+  maxCompletionLength: number;
+}
+
+/** Completions one after the other; `lengths` says how many tokens each has (0 is possible). */
+export interface GrpoBatch {
+  lengths: readonly number[];
+  /** One for each completion; null: no reward could be given, the completion only counts for the KL term. */
+  advantages: readonly (number | null)[];
+  /** Log-probabilities when the completions were drawn; null: the present ones (ratio 1). */
+  oldLogps: ArrayLike<number> | null;
+  /** Of the reference policy. */
+  refLogps: ArrayLike<number>;
+}
+
+/** TRL's metrics of a loss, over the tokens of the batch; `lowMin` and `highMax` over completions that have tokens. */
+export interface GrpoMetrics {
+  kl: number;
+  clipRatio: { low: number; high: number; region: number; lowMin: number; highMax: number };
+}
+
+/** @param completions of the whole step, over all its micro-batches */
+export function grpoLoss(
+  logps: ArrayLike<number>,
+  batch: GrpoBatch,
+  settings: GrpoSettings,
+  completions = batch.lengths.length,
+): HostLoss & { metrics: GrpoMetrics } {
+  const divisor = completions * settings.maxCompletionLength;
+  const gradient = new Float32Array(logps.length);
+  const sums = { loss: 0, kl: 0 };
+  const clipped: { low: number; high: number; length: number }[] = [];
+  let position = 0;
+  batch.lengths.forEach((length, c) => {
+    const advantage = batch.advantages[c] ?? 0;
+    const counts = { low: 0, high: 0, length };
+    for (const end = position + length; position < end; position++) {
+      const logp = logps[position]!;
+      const token = tokenLoss(logp, batch.oldLogps?.[position] ?? logp, batch.refLogps[position]!, advantage, settings);
+      sums.loss += token.loss;
+      sums.kl += token.kl;
+      counts.low += token.low;
+      counts.high += token.high;
+      gradient[position] = token.gradient / divisor;
+    }
+    clipped.push(counts);
+  });
+  const metrics = { kl: sums.kl / Math.max(1, position), clipRatio: clipRatios(clipped) };
+  return { loss: sums.loss / divisor, gradient, metrics };
+}
+
+function tokenLoss(logp: number, old: number, ref: number, advantage: number, settings: GrpoSettings) {
+  const { epsilonLow, epsilonHigh, beta } = settings;
+  const ratio = Math.exp(logp - old);
+  const free = ratio * advantage;
+  const bounded = Math.min(Math.max(ratio, 1 - epsilonLow), 1 + epsilonHigh) * advantage;
+  const difference = ref - logp;
+  const kl = Math.expm1(difference) - difference;
+  return {
+    loss: -Math.min(free, bounded) + beta * kl,
+    // Where the bounded term is the smaller one, the ratio is outside its bounds and the term constant.
+    gradient: (free <= bounded ? -free : 0) - beta * Math.expm1(difference),
+    kl,
+    low: ratio < 1 - epsilonLow && advantage < 0 ? 1 : 0,
+    high: ratio > 1 + epsilonHigh && advantage > 0 ? 1 : 0,
+  };
+}
+
+function clipRatios(clipped: readonly { low: number; high: number; length: number }[]): GrpoMetrics['clipRatio'] {
+  const ratios = { low: 0, high: 0, region: 0, lowMin: 0, highMax: 0 };
+  const present = clipped.filter(({ length }) => length > 0);
+  if (present.length === 0) return ratios;
+  const tokens = present.reduce((sum, { length }) => sum + length, 0);
+  for (const { low, high } of present) {
+    ratios.low += low / tokens;
+    ratios.high += high / tokens;
+  }
+  ratios.region = ratios.low + ratios.high;
+  ratios.lowMin = Math.min(...present.map(({ low, length }) => low / length));
+  ratios.highMax = Math.max(...present.map(({ high, length }) => high / length));
+  return ratios;
+}
+
+/**
+ * Rewards less the mean of their group of `size`; not divided by the standard deviation (Dr. GRPO). A null reward stays
+ * null and does not count for the mean.
+ */
+export function groupAdvantages(rewards: readonly (number | null)[], size: number): (number | null)[] {
+  const advantages: (number | null)[] = [];
+  for (let start = 0; start < rewards.length; start += size) {
+    const group = rewards.slice(start, start + size);
+    const known = group.filter((reward): reward is number => reward !== null);
+    const mean = known.reduce((a, b) => a + b, 0) / Math.max(1, known.length);
+    advantages.push(...group.map((reward) => (reward === null ? null : reward - mean)));
+  }
+  return advantages;
+}
