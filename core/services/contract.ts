@@ -15,6 +15,7 @@ import type { Reading } from '../findings/types.ts';
 import type { Label, LabelValues, UncertaintyPolicy } from '../labels/labels.ts';
 import type { ExecutorInfo, ModelInfo } from '../models/runner.ts';
 import type { Prompt } from '../text/types.ts';
+import type { ConfigField, Departure, TrainingLogLine } from '../training/types.ts';
 
 // ---------------------------------------------------------------------------------------------- what is on the screens
 
@@ -221,24 +222,11 @@ export interface TrainingRun {
   path: string;
   config: Record<string, unknown>;
   /** Fields that differ from the paper: asked, run, and why. */
-  departures: { field: string; paper: string; run: string; reason: string }[];
+  departures: Departure[];
   error: ErrorData | null;
 }
 
-/** A line of a run's log.jsonl, with TRL's metric names. */
-export type TrainingLogLine = { step: number } & Record<string, number | string | null>;
-
-export interface ConfigField {
-  name: string;
-  type: 'number' | 'integer' | 'boolean' | 'text' | 'choice';
-  choices?: string[];
-  default: string | number | boolean;
-  /** What the paper says; empty: not stated. */
-  paper: string;
-  help: string;
-}
-
-export type { Prompt };
+export type { ConfigField, Prompt, TrainingLogLine };
 
 export interface HostError extends ErrorData {}
 

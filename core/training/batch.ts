@@ -121,5 +121,8 @@ export function trainingBatch(
 
 function checkImageTokens(actual: number, expected: number): void {
   if (actual === expected) return;
-  throw new WorkbenchError('TRAINING_IMAGE_TOKENS', 'A sequence has not the tokens of its image.', { expected, actual });
+  throw new WorkbenchError('TRAINING_IMAGE_TOKENS', 'A sequence has not the tokens of its image.', {
+    expected,
+    actual,
+  });
 }

@@ -22,13 +22,13 @@ export function tokenLogProbs(tf: Tf, logits: Tensor2D, tokens: Int32Array, temp
     const scaled = temperature === 1 ? (x as Tensor2D) : tf.div(x as Tensor2D, temperature);
     const normalizer = tf.logSumExp(scaled, 1, true) as Tensor2D;
     (save as (tensors: unknown[]) => void)([scaled, normalizer]);
-    const chosen = tf.gather(scaled.flatten(), tf.tensor1d(flat, 'int32'));
-    const value = tf.sub(chosen, normalizer.reshape([rows])) as Tensor1D;
+    const chosen = tf.gather(tf.reshape(scaled, [-1]), tf.tensor1d(flat, 'int32'));
+    const value = tf.sub(chosen, tf.reshape(normalizer, [rows])) as Tensor1D;
     const gradFunc = (dy: Tensor1D, saved: unknown) => {
       const [kept, total] = saved as [Tensor2D, Tensor2D];
       const softmax = tf.exp(tf.sub(kept, total));
       const oneHot = tf.oneHot(tf.tensor1d(tokens, 'int32'), vocabulary) as Tensor2D;
-      const weight = tf.div(dy, temperature).reshape([rows, 1]);
+      const weight = tf.reshape(tf.div(dy, temperature), [rows, 1]);
       return tf.mul(tf.sub(tf.cast(oneHot, 'float32'), softmax), weight);
     };
     return { value, gradFunc: gradFunc as never };

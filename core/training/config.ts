@@ -1,0 +1,193 @@
+/**
+ * The settings of SFT and GRPO: one field for every row of the paper's tables, with the paper's value as its default
+ * (reference/paper.md). Where the paper states none, the default is ours and `paper` is empty. The form of the interface,
+ * the checks and the list of departures are all made from these two schemas.
+ */
+import { z } from 'zod';
+import { WorkbenchError } from '../base/errors.ts';
+import { hardRewardSettings } from '../rewards/hard.ts';
+import { nuancedRewardSettings } from '../rewards/nuanced.ts';
+import { REWARD_NAMES, type RewardSettings } from '../rewards/rewards.ts';
+import type { ConfigField, Departure } from './types.ts';
+
+/** `paper`: what the paper says of this field; empty: nothing. */
+function field<S extends z.ZodType>(schema: S, paper: string, help: string): S {
+  return schema.meta({ paper, help });
+}
+
+const integer = (low: number, high = Number.MAX_SAFE_INTEGER) => z.number().int().min(low).max(high);
+const share = z.number().min(0).max(1);
+const positive = z.number().positive();
+
+const shared = {
+  promptId: field(
+    z.string().default('free-reasoning'),
+    'Free Reasoning',
+    'The instruction format that every film gets.',
+  ),
+  microBatch: field(
+    integer(1, 4096).default(1),
+    '1',
+    'Sequences that go through the network at once. Memory and speed depend on it, the result does not (but for rounding).',
+  ),
+  seed: field(integer(0, 2 ** 32 - 1).default(0), '', 'Decides splits, orders, dropout and samples.'),
+  checkpointEvery: field(
+    integer(1).default(50),
+    '',
+    'Steps between checkpoints; a stopped run resumes from the last one.',
+  ),
+};
+
+export const sftConfig = z
+  .object({
+    samples: field(
+      integer(1).default(2000),
+      '2000',
+      'Most films to train on, held-out ones included; drawn by the seed.',
+    ),
+    heldOut: field(share.default(0.1), '10 %', 'Share of the patients that are kept out, for the validation loss.'),
+    epochs: field(integer(1, 1000).default(6), '6', 'Most passes over the films.'),
+    patience: field(
+      integer(0, 1000).default(2),
+      '2',
+      'Epochs without a better validation loss after which training stops. 0: never.',
+    ),
+    learningRate: field(z.number().min(0).default(5e-5), '5e-5', 'Highest learning rate.'),
+    weightDecay: field(z.number().min(0).default(0.01), '0.01', 'AdamW’s decoupled weight decay.'),
+    maxGradNorm: field(positive.default(5), '5.0', 'Gradients are scaled down to this norm.'),
+    schedule: field(z.enum(['cosine', 'constant']).default('cosine'), 'cosine', 'How the learning rate falls.'),
+    warmupRatio: field(share.default(0.05), '5 %', 'Share of the steps in which the learning rate rises, rounded up.'),
+    batchSize: field(integer(1, 4096).default(8), '8', 'Films of one optimizer step.'),
+    rank: field(integer(1, 1024).default(16), '16', 'Rank of the LoRA adapter.'),
+    alpha: field(positive.default(32), '32', 'LoRA alpha: the adapter’s part is scaled by alpha / rank.'),
+    dropout: field(z.number().min(0).lt(1).default(0.1), '0.1', 'Dropout before the LoRA pairs.'),
+    targets: field(
+      z.string().default('q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj'),
+      'attention and feed-forward projections',
+      'Projections of the language model that get a LoRA pair, separated by commas.',
+    ),
+    maxSteps: field(integer(0).default(0), '', 'Stops after so many steps. 0: when the epochs are done.'),
+    ...shared,
+  })
+  .strict();
+
+export type SftConfig = z.output<typeof sftConfig>;
+
+export const grpoConfig = z
+  .object({
+    samples: field(integer(1).default(1000), '1000', 'Most films to train on; drawn by the seed.'),
+    epochs: field(integer(1, 1000).default(1), '', 'Passes over the films.'),
+    groupSize: field(integer(2, 256).default(4), '4', 'Completions of each film.'),
+    promptsPerStep: field(integer(1, 1024).default(8), '', 'Films of one rollout and its optimizer steps.'),
+    temperature: field(
+      positive.max(10).default(0.8),
+      '0.8',
+      'Sampling temperature; the ratio is made of logits / temperature.',
+    ),
+    topP: field(z.number().gt(0).max(1).default(0.95), '0.95', 'Nucleus sampling.'),
+    maxCompletionLength: field(
+      integer(1, 8192).default(512),
+      '',
+      'Most tokens of a completion, and the constant divisor of the loss (Dr. GRPO).',
+    ),
+    beta: field(z.number().min(0).default(0.15), '0.15', 'Weight of the KL term against the SFT checkpoint.'),
+    epsilonLow: field(share.default(0.15), '0.15', 'The ratio is clipped below 1 by this.'),
+    epsilonHigh: field(z.number().min(0).default(0.22), '0.22', 'The ratio is clipped above 1 by this.'),
+    iterations: field(
+      integer(1, 64).default(1),
+      '',
+      'Optimizer steps on each rollout. With 1 the ratio is 1 and clipping never acts.',
+    ),
+    learningRate: field(z.number().min(0).default(5e-5), '', 'Highest learning rate; the default is that of SFT.'),
+    weightDecay: field(z.number().min(0).default(0), '', 'AdamW’s decoupled weight decay.'),
+    maxGradNorm: field(positive.default(1), '', 'Gradients are scaled down to this norm.'),
+    schedule: field(z.enum(['cosine', 'constant']).default('cosine'), '', 'How the learning rate falls.'),
+    warmupRatio: field(share.default(0.05), '', 'Share of the steps in which the learning rate rises, rounded up.'),
+    maxSteps: field(integer(0).default(0), '', 'Stops after so many rollouts. 0: when the epochs are done.'),
+    reward: field(
+      z.enum(REWARD_NAMES).default('hard'),
+      'hard and nuanced, in separate runs',
+      'What a completion is worth.',
+    ),
+    ...prefixed('hard', hardRewardSettings.shape),
+    ...prefixed('nuanced', nuancedRewardSettings.shape),
+    ...shared,
+  })
+  .strict();
+
+export type GrpoConfig = z.output<typeof grpoConfig>;
+
+/** A reward's settings as fields of the form: `hard.minTokens`. */
+type Prefixed<P extends string, S> = { [K in keyof S & string as `${P}.${K}`]: S[K] };
+
+function prefixed<P extends string, S extends Record<string, z.ZodType>>(prefix: P, shape: S): Prefixed<P, S> {
+  const entries = Object.entries(shape).map(([name, schema]) => {
+    const [help, paper] = (schema.description ?? '').split(' Paper: ');
+    const stated = paper === undefined || paper.startsWith('not stated') ? '' : paper.replace(/\.$/, '');
+    return [`${prefix}.${name}`, field(schema, stated, help!)];
+  });
+  return Object.fromEntries(entries) as Prefixed<P, S>;
+}
+
+export function rewardSettings(config: GrpoConfig): RewardSettings {
+  const of = (prefix: string) =>
+    Object.fromEntries(
+      Object.entries(config)
+        .filter(([name]) => name.startsWith(prefix))
+        .map(([name, value]) => [name.slice(prefix.length), value]),
+    );
+  return { hard: hardRewardSettings.parse(of('hard.')), nuanced: nuancedRewardSettings.parse(of('nuanced.')) };
+}
+
+export type TrainingKind = 'sft' | 'grpo';
+
+const SCHEMAS = { sft: sftConfig, grpo: grpoConfig };
+
+/** Settings with defaults filled in. @throws TRAINING_CONFIG, naming the field */
+export function parseTrainingConfig(kind: 'sft', values: unknown): SftConfig;
+export function parseTrainingConfig(kind: 'grpo', values: unknown): GrpoConfig;
+export function parseTrainingConfig(kind: TrainingKind, values: unknown): SftConfig | GrpoConfig {
+  const parsed = SCHEMAS[kind].safeParse(values);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new WorkbenchError('TRAINING_CONFIG', `A setting of this run cannot be used: ${issue.message}.`, {
+    field: issue.path.join('.'),
+    kind,
+  });
+}
+
+export function configFields(kind: TrainingKind): ConfigField[] {
+  return Object.entries(SCHEMAS[kind].shape as Record<string, z.ZodDefault>).map(([name, schema]) => {
+    const { paper, help } = schema.meta() as { paper: string; help: string };
+    return {
+      name,
+      ...typeOf(schema.unwrap() as z.ZodType),
+      default: schema.parse(undefined),
+      paper,
+      help,
+    } as ConfigField;
+  });
+}
+
+function typeOf(schema: z.ZodType): Pick<ConfigField, 'type' | 'choices'> {
+  if (schema instanceof z.ZodEnum) return { type: 'choice', choices: schema.options as string[] };
+  if (schema instanceof z.ZodBoolean) return { type: 'boolean' };
+  if (schema instanceof z.ZodNumber) return { type: schema.format === 'safeint' ? 'integer' : 'number' };
+  return { type: 'text' };
+}
+
+/** Fields whose value is not the default although the paper states one. `reasons` by field. */
+export function fieldDepartures(
+  kind: TrainingKind,
+  config: Record<string, unknown>,
+  reasons: Readonly<Record<string, string>> = {},
+): Departure[] {
+  return configFields(kind)
+    .filter(({ name, paper, default: usual }) => paper !== '' && config[name] !== usual)
+    .map(({ name, paper }) => ({
+      field: name,
+      paper,
+      run: String(config[name]),
+      reason: reasons[name] ?? 'Set for this run.',
+    }));
+}

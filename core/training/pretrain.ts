@@ -1,0 +1,216 @@
+/**
+ * Training of a whole network from random weights, for the phantom's base model: first the vision tower learns findings
+ * (binary cross-entropy through a linear head on the mean of an image's features; the head is thrown away), then all
+ * parameters learn to answer prompts about films.
+ *
+ * Not part of the paper, which starts from published checkpoints. Only for networks that fit a laptop: all gradients and
+ * both moments lie in memory.
+ */
+import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import { nextTurn, throwIfCancelled, type Work } from '../base/progress.ts';
+import { Random } from '../base/random.ts';
+import type { TrainableModel } from '../models/trainable.ts';
+import type { ProcessorConfig } from '../preprocessing/gemma3Processor.ts';
+import type { Image8 } from '../preprocessing/resize.ts';
+import { answerSequence, type PromptModel, type TrainingSequence, trainingBatch } from './batch.ts';
+import { pixelsOf, pixelTensor } from './features.ts';
+import { type HostLoss, hostLoss, sftLoss, tokenLogProbs } from './loss.ts';
+import type { Parameter } from './optimizer.ts';
+import { type LossPart, Stepper, type StepReport, type StepSettings, streamedBatch } from './step.ts';
+import type { TrainingLogLine } from './types.ts';
+
+export interface PretrainSettings extends StepSettings {
+  batchSize: number;
+  /** Sequences or films that go through the network at once; divides the memory, not the result. */
+  microBatch: number;
+  seed: number;
+}
+
+interface PretrainRun {
+  model: TrainableModel;
+  processor: ProcessorConfig;
+  /** By canonical name; the named ones are trained in place. */
+  weights: ReadonlyMap<string, Float32Array>;
+  /** Shapes by canonical name. */
+  shapes: ReadonlyMap<string, readonly number[]>;
+  settings: PretrainSettings;
+  work: Work<{ stage: string; done: number; total: number; line: TrainingLogLine }>;
+}
+
+/** Examples by number, so that a caller can make them as they are needed. `random` is the example's own for this step. */
+export interface Source<T> {
+  size: number;
+  at(index: number, random: Random): T;
+}
+
+export interface VisionExample {
+  image(): Image8 | Promise<Image8>;
+  /** By finding: 1, 0, or between; NaN where nothing is known. */
+  targets: ArrayLike<number>;
+}
+
+export interface LanguageExample {
+  image(): Image8 | Promise<Image8>;
+  promptText: string;
+  targetText: string;
+}
+
+/** Weights of a network by canonical name, drawn for a start from nothing. Gemma stores its norms as w - 1. */
+export function initialWeights(
+  shapes: ReadonlyMap<string, readonly number[]>,
+  seed: number,
+): Map<string, Float32Array> {
+  const random = new Random(seed);
+  return new Map(
+    [...shapes].map(([name, shape]) => {
+      const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
+      const own = random.fork(name);
+      const deviation = initialDeviation(name, shape);
+      if (deviation > 0) for (let i = 0; i < values.length; i++) values[i] = deviation * own.normal();
+      else if (/layer_?norm\d?\.weight$/.test(name) && name.startsWith('vision.')) values.fill(1);
+      return [name, values];
+    }),
+  );
+}
+
+/** 0 for norms and biases; 1 / sqrt(inputs) for matrices, whatever their layout. */
+function initialDeviation(name: string, shape: readonly number[]): number {
+  if (shape.length < 2) return 0;
+  if (name.endsWith('position_embedding.weight')) return 0.02;
+  if (name === 'projector.weight') return shape[0]! ** -0.5;
+  return shape.slice(1).reduce((product, size) => product * size, 1) ** -0.5;
+}
+
+/**
+ * The vision tower and the projector, on findings. @returns the head, `[D, findings]` row-major and its bias, for
+ * measuring what the tower sees
+ */
+export async function pretrainVision(
+  run: PretrainRun & { source: Source<VisionExample>; findings: number },
+): Promise<{ weight: Float32Array; bias: Float32Array }> {
+  const { model, processor, settings, findings } = run;
+  const head = {
+    weight: {
+      name: 'head.weight',
+      shape: [model.info.width, findings],
+      value: new Float32Array(model.info.width * findings),
+    },
+    bias: { name: 'head.bias', shape: [findings], value: new Float32Array(findings) },
+  };
+  const network = parametersOf(run, (name) => name.startsWith('vision.') || name.startsWith('projector.'));
+  const parameters = [...network, head.weight, head.bias];
+  await trainStage('Pretraining the vision tower', run, parameters, run.source, async (batch) => {
+    const targets = Float32Array.from(batch.flatMap((example) => Array.from(example.targets)));
+    const known = targets.reduce((count, target) => count + (Number.isNaN(target) ? 0 : 1), 0);
+    const parts = pieces(batch, settings.microBatch).map(async ({ items, start }): Promise<LossPart> => {
+      const pixels = await pixelsOf(
+        items.map((item) => () => item.image()),
+        processor,
+      );
+      const own = targets.subarray(start * findings, (start + items.length) * findings);
+      return (tensors) => {
+        const logits = findingLogits(model, processor, pixels, tensors);
+        return hostLoss(model.tf, model.tf.reshape(logits, [-1]) as Tensor1D, (values) =>
+          binaryCrossEntropy(values, own, known),
+        );
+      };
+    });
+    return Promise.all(parts);
+  });
+  return { weight: head.weight.value, bias: head.bias.value };
+}
+
+/** Logits `[I, findings]` of films by the head. */
+export function findingLogits(
+  model: TrainableModel,
+  processor: ProcessorConfig,
+  pixels: Float32Array,
+  tensors: ReadonlyMap<string, Tensor>,
+): Tensor2D {
+  const { tf, info } = model;
+  const features = model.imageFeatures(pixelTensor(model, pixels, processor), { weights: tensors });
+  const mean = tf.mean(tf.reshape(features, [-1, info.imageTokens, info.width]), 1) as Tensor2D;
+  return tf.add(tf.matMul(mean, tensors.get('head.weight') as Tensor2D), tensors.get('head.bias')!) as Tensor2D;
+}
+
+/** Mean over the known targets of the whole step; NaN targets have no part in it. */
+export function binaryCrossEntropy(logits: ArrayLike<number>, targets: ArrayLike<number>, known: number): HostLoss {
+  const gradient = new Float32Array(logits.length);
+  let sum = 0;
+  for (let i = 0; i < logits.length; i++) {
+    const x = logits[i]!;
+    const target = targets[i]!;
+    if (Number.isNaN(target)) continue;
+    sum += Math.max(x, 0) - x * target + Math.log1p(Math.exp(-Math.abs(x)));
+    gradient[i] = (1 / (1 + Math.exp(-x)) - target) / known;
+  }
+  return { loss: sum / known, gradient };
+}
+
+/** All parameters, on prompts about films and their answers; the loss is that of SFT. */
+export async function pretrainLanguage(
+  run: PretrainRun & { source: Source<LanguageExample>; prompt: PromptModel },
+): Promise<void> {
+  const { model, processor, settings, prompt } = run;
+  const { tf, info } = model;
+  const sequences = new Map<string, TrainingSequence>();
+  const sequenceOf = ({ promptText, targetText }: LanguageExample) => {
+    const key = JSON.stringify([promptText, targetText]);
+    const sequence = sequences.get(key) ?? answerSequence(promptText, targetText, prompt, info);
+    sequences.set(key, sequence);
+    return sequence;
+  };
+  await trainStage('Pretraining all parameters', run, parametersOf(run), run.source, async (batch) => {
+    const supervised = batch.reduce((sum, example) => sum + sequenceOf(example).targetLength, 0);
+    const parts = pieces(batch, settings.microBatch).map(async ({ items }): Promise<LossPart> => {
+      const pixels = await pixelsOf(
+        items.map((item) => () => item.image()),
+        processor,
+      );
+      const { input, targets } = trainingBatch(items.map(sequenceOf), [...items.keys()], info);
+      return (weights) => {
+        const imageFeatures = model.imageFeatures(pixelTensor(model, pixels, processor), { weights });
+        const logits = model.languageLogits({ ...input, imageFeatures }, { weights });
+        return hostLoss(tf, tokenLogProbs(tf, logits, targets), (logps) => sftLoss(logps, supervised));
+      };
+    });
+    return Promise.all(parts);
+  });
+}
+
+function parametersOf(run: PretrainRun, chosen: (name: string) => boolean = () => true): Parameter[] {
+  return [...run.weights.keys()]
+    .filter(chosen)
+    .map((name) => ({ name, shape: run.shapes.get(name)!, value: run.weights.get(name)! }));
+}
+
+function pieces<T>(items: readonly T[], size: number): { items: T[]; start: number }[] {
+  const result: { items: T[]; start: number }[] = [];
+  for (let start = 0; start < items.length; start += size)
+    result.push({ items: items.slice(start, start + size), start });
+  return result;
+}
+
+async function trainStage<T>(
+  stage: string,
+  run: PretrainRun,
+  parameters: readonly Parameter[],
+  source: Source<T>,
+  partsOf: (batch: T[]) => Promise<LossPart[]>,
+): Promise<void> {
+  const { settings, work } = run;
+  const stepper = new Stepper(run.model.tf, parameters, settings);
+  for (let step = 0; step < settings.totalSteps; step++) {
+    throwIfCancelled(work.signal);
+    const random = new Random(settings.seed).fork(`${stage} ${step}`);
+    const indices = streamedBatch(step, settings.batchSize, source.size, settings.seed);
+    const batch = indices.map((index, i) => source.at(index, random.fork(String(i))));
+    const report = stepper.step(await partsOf(batch));
+    work.report({ stage, done: step + 1, total: settings.totalSteps, line: logLine(step + 1, report) });
+    await nextTurn();
+  }
+}
+
+function logLine(step: number, { loss, gradNorm, learningRate }: StepReport): TrainingLogLine {
+  return { step, loss, grad_norm: gradNorm, learning_rate: learningRate };
+}
