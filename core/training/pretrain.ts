@@ -76,7 +76,6 @@ export function initialWeights(
 /** 0 for norms and biases; 1 / sqrt(inputs) for matrices, whatever their layout. */
 function initialDeviation(name: string, shape: readonly number[]): number {
   if (shape.length < 2) return 0;
-  if (name.endsWith('position_embedding.weight')) return 0.02;
   if (name === 'projector.weight') return shape[0]! ** -0.5;
   return shape.slice(1).reduce((product, size) => product * size, 1) ** -0.5;
 }

@@ -1,0 +1,110 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { unattended } from '../../core/base/progress.ts';
+import { binaryCrossEntropy, initialWeights, pretrainLanguage, pretrainVision } from '../../core/training/pretrain.ts';
+import type { TrainingLogLine } from '../../core/training/types.ts';
+import { backendsHere, loadTrainable, sidedFilm, writeTinyModel } from '../support/tinyModel.ts';
+
+const SETTINGS = {
+  learningRate: 1e-2,
+  weightDecay: 0,
+  maxGradNorm: 1,
+  schedule: 'cosine' as const,
+  warmupRatio: 0.05,
+  totalSteps: 60,
+  batchSize: 8,
+  microBatch: 8,
+  seed: 3,
+};
+
+function logging() {
+  const lines: TrainingLogLine[] = [];
+  const work = {
+    ...unattended<{ line: TrainingLogLine }>(),
+    report: (p: { line: TrainingLogLine }) => lines.push(p.line),
+  };
+  return { lines, work };
+}
+
+const losses = (lines: readonly TrainingLogLine[]) => lines.map(({ loss }) => loss as number);
+
+let folder = '';
+beforeAll(async () => {
+  folder = await writeTinyModel();
+});
+
+describe('pretraining', async () => {
+  for (const backend of await backendsHere()) {
+    it(`${backend}: the vision tower learns a finding, and leaves no tensor behind`, async () => {
+      const loaded = await loadTrainable(folder, backend);
+      const source = {
+        size: 20,
+        at: (index: number) => ({
+          image: () => sidedFilm(index % 2 === 0),
+          targets: [index % 2, Number.NaN],
+        }),
+      };
+      const { tf } = loaded.model;
+      const before = tf.memory().numTensors;
+      const { lines, work } = logging();
+      await pretrainVision({ ...loaded, source, findings: 2, settings: SETTINGS, work });
+      expect(tf.memory().numTensors).toBe(before);
+      expect(lines).toHaveLength(60);
+      expect(losses(lines)[0]).toBeGreaterThan(0.5);
+      expect(losses(lines)[59]).toBeLessThan(0.05);
+    });
+
+    it(`${backend}: all parameters learn an answer that the film decides; micro-batches change nothing`, async () => {
+      const run = async (microBatch: number, totalSteps: number) => {
+        const loaded = await loadTrainable(folder, backend);
+        const source = {
+          size: 16,
+          at: (index: number) => ({
+            image: () => sidedFilm(index % 2 === 0),
+            promptText: 'Side?',
+            targetText: index % 2 === 0 ? 'left' : 'right',
+          }),
+        };
+        const { lines, work } = logging();
+        await pretrainLanguage({ ...loaded, source, settings: { ...SETTINGS, microBatch, totalSteps }, work });
+        return { lines, weights: loaded.weights };
+      };
+      const whole = await run(8, 60);
+      expect(losses(whole.lines)[59]).toBeLessThan(losses(whole.lines)[0]! / 20);
+      const [once, inPieces] = [await run(8, 3), await run(3, 3)];
+      losses(once.lines).forEach((loss, i) => {
+        expect(losses(inPieces.lines)[i]).toBeCloseTo(loss, 4);
+      });
+    });
+  }
+
+  it('stops where it is cancelled', async () => {
+    const loaded = await loadTrainable(folder, 'wasm');
+    const controller = new AbortController();
+    controller.abort();
+    const source = { size: 1, at: () => ({ image: () => sidedFilm(true), targets: [1] }) };
+    const work = { signal: controller.signal, report: () => {} };
+    await expect(pretrainVision({ ...loaded, source, findings: 1, settings: SETTINGS, work })).rejects.toMatchObject({
+      code: 'CANCELLED',
+    });
+  });
+
+  it('draws the same weights from the same seed, and leaves norms neutral', async () => {
+    const { shapes } = await loadTrainable(folder, 'wasm');
+    const [a, b, c] = [initialWeights(shapes, 1), initialWeights(shapes, 1), initialWeights(shapes, 2)];
+    expect(a).toEqual(b);
+    expect(a.get('projector.weight')).not.toEqual(c.get('projector.weight'));
+    expect(new Set(a.get('language.norm.weight'))).toEqual(new Set([0]));
+    expect(new Set(a.get('vision.layers.0.layer_norm1.weight'))).toEqual(new Set([1]));
+    expect(new Set(a.get('vision.post_layernorm.weight'))).toEqual(new Set([1]));
+  });
+
+  it('binary cross-entropy has the gradient of its value', () => {
+    const [logits, targets, step] = [[0.3, -2, 5], [1, 0.25, Number.NaN], 1e-5];
+    const { loss, gradient } = binaryCrossEntropy(logits, targets, 2);
+    logits.forEach((_, i) => {
+      const moved = logits.map((x, k) => (k === i ? x + step : x));
+      const slope = (binaryCrossEntropy(moved, targets, 2).loss - loss) / step;
+      expect(gradient[i]).toBeCloseTo(slope, 4);
+    });
+  });
+});
