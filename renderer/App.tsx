@@ -1,0 +1,69 @@
+/** The window: rail, screen, status line, and what lies over them. */
+import { useEffect, useMemo } from 'react';
+import { ComparePanel } from './compare/ComparePanel.tsx';
+import { useFrom, useWorkbench, WorkbenchContext } from './frame/context.ts';
+import { DropZone } from './frame/DropZone.tsx';
+import { Notices } from './frame/Notices.tsx';
+import { Rail } from './frame/Rail.tsx';
+import { Sheets } from './frame/Sheets.tsx';
+import { StatusBar } from './frame/StatusBar.tsx';
+import { commandFor, commandsOf } from './state/commands.ts';
+import type { Screen } from './state/frame.ts';
+import type { Workbench } from './state/workbench.ts';
+import { StudyList } from './studies/StudyList.tsx';
+import { text } from './text.ts';
+import { FilmArea } from './viewer/FilmArea.tsx';
+
+export function App({ workbench }: { workbench: Workbench }) {
+  return (
+    <WorkbenchContext.Provider value={workbench}>
+      <DropZone>
+        <Window />
+      </DropZone>
+    </WorkbenchContext.Provider>
+  );
+}
+
+function Window() {
+  const workbench = useWorkbench();
+  const screen = useFrom(workbench.frame, (state) => state.screen);
+  const commands = useMemo(() => commandsOf(workbench), [workbench]);
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.defaultPrevented) return;
+      const command = commandFor(commands, event, workbench.frame.store.getState().screen);
+      if (!command) return;
+      event.preventDefault();
+      void command.run();
+    };
+    window.addEventListener('keydown', onKey);
+    return () => window.removeEventListener('keydown', onKey);
+  }, [commands, workbench]);
+
+  return (
+    <div className="window">
+      <Rail />
+      <main className="screen" aria-label={text.screens[screen]}>
+        <h1 className="only-spoken">{`${text.product}: ${text.screens[screen]}`}</h1>
+        <ScreenOf screen={screen} />
+      </main>
+      <StatusBar />
+      <Notices />
+      <Sheets commands={commands} />
+    </div>
+  );
+}
+
+function ScreenOf({ screen }: { screen: Screen }) {
+  switch (screen) {
+    default:
+      return (
+        <div className="read">
+          <StudyList />
+          <FilmArea />
+          <ComparePanel />
+        </div>
+      );
+  }
+}

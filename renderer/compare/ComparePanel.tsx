@@ -1,0 +1,39 @@
+/** The right of Read: labels by checkpoint and truth, and the reasoning of the checkpoint that is looked at. */
+import type { Checkpoint, FilmEntry } from '../../core/services/contract.ts';
+import { useFrom, useWorkbench } from '../frame/context.ts';
+import { Empty } from '../frame/parts.tsx';
+import { readyValue } from '../state/loading.ts';
+import { text } from '../text.ts';
+import { AnswerView } from './AnswerView.tsx';
+import { Matrix } from './Matrix.tsx';
+
+export function ComparePanel() {
+  const { reading, checkpoints, library } = useWorkbench();
+  const state = useFrom(reading, (all) => all);
+  const list = useFrom(checkpoints, (all) => all.list);
+  const films = useFrom(library, (all) => all.films);
+  const usable = list.filter((each) => !each.error);
+  const entry = readyValue(state.film)?.entry ?? films.find((film) => film.id === state.filmId) ?? null;
+  return (
+    <section className="compare" aria-label={text.compare.title} data-area="compare">
+      {usable.length === 0 ? (
+        <Empty title={text.compare.noCheckpoints} hint={text.compare.noCheckpointsHint} />
+      ) : (
+        <Filled entry={entry} usable={usable} />
+      )}
+    </section>
+  );
+}
+
+function Filled({ entry, usable }: { entry: FilmEntry | null; usable: Checkpoint[] }) {
+  const { reading } = useWorkbench();
+  const state = useFrom(reading, (all) => all);
+  const active = usable.find((each) => each.id === state.activeId) ?? usable[0];
+  const previous = usable.find((each) => each.id === state.previousId) ?? null;
+  return (
+    <>
+      <Matrix entry={entry} usable={usable} active={active} previous={previous} />
+      <AnswerView active={active} previous={previous} />
+    </>
+  );
+}

@@ -1,0 +1,179 @@
+/** Labels by checkpoint, beside the ground truth; rows on which the two looked at differ are marked. */
+import { Eye, EyeOff } from 'lucide-react';
+import type { Reading } from '../../core/findings/types.ts';
+import { CHEXPERT_LABELS, type Label, type LabelValues } from '../../core/labels/labels.ts';
+import type { Checkpoint, FilmEntry } from '../../core/services/contract.ts';
+import { useFrom, useWorkbench } from '../frame/context.ts';
+import { IconButton, RoleDot } from '../frame/parts.tsx';
+import { answerOf, type ReadingState } from '../state/reading.ts';
+import { text } from '../text.ts';
+import { type CellMark, MarkShape } from './Mark.tsx';
+import { changeOf, markOf } from './matrix.ts';
+
+const LEGEND: CellMark[] = ['hit', 'false-alarm', 'miss', 'rest'];
+const LEGEND_WITHOUT_TRUTH: CellMark[] = ['said'];
+
+export function Matrix(props: {
+  entry: FilmEntry | null;
+  usable: Checkpoint[];
+  active: Checkpoint;
+  previous: Checkpoint | null;
+}) {
+  const { entry, usable, active, previous } = props;
+  const { reading } = useWorkbench();
+  const state = useFrom(reading, (all) => all);
+  const truth = state.showTruth ? (entry?.truth ?? null) : null;
+  const [from, to] = [previous ?? active, active].sort((a, b) => usable.indexOf(a) - usable.indexOf(b));
+  return (
+    <div className="matrix-box">
+      <table className="matrix" aria-label={text.compare.matrix}>
+        <thead>
+          <tr>
+            <th scope="col" className="label-head">
+              {text.compare.label}
+            </th>
+            {usable.map((checkpoint, index) => (
+              <ColumnHead key={checkpoint.id} checkpoint={checkpoint} position={index + 1} active={active} />
+            ))}
+            <th scope="col" className="role-truth">
+              {text.truth}
+              <IconButton
+                title={state.showTruth ? text.compare.hideTruth : text.compare.showTruth}
+                keys="T"
+                onClick={reading.toggleTruth}
+              >
+                {state.showTruth ? <Eye size={13} /> : <EyeOff size={13} />}
+              </IconButton>
+            </th>
+            <th scope="col" className="change-head" title={text.compare.changeOf(from.name, to.name)}>
+              <span aria-hidden="true">±</span>
+              <span className="only-spoken">{text.compare.change}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {CHEXPERT_LABELS.map((label) => (
+            <Row
+              key={label}
+              label={label}
+              truth={truth}
+              usable={usable}
+              active={active}
+              pair={[from, to]}
+              state={state}
+            />
+          ))}
+        </tbody>
+      </table>
+      <Legend marks={truth ? LEGEND : LEGEND_WITHOUT_TRUTH} />
+    </div>
+  );
+}
+
+function ColumnHead({
+  checkpoint,
+  position,
+  active,
+}: {
+  checkpoint: Checkpoint;
+  position: number;
+  active: Checkpoint;
+}) {
+  const { reading } = useWorkbench();
+  const current = checkpoint.id === active.id;
+  return (
+    <th scope="col" className={`role-${checkpoint.role}${current ? ' active' : ''}`}>
+      <button
+        type="button"
+        className="column-head"
+        aria-pressed={current}
+        title={`${text.compare.active(checkpoint.name)}  (${position})`}
+        onClick={() => reading.activate(checkpoint.id)}
+      >
+        <RoleDot role={checkpoint.role} />
+        {shortName(checkpoint)}
+      </button>
+    </th>
+  );
+}
+
+function shortName(checkpoint: Checkpoint): string {
+  return checkpoint.role === 'other' ? checkpoint.name : text.roles[checkpoint.role];
+}
+
+function Row(props: {
+  label: Label;
+  truth: LabelValues | null;
+  usable: Checkpoint[];
+  active: Checkpoint;
+  pair: [Checkpoint, Checkpoint];
+  state: ReadingState;
+}) {
+  const { label, truth, usable, active, pair, state } = props;
+  const { reading } = useWorkbench();
+  const [from, to] = pair;
+  const change = changeOf(label, readingOf(state, from.id), readingOf(state, to.id));
+  const hovered = state.hovered.includes(label);
+  return (
+    <tr
+      className={`${hovered ? 'hovered' : ''}${change === 'same' ? '' : ' differs'}`}
+      data-label={label}
+      onMouseEnter={() => reading.hover([label])}
+      onMouseLeave={() => reading.hover()}
+    >
+      <th scope="row">{label}</th>
+      {usable.map((checkpoint) => (
+        <td key={checkpoint.id} className={`role-${checkpoint.role}${checkpoint.id === active.id ? ' active' : ''}`}>
+          <MarkShape mark={cellMark(label, checkpoint.id, truth, state)} />
+        </td>
+      ))}
+      <td className="role-truth">
+        <MarkShape mark={state.showTruth ? truthMark(truth, label) : 'hidden'} />
+      </td>
+      <td className={`change role-${to.role}`}>
+        {change === 'same' ? '' : <Change gained={change === 'gained'} to={to} />}
+      </td>
+    </tr>
+  );
+}
+
+function Change({ gained, to }: { gained: boolean; to: Checkpoint }) {
+  const title = gained ? text.compare.gained(to.name) : text.compare.lost(to.name);
+  return (
+    <span title={title}>
+      <span aria-hidden="true">{gained ? '+' : '−'}</span>
+      <span className="only-spoken">{title}</span>
+    </span>
+  );
+}
+
+function readingOf(state: ReadingState, checkpointId: string): Reading | null {
+  const answer = answerOf(state, checkpointId);
+  return answer.state === 'answered' ? answer.prediction.reading : null;
+}
+
+function cellMark(label: Label, checkpointId: string, truth: LabelValues | null, state: ReadingState): CellMark {
+  const answer = answerOf(state, checkpointId);
+  if (answer.state === 'asking') return 'asking';
+  return answer.state === 'answered' ? markOf(label, answer.prediction.reading, truth) : 'none';
+}
+
+function truthMark(truth: LabelValues | null, label: Label): CellMark {
+  const value = truth?.[label] ?? null;
+  if (value === 1) return 'yes';
+  if (value === 0) return 'no';
+  return value === -1 ? 'uncertain' : 'silent';
+}
+
+function Legend({ marks }: { marks: CellMark[] }) {
+  return (
+    <ul className="legend" aria-label={text.compare.legend}>
+      {marks.map((mark) => (
+        <li key={mark}>
+          <MarkShape mark={mark} />
+          <span aria-hidden="true">{text.compare.marks[mark as keyof typeof text.compare.marks]}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}

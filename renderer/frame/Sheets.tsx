@@ -1,0 +1,143 @@
+/** The two sheets over the screens: the palette of commands (Ctrl+K) and the keys (F1). */
+import { useEffect, useRef, useState } from 'react';
+import type { Command } from '../state/commands.ts';
+import { text } from '../text.ts';
+import { useFrom, useWorkbench } from './context.ts';
+
+export function Sheets({ commands }: { commands: Command[] }) {
+  const { frame } = useWorkbench();
+  const open = useFrom(frame, (state) => state.open);
+  if (open === 'nothing') return null;
+  return (
+    <Sheet label={open === 'palette' ? text.frame.palette : text.frame.keys}>
+      {open === 'palette' ? <Palette commands={commands} /> : <Keys commands={commands} />}
+    </Sheet>
+  );
+}
+
+function Sheet({ label, children }: { label: string; children: React.ReactNode }) {
+  const { frame } = useWorkbench();
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const before = document.activeElement;
+    dialog.current?.showModal();
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
+  const close = () => frame.open('nothing');
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a dialog by itself.
+    <dialog
+      ref={dialog}
+      className="sheet"
+      aria-label={label}
+      onClose={close}
+      onClick={(event) => event.target === event.currentTarget && close()}
+    >
+      {children}
+    </dialog>
+  );
+}
+
+function Palette({ commands }: { commands: Command[] }) {
+  const { frame, library } = useWorkbench();
+  const screen = useFrom(frame, (state) => state.screen);
+  const [typed, setTyped] = useState('');
+  const [at, setAt] = useState(0);
+  const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
+  const found = commands.filter(
+    (command) =>
+      (command.on === 'everywhere' || command.on === screen) &&
+      words.every((word) => command.title.toLowerCase().includes(word)),
+  );
+  const chosen = found[Math.min(at, found.length - 1)];
+  function run(command: Command | undefined) {
+    frame.open('nothing');
+    if (command) command.run();
+    else if (typed.trim() !== '') library.setFilter(typed.trim());
+  }
+  function onKeyDown(event: React.KeyboardEvent) {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (by) {
+      event.preventDefault();
+      setAt(Math.max(0, Math.min(found.length - 1, at + by)));
+    }
+    if (event.key === 'Enter') run(chosen);
+  }
+  return (
+    <div className="palette">
+      <input
+        // biome-ignore lint/a11y/noAutofocus: the palette was opened to type into it.
+        autoFocus
+        role="combobox"
+        aria-expanded="true"
+        aria-controls="palette-list"
+        aria-activedescendant={chosen && `command-${chosen.id}`}
+        aria-label={text.frame.palette}
+        placeholder={text.frame.paletteHint}
+        value={typed}
+        onChange={(event) => {
+          setTyped(event.target.value);
+          setAt(0);
+        }}
+        onKeyDown={onKeyDown}
+      />
+      <div id="palette-list" role="listbox" aria-label={text.frame.palette} className="palette-list">
+        {found.map((command) => (
+          // biome-ignore lint/a11y/useKeyWithClickEvents: the box above takes the keys.
+          <div
+            key={command.id}
+            id={`command-${command.id}`}
+            role="option"
+            aria-selected={command === chosen}
+            className="palette-option"
+            onClick={() => run(command)}
+          >
+            <span>{command.title}</span>
+            {command.keys[0] && <kbd>{keyText(command.keys[0])}</kbd>}
+          </div>
+        ))}
+      </div>
+      {found.length === 0 && <p className="muted">{text.frame.paletteEmpty}</p>}
+    </div>
+  );
+}
+
+function Keys({ commands }: { commands: Command[] }) {
+  const places = [...new Set(commands.map((command) => command.on))];
+  return (
+    <div className="keys">
+      <h2>{text.frame.keys}</h2>
+      <div className="keys-columns">
+        {places.map((place) => (
+          <section key={place}>
+            <h3>{place === 'everywhere' ? text.frame.everywhere : text.screens[place]}</h3>
+            <dl>
+              {commands
+                .filter((command) => command.on === place && command.keys.length > 0)
+                .map((command) => (
+                  <div key={command.id}>
+                    <dt>{command.title}</dt>
+                    <dd>
+                      <kbd>{keyText(command.keys[0])}</kbd>
+                    </dd>
+                  </div>
+                ))}
+            </dl>
+          </section>
+        ))}
+      </div>
+      <p className="muted">{text.frame.keysHint}</p>
+    </div>
+  );
+}
+
+const SIGNS: Record<string, string> = { Control: 'Ctrl', Escape: 'Esc', PageDown: 'Page ↓', PageUp: 'Page ↑' };
+
+function keyText(key: string): string {
+  return key
+    .split(/\+(?=.)/)
+    .map((part) => SIGNS[part] ?? (part.length === 1 ? part.toUpperCase() : part))
+    .join(' ');
+}

@@ -1,0 +1,62 @@
+/** The line at the bottom: the engine and why it, memory, work under way, and where anything may be sent. */
+import { Cpu, ShieldCheck, X } from 'lucide-react';
+import type { ExecutorInfo } from '../../core/models/runner.ts';
+import type { JobInfo } from '../../core/services/contract.ts';
+import { bytes, text } from '../text.ts';
+import { useFrom, useWorkbench } from './context.ts';
+import { IconButton, ProgressBar } from './parts.tsx';
+
+export function StatusBar() {
+  const { frame } = useWorkbench();
+  const app = useFrom(frame, (state) => state.app);
+  const jobs = useFrom(frame, (state) => state.jobs);
+  const running = jobs.filter((job) => job.state === 'running');
+  const network = app?.network ?? [];
+  return (
+    <footer className="status" data-area="status">
+      <span className="status-item" title={app ? engineWhy(app.engine.generation) : ''}>
+        <Cpu size={14} aria-hidden="true" />
+        {app ? engineName(app.engine.generation) : text.frame.connecting}
+      </span>
+      {app && (
+        <span className="status-item" title={text.frame.memory}>
+          {bytes(app.engine.memoryBytes)}
+        </span>
+      )}
+      <div className="status-jobs" role="status" aria-label={text.frame.jobs}>
+        {running.map((job) => (
+          <Job key={job.id} job={job} onCancel={() => void frame.cancelJob(job.id)} />
+        ))}
+      </div>
+      <span className="status-item">
+        <ShieldCheck size={14} aria-hidden="true" />
+        {network.length === 0 ? text.frame.offline : text.frame.network(network)}
+      </span>
+      <span className="status-item">{text.frame.research}</span>
+    </footer>
+  );
+}
+
+function Job({ job, onCancel }: { job: JobInfo; onCancel(): void }) {
+  const { progress } = job;
+  const left = progress?.secondsLeft;
+  return (
+    <span className="job">
+      <span className="job-title">{job.title || text.frame.jobKinds[job.kind]}</span>
+      <ProgressBar progress={progress} label={job.title} />
+      {progress && <span>{text.frame.progress(progress.done, progress.total)}</span>}
+      {typeof left === 'number' && <span>{text.frame.left(left)}</span>}
+      <IconButton title={text.frame.cancelJob(job.title)} onClick={onCancel}>
+        <X size={12} />
+      </IconButton>
+    </span>
+  );
+}
+
+export function engineName(info: ExecutorInfo): string {
+  return [info.name, info.version].filter(Boolean).join(' ');
+}
+
+export function engineWhy(info: ExecutorInfo): string {
+  return info.reason;
+}

@@ -1,0 +1,98 @@
+/** Small parts that several screens use. */
+import { Check, Copy, TriangleAlert, X } from 'lucide-react';
+import { type ReactNode, useState } from 'react';
+import type { ErrorData } from '../../core/base/errors.ts';
+import type { Progress } from '../../core/base/progress.ts';
+import { text } from '../text.ts';
+
+/** A button that is a picture: its name is spoken and shown as a tooltip, with the key. */
+export function IconButton(props: {
+  title: string;
+  keys?: string;
+  pressed?: boolean;
+  disabled?: boolean;
+  onClick(): void;
+  children: ReactNode;
+}) {
+  const { title, keys, pressed, disabled, onClick, children } = props;
+  return (
+    <button
+      type="button"
+      className="icon-button"
+      aria-label={title}
+      aria-pressed={pressed}
+      title={keys ? `${title}  (${keys})` : title}
+      disabled={disabled}
+      onClick={onClick}
+    >
+      {children}
+    </button>
+  );
+}
+
+export function CopyButton({ value, title = text.frame.copy }: { value: () => string; title?: string }) {
+  const [copied, setCopied] = useState(false);
+  async function copy() {
+    await navigator.clipboard.writeText(value());
+    setCopied(true);
+    setTimeout(() => setCopied(false), 1500);
+  }
+  return (
+    <button type="button" className="quiet" onClick={() => void copy()}>
+      {copied ? <Check size={14} /> : <Copy size={14} />}
+      {copied ? text.frame.copied : title}
+    </button>
+  );
+}
+
+/** What went wrong, where, and what helps. */
+export function ErrorBox({ title, error, onDismiss }: { title?: string; error: ErrorData; onDismiss?(): void }) {
+  const where = Object.entries(error.details).filter(([, value]) => value !== null && typeof value !== 'object');
+  return (
+    <div className="error-box">
+      <TriangleAlert size={16} aria-hidden="true" />
+      <div className="error-body">
+        {title && <strong>{title}</strong>}
+        <p>{error.message}</p>
+        {error.remedy && (
+          <p className="remedy">
+            {text.frame.remedy}
+            {error.remedy}
+          </p>
+        )}
+        <p className="where">
+          {[error.code, ...where.map(([name, value]) => `${name}: ${value}`)].filter(Boolean).join(' · ')}
+        </p>
+      </div>
+      {onDismiss && (
+        <IconButton title={text.frame.dismiss} onClick={onDismiss}>
+          <X size={14} />
+        </IconButton>
+      )}
+    </div>
+  );
+}
+
+/** What an empty place says: what it is for, and what to do next. */
+export function Empty({ title, hint, children }: { title: string; hint?: string; children?: ReactNode }) {
+  return (
+    <div className="empty">
+      <p className="empty-title">{title}</p>
+      {hint && <p>{hint}</p>}
+      {children}
+    </div>
+  );
+}
+
+export function ProgressBar({ progress, label }: { progress: Progress | null; label: string }) {
+  const { done = 0, total = null } = progress ?? {};
+  const known = total !== null && total > 0;
+  return (
+    <progress className="bar" aria-label={label} max={known ? total : undefined} value={known ? done : undefined} />
+  );
+}
+
+/** A checkpoint's colour, everywhere the same, and a shape that goes with it. */
+export function RoleDot({ role }: { role: string }) {
+  return <span className={`role-dot role-${role}`} aria-hidden="true" />;
+}

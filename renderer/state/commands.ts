@@ -1,0 +1,131 @@
+/** What can be done, by palette, key and menu: one table for all three, and for the sheet of keys. */
+import { text } from '../text.ts';
+import { SCREENS, type Screen } from './frame.ts';
+import type { Workbench } from './workbench.ts';
+
+export interface Command {
+  id: string;
+  title: string;
+  /** As the user presses them: `j`, `Shift+R`, `Control+k`. The first is shown. */
+  keys: string[];
+  /** Works on this screen only. */
+  on: Screen | 'everywhere';
+  run(): unknown;
+}
+
+export function commandsOf(workbench: Workbench): Command[] {
+  return [...frameCommands(workbench), ...readCommands(workbench), ...viewCommands(workbench)];
+}
+
+function frameCommands({ frame }: Workbench): Command[] {
+  const screens = SCREENS.map((screen, index): Command => {
+    return {
+      id: `screen.${screen}`,
+      title: text.commands.goTo(text.screens[screen]),
+      keys: [`Alt+${index + 1}`],
+      on: 'everywhere',
+      run: () => frame.show(screen),
+    };
+  });
+  const toggle = (what: 'palette' | 'keys') => () =>
+    frame.open(frame.store.getState().open === what ? 'nothing' : what);
+  return [
+    {
+      id: 'palette',
+      title: text.frame.palette,
+      keys: ['Control+k', 'Meta+k'],
+      on: 'everywhere',
+      run: toggle('palette'),
+    },
+    { id: 'keys', title: text.frame.keys, keys: ['F1', '?'], on: 'everywhere', run: toggle('keys') },
+    { id: 'area', title: text.commands.area, keys: ['F6'], on: 'everywhere', run: nextArea },
+    ...screens,
+  ];
+}
+
+/** Moves the focus to the next of the areas that are marked with data-area. */
+function nextArea(): void {
+  const areas = [...document.querySelectorAll<HTMLElement>('[data-area]')];
+  const at = areas.findIndex((area) => area.contains(document.activeElement));
+  const next = areas[(at + 1) % areas.length];
+  const control = next?.querySelector<HTMLElement>('button:not(:disabled), input, select, [tabindex="0"]');
+  control?.focus();
+}
+
+function readCommands({ library, reading }: Workbench): Command[] {
+  const read = (id: string, title: string, keys: string[], run: () => unknown): Command => {
+    return { id: `read.${id}`, title, keys, on: 'read', run };
+  };
+  const choose = [1, 2, 3, 4].map((position) =>
+    read(`checkpoint-${position}`, text.commands.checkpoint(position), [String(position)], () =>
+      reading.activateNth(position),
+    ),
+  );
+  return [
+    read('next', text.studies.next, ['j', 'PageDown'], () => library.step(1)),
+    read('previous', text.studies.previous, ['k', 'PageUp'], () => library.step(-1)),
+    ...choose,
+    read('blink', text.commands.blink, ['Tab'], () => reading.blink()),
+    read('truth', text.commands.truth, ['t'], () => reading.toggleTruth()),
+    read('model', text.viewer.model, ['m'], () => reading.toggleModel()),
+    read('ask', text.commands.ask, ['Enter'], () => reading.askActive()),
+    read('askAll', text.compare.askAll, ['Shift+Enter'], () => reading.askAll()),
+    read('stop', text.compare.stop, ['Escape'], () => reading.stop()),
+    read('filter', text.studies.filter, ['/'], () => document.getElementById('study-filter')?.focus()),
+  ];
+}
+
+function viewCommands({ display }: Workbench): Command[] {
+  const view = (id: string, title: string, keys: string[], run: () => unknown): Command => {
+    return { id: `view.${id}`, title, keys, on: 'read', run };
+  };
+  return [
+    view('window', text.viewer.tools.window, ['w'], () => display.setTool('window')),
+    view('pan', text.viewer.tools.pan, ['p'], () => display.setTool('pan')),
+    view('zoom', text.viewer.tools.zoom, ['z'], () => display.setTool('zoom')),
+    view('larger', text.commands.larger, ['+', '='], () => display.zoomBy(1.25)),
+    view('smaller', text.commands.smaller, ['-'], () => display.zoomBy(0.8)),
+    view('invert', text.viewer.invert, ['i'], () => display.invert()),
+    view('rotate', text.viewer.rotate, ['r'], () => display.rotate(90)),
+    view('rotateBack', text.viewer.rotateBack, ['Shift+R'], () => display.rotate(-90)),
+    view('flipH', text.viewer.flipH, ['h'], () => display.flip('hflip')),
+    view('flipV', text.viewer.flipV, ['v'], () => display.flip('vflip')),
+    view('fit', text.viewer.fit, ['f'], () => display.setScale(null)),
+    view('oneToOne', text.viewer.oneToOne, ['o'], () => display.setScale(1)),
+    view('reset', text.viewer.reset, ['0'], () => display.reset()),
+    view('overlay', text.viewer.overlay, ['x'], () => display.toggleOverlay()),
+  ];
+}
+
+/** The key of an event as the table writes it. */
+export function keyOf(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey' | 'shiftKey'>): string {
+  const single = event.key.length === 1;
+  const letter = single && event.key.toLowerCase() !== event.key.toUpperCase();
+  const modifiers = [
+    event.ctrlKey ? 'Control' : '',
+    event.metaKey ? 'Meta' : '',
+    event.altKey ? 'Alt' : '',
+    // Shift is part of a sign ("?"), and apart from a letter or a named key.
+    event.shiftKey && (letter || !single) ? 'Shift' : '',
+  ];
+  const key = letter ? (event.shiftKey ? event.key.toUpperCase() : event.key.toLowerCase()) : event.key;
+  return [...modifiers.filter(Boolean), key].join('+');
+}
+
+/**
+ * The command of a key on a screen. What a control does with a key of its own comes first: letters in a text field,
+ * Enter, Space and Tab on a button. (F6 and Shift+Tab lead from the film to the controls.)
+ */
+export function commandFor(commands: Command[], event: KeyboardEvent, screen: Screen): Command | undefined {
+  const key = keyOf(event);
+  const command = commands.find((each) => each.keys.includes(key) && (each.on === 'everywhere' || each.on === screen));
+  const target = event.target instanceof Element ? event.target : null;
+  return command && !belongsToControl(key, event, target) ? command : undefined;
+}
+
+function belongsToControl(key: string, event: KeyboardEvent, target: Element | null): boolean {
+  if (event.ctrlKey || event.metaKey || event.altKey || /^F\d+$/.test(key)) return false;
+  if (target?.closest('input, textarea, select')) return key !== 'Escape';
+  const control = target?.closest('button, a, summary, [role="menuitem"], [role="option"], dialog');
+  return !!control && ['Enter', 'Shift+Enter', 'Tab', ' ', 'Escape'].includes(key);
+}

@@ -1,0 +1,55 @@
+/** What is around every screen: which one is shown, what the engine says of itself, its jobs, and what went wrong. */
+import { createStore } from 'zustand/vanilla';
+import { type ErrorData, toErrorData } from '../../core/base/errors.ts';
+import type { AppState, HostBridge, JobInfo } from '../../core/services/contract.ts';
+
+export const SCREENS = ['read', 'evaluate', 'train', 'report', 'checkpoints', 'settings'] as const;
+export type Screen = (typeof SCREENS)[number];
+
+/** A line at the edge of the window: never in the way, stays until it is read. */
+export interface Notice {
+  id: number;
+  kind: 'error' | 'done';
+  title: string;
+  error: ErrorData | null;
+}
+
+export interface FrameState {
+  screen: Screen;
+  app: AppState | null;
+  jobs: JobInfo[];
+  notices: Notice[];
+  open: 'nothing' | 'palette' | 'keys';
+}
+
+export type Frame = ReturnType<typeof createFrame>;
+
+export function createFrame(bridge: HostBridge) {
+  const store = createStore<FrameState>(() => ({ screen: 'read', app: null, jobs: [], notices: [], open: 'nothing' }));
+  let nextNotice = 1;
+
+  function notice(kind: Notice['kind'], title: string, error: ErrorData | null): void {
+    const { notices } = store.getState();
+    const same = (other: Notice) => other.title === title && other.error?.message === error?.message;
+    store.setState({ notices: [...notices.filter((other) => !same(other)), { id: nextNotice++, kind, title, error }] });
+  }
+
+  return {
+    store,
+    show: (screen: Screen) => store.setState({ screen, open: 'nothing' }),
+    open: (open: FrameState['open']) => store.setState({ open }),
+    /** Says what went wrong and what helps. What the user cancelled is no error. */
+    fail(title: string, thrown: unknown): void {
+      const error = toErrorData(thrown);
+      if (error.code !== 'CANCELLED') notice('error', title, error);
+    },
+    done: (title: string) => notice('done', title, null),
+    dismiss: (id: number) => store.setState({ notices: store.getState().notices.filter((each) => each.id !== id) }),
+    setJobs: (jobs: JobInfo[]) => store.setState({ jobs }),
+    async refresh(): Promise<void> {
+      const [app, jobs] = await Promise.all([bridge.engine.call('app.state', {}), bridge.engine.call('jobs.list', {})]);
+      store.setState({ app, jobs });
+    },
+    cancelJob: (jobId: string) => bridge.engine.call('jobs.cancel', { jobId }),
+  };
+}

@@ -1,0 +1,221 @@
+/**
+ * One film being read: the film itself, what the model sees of it, the answers of the checkpoints, which of them is
+ * looked at, and the answer that is being written right now.
+ */
+import { createStore } from 'zustand/vanilla';
+import { type ErrorData, toErrorData } from '../../core/base/errors.ts';
+import type { Label } from '../../core/labels/labels.ts';
+import type { Checkpoint, FilmView, HostBridge, ModelView, Prediction } from '../../core/services/contract.ts';
+import type { Checkpoints } from './checkpoints.ts';
+import type { Library } from './library.ts';
+import type { Loading } from './loading.ts';
+
+/** A checkpoint's answer to the film on the screen. */
+export type Answer =
+  | { state: 'none' }
+  | { state: 'asking'; text: string; stage: string }
+  | { state: 'answered'; prediction: Prediction }
+  | { state: 'failed'; error: ErrorData };
+
+export interface ReadingState {
+  filmId: string | null;
+  film: Loading<FilmView>;
+  model: Loading<ModelView>;
+  predictions: Record<string, Prediction>;
+  /** By film and checkpoint: an answer goes on being written when the reader looks at another film. */
+  asking: Record<string, { text: string; stage: string }>;
+  failures: Record<string, ErrorData>;
+  activeId: string | null;
+  previousId: string | null;
+  showTruth: boolean;
+  showModel: boolean;
+  /** Labels that are pointed at, in the matrix or through a sentence. */
+  hovered: readonly Label[];
+}
+
+export type Reading = ReturnType<typeof createReading>;
+
+const NO_ANSWER: Answer = { state: 'none' };
+const NO_LABELS: readonly Label[] = [];
+const FILMS_KEPT = 4;
+
+export function createReading(bridge: HostBridge, library: Library, checkpoints: Checkpoints) {
+  const store = createStore<ReadingState>(() => ({
+    filmId: null,
+    film: { state: 'none' },
+    model: { state: 'none' },
+    predictions: {},
+    asking: {},
+    failures: {},
+    activeId: null,
+    previousId: null,
+    showTruth: true,
+    showModel: false,
+    hovered: NO_LABELS,
+  }));
+  const kept = new Map<string, FilmView>();
+  const asks = new Map<string, AbortController>();
+  let opening: AbortController | null = null;
+
+  library.store.subscribe(({ currentId }) => {
+    if (currentId !== store.getState().filmId) void open(currentId);
+  });
+  checkpoints.store.subscribe(({ list }) => choosePair(list));
+
+  /** The first time: GRPO is looked at, SFT is the one to compare with. */
+  function choosePair(list: Checkpoint[]): void {
+    const { activeId, previousId } = store.getState();
+    const usable = list.filter((each) => !each.error);
+    const known = (id: string | null) => usable.some((each) => each.id === id);
+    if (known(activeId) && (known(previousId) || usable.length < 2)) return;
+    const order = ['grpo', 'sft', 'base', 'other'];
+    const ranked = [...usable].sort((a, b) => order.indexOf(a.role) - order.indexOf(b.role));
+    store.setState({ activeId: ranked[0]?.id ?? null, previousId: ranked[1]?.id ?? null });
+    void loadModelView();
+  }
+
+  async function open(filmId: string | null, frame?: number): Promise<void> {
+    opening?.abort();
+    const controller = new AbortController();
+    opening = controller;
+    const { signal } = controller;
+    store.setState({ filmId, predictions: {}, failures: {}, model: { state: 'none' }, hovered: NO_LABELS });
+    if (filmId === null) return store.setState({ film: { state: 'none' } });
+    const ready = frame === undefined ? kept.get(filmId) : undefined;
+    store.setState({ film: ready ? { state: 'ready', value: ready } : { state: 'loading' } });
+    void loadPredictions(filmId);
+    void loadModelView();
+    if (ready) return;
+    try {
+      const view = await bridge.engine.call('films.open', { filmId, frame }, { signal });
+      if (signal.aborted) return;
+      keep(filmId, view);
+      store.setState({ film: { state: 'ready', value: view } });
+    } catch (error) {
+      if (!signal.aborted) store.setState({ film: { state: 'failed', error: toErrorData(error) } });
+    }
+  }
+
+  function keep(filmId: string, view: FilmView): void {
+    kept.set(filmId, view);
+    for (const id of kept.keys()) if (kept.size > FILMS_KEPT) kept.delete(id);
+  }
+
+  async function loadPredictions(filmId = store.getState().filmId): Promise<void> {
+    if (filmId === null) return;
+    const predictions = await bridge.engine.call('predictions.ofFilm', { filmId }).catch(() => null);
+    if (predictions && store.getState().filmId === filmId) store.setState({ predictions });
+  }
+
+  async function loadModelView(): Promise<void> {
+    const { filmId, activeId, showModel } = store.getState();
+    if (filmId === null || activeId === null || !showModel) return;
+    const current = () => store.getState().filmId === filmId && store.getState().activeId === activeId;
+    try {
+      const value = await bridge.engine.call('films.modelView', { filmId, checkpointId: activeId });
+      if (current()) store.setState({ model: { state: 'ready', value } });
+    } catch (error) {
+      if (current()) store.setState({ model: { state: 'failed', error: toErrorData(error) } });
+    }
+  }
+
+  /** Asks a checkpoint about the film on the screen. The text grows in `asking` until the answer is there. */
+  async function ask(checkpointId: string): Promise<void> {
+    const { filmId } = store.getState();
+    if (filmId === null) return;
+    const key = keyOf(filmId, checkpointId);
+    if (asks.has(key)) return;
+    const controller = new AbortController();
+    asks.set(key, controller);
+    const show = (text: string, stage: string) =>
+      store.setState({ asking: { ...store.getState().asking, [key]: { text, stage } } });
+    show('', '');
+    store.setState({ failures: without(store.getState().failures, checkpointId) });
+    try {
+      const prediction = await bridge.engine.call(
+        'predictions.generate',
+        { filmId, checkpointId },
+        { signal: controller.signal, onProgress: (progress) => show(progress.text, progress.stage) },
+      );
+      if (store.getState().filmId === filmId)
+        store.setState({ predictions: { ...store.getState().predictions, [checkpointId]: prediction } });
+    } catch (thrown) {
+      const error = toErrorData(thrown);
+      if (error.code !== 'CANCELLED' && store.getState().filmId === filmId)
+        store.setState({ failures: { ...store.getState().failures, [checkpointId]: error } });
+    } finally {
+      asks.delete(key);
+      store.setState({ asking: without(store.getState().asking, key) });
+    }
+  }
+
+  function activate(activeId: string): void {
+    const now = store.getState();
+    if (now.activeId === activeId) return;
+    store.setState({ activeId, previousId: now.activeId });
+    void loadModelView();
+  }
+
+  return {
+    store,
+    open,
+    ask,
+    activate,
+    refresh: loadPredictions,
+    showFrame: (frame: number) => open(store.getState().filmId, frame),
+    /** The nth checkpoint of the list, from 1. */
+    activateNth(position: number): void {
+      const checkpoint = checkpoints.usable()[position - 1];
+      if (checkpoint) activate(checkpoint.id);
+    },
+    /** The two checkpoints that were looked at last change places. */
+    blink(): void {
+      const { previousId } = store.getState();
+      if (previousId) activate(previousId);
+    },
+    /** Asks the checkpoint that is looked at, if it has not answered. */
+    askActive(): void {
+      const state = store.getState();
+      if (state.activeId && answerOf(state, state.activeId).state !== 'answered') void ask(state.activeId);
+    },
+    askAll: () =>
+      Promise.all(checkpoints.usable().map((each) => unanswered(store.getState(), each.id) && ask(each.id))),
+    /** Stops what is being written about this film. */
+    stop(): boolean {
+      const { filmId } = store.getState();
+      const running = [...asks].filter(([key]) => key.startsWith(`${filmId}\n`));
+      for (const [, controller] of running) controller.abort();
+      return running.length > 0;
+    },
+    toggleTruth: () => store.setState({ showTruth: !store.getState().showTruth }),
+    toggleModel(): void {
+      store.setState({ showModel: !store.getState().showModel });
+      void loadModelView();
+    },
+    hover: (hovered: readonly Label[] = NO_LABELS) => store.setState({ hovered }),
+    forget: () => kept.clear(),
+  };
+}
+
+/** The answer of one checkpoint to the film on the screen. */
+export function answerOf(state: ReadingState, checkpointId: string): Answer {
+  const asking = state.filmId === null ? undefined : state.asking[keyOf(state.filmId, checkpointId)];
+  if (asking) return { state: 'asking', ...asking };
+  const prediction = state.predictions[checkpointId];
+  if (prediction) return { state: 'answered', prediction };
+  const error = state.failures[checkpointId];
+  return error ? { state: 'failed', error } : NO_ANSWER;
+}
+
+function unanswered(state: ReadingState, checkpointId: string): boolean {
+  return answerOf(state, checkpointId).state !== 'answered';
+}
+
+function keyOf(filmId: string, checkpointId: string): string {
+  return `${filmId}\n${checkpointId}`;
+}
+
+function without<T>(record: Record<string, T>, key: string): Record<string, T> {
+  const { [key]: _, ...rest } = record;
+  return rest;
+}

@@ -1,0 +1,83 @@
+/** All stores of the screens, tied to the engine: what the engine says changed is read again. */
+import type { EngineEvent, HostBridge } from '../../core/services/contract.ts';
+import { text } from '../text.ts';
+import { createCheckpoints } from './checkpoints.ts';
+import { createDisplay } from './display.ts';
+import { createFrame } from './frame.ts';
+import { createLibrary } from './library.ts';
+import { createReading } from './reading.ts';
+
+export type Workbench = ReturnType<typeof createWorkbench>;
+
+export function createWorkbench(bridge: HostBridge) {
+  const frame = createFrame(bridge);
+  const checkpoints = createCheckpoints(bridge, frame);
+  const library = createLibrary(bridge, frame);
+  const reading = createReading(bridge, library, checkpoints);
+  const display = createDisplay();
+  reading.store.subscribe(({ film }) => {
+    if (film.state !== 'loading') display.show(film.state === 'ready' ? film.value.film : null);
+  });
+
+  const refreshers = {
+    films: library.refresh,
+    collections: library.refresh,
+    checkpoints: checkpoints.refresh,
+    predictions: () => reading.refresh(),
+    evaluations: async () => {},
+    training: async () => {},
+    workspace: refreshAll,
+  };
+
+  async function refreshAll(): Promise<void> {
+    reading.forget();
+    await Promise.all([frame.refresh(), checkpoints.refresh(), library.refresh()]);
+  }
+
+  const refresh = (work: () => Promise<unknown>) => work().catch((error) => frame.fail(text.frame.startFailed, error));
+
+  function listen(event: EngineEvent): void {
+    if (event.type === 'jobs') frame.setJobs(event.jobs);
+    if (event.type === 'changed') void refresh(refreshers[event.what]);
+    if (event.type === 'open-paths') void openPaths(event.paths);
+    if (event.type === 'engine-restarted') {
+      frame.fail(text.frame.restarted, { name: 'Error', message: event.reason });
+      void refresh(refreshAll);
+    }
+  }
+
+  /** Whatever was dropped, pasted or handed over by the system goes where it belongs. */
+  async function openPaths(paths: string[]): Promise<void> {
+    if (paths.length === 0) return;
+    try {
+      const recognised = await bridge.engine.call('paths.recognise', { paths });
+      const of = (...kinds: string[]) => recognised.filter((each) => kinds.includes(each.kind)).map(({ path }) => path);
+      for (const path of of('base', 'adapter')) await checkpoints.add(path);
+      for (const path of of('workspace')) await bridge.engine.call('workspace.open', { path });
+      if (of('table').length > 0) frame.done(text.frame.tableNeedsImages);
+      const films = of('films');
+      if (films.length > 0) {
+        frame.show('read');
+        await library.open(films);
+      }
+      if (of('unknown').length === recognised.length) frame.fail(text.frame.dropUnknown, { message: paths.join(', ') });
+    } catch (error) {
+      frame.fail(text.frame.dropFailed, error);
+    }
+  }
+
+  return {
+    bridge,
+    frame,
+    checkpoints,
+    library,
+    reading,
+    display,
+    openPaths,
+    /** Reads everything and listens; the returned function stops listening. */
+    start(): () => void {
+      void refresh(refreshAll);
+      return bridge.engine.onEvent(listen);
+    },
+  };
+}

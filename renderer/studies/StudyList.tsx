@@ -1,0 +1,247 @@
+/** The study list: collections and their films, patients together; only the lines in view are drawn. */
+import { ChevronDown, ChevronRight, FolderOpen, FolderPlus, TriangleAlert, X } from 'lucide-react';
+import { type FormEvent, memo, useEffect, useRef, useState } from 'react';
+import type { FilmEntry } from '../../core/services/contract.ts';
+import { useFrom, useWorkbench } from '../frame/context.ts';
+import { Empty, IconButton } from '../frame/parts.tsx';
+import { type StudyRow, studyRows } from '../state/library.ts';
+import { text } from '../text.ts';
+import { dateText } from '../viewer/Overlay.tsx';
+import { positives } from './filter.ts';
+
+const ROW_HEIGHT = 44;
+/** Lines drawn beyond each edge, so that scrolling shows no gaps. */
+const OVERSCAN = 8;
+const CHIPS = 4;
+
+export function StudyList() {
+  const { library } = useWorkbench();
+  const rows = useFrom(library, studyRows);
+  const loaded = useFrom(library, (state) => state.loaded);
+  const filter = useFrom(library, (state) => state.filter);
+  const followed = useFrom(library, (state) => state.followed);
+  const scan = useFrom(library, (state) => state.scan);
+  return (
+    <section className="studies" aria-label={text.studies.title} data-area="studies">
+      <header className="panel-head">
+        <h2>{text.studies.title}</h2>
+        <OpenButtons />
+      </header>
+      <div className="filter">
+        <input
+          id="study-filter"
+          type="search"
+          value={filter}
+          placeholder={text.studies.filterHint}
+          aria-label={text.studies.filter}
+          onChange={(event) => library.setFilter(event.target.value)}
+          onKeyDown={(event) => event.key === 'Escape' && event.currentTarget.blur()}
+        />
+      </div>
+      {followed && (
+        <div className="followed">
+          <span>{followed.title}</span>
+          <IconButton title={text.studies.unfollow} onClick={library.unfollow}>
+            <X size={14} />
+          </IconButton>
+        </div>
+      )}
+      {rows.some((row) => row.kind === 'film') || rows.some((row) => row.kind === 'collection' && row.folded) ? (
+        <Lines rows={rows} />
+      ) : (
+        <Nothing loaded={loaded} filtered={filter !== ''} />
+      )}
+      {scan && <div className="scan">{text.studies.scanning(scan.done)}</div>}
+      <PathBox />
+    </section>
+  );
+}
+
+function Nothing({ loaded, filtered }: { loaded: boolean; filtered: boolean }) {
+  const { library } = useWorkbench();
+  if (!loaded) return <Empty title={text.studies.loading} />;
+  if (!filtered) return <Empty title={text.studies.empty} hint={text.studies.emptyHint} />;
+  return (
+    <Empty title={text.studies.nothingFound}>
+      <button type="button" onClick={() => library.setFilter('')}>
+        {text.studies.clearFilter}
+      </button>
+    </Empty>
+  );
+}
+
+function OpenButtons() {
+  const workbench = useWorkbench();
+  const { bridge } = workbench;
+  if (!bridge.dialogs) return null;
+  const files = async () => workbench.openPaths(await bridge.pickFiles());
+  const folder = async () => {
+    const path = await bridge.pickFolder();
+    if (path) await workbench.openPaths([path]);
+  };
+  return (
+    <div className="row">
+      <IconButton title={text.studies.openFiles} onClick={() => void files()}>
+        <FolderOpen size={16} />
+      </IconButton>
+      <IconButton title={text.studies.openFolder} onClick={() => void folder()}>
+        <FolderPlus size={16} />
+      </IconButton>
+    </div>
+  );
+}
+
+/** In a browser there is no file dialog that tells paths: one is typed or pasted. */
+function PathBox() {
+  const workbench = useWorkbench();
+  const [path, setPath] = useState('');
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    if (path.trim() === '') return;
+    void workbench.openPaths([path.trim()]);
+    setPath('');
+  }
+  return (
+    <form className="path-box" onSubmit={submit}>
+      <input
+        value={path}
+        placeholder={text.studies.pathHint}
+        aria-label={text.studies.openPath}
+        onChange={(event) => setPath(event.target.value)}
+      />
+      <button type="submit">{text.studies.open}</button>
+    </form>
+  );
+}
+
+function Lines({ rows }: { rows: StudyRow[] }) {
+  const { library } = useWorkbench();
+  const currentId = useFrom(library, (state) => state.currentId);
+  const scroller = useRef<HTMLDivElement>(null);
+  const [view, setView] = useState({ top: 0, height: 800 });
+  const at = rows.findIndex((row) => row.id === currentId);
+
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element) return;
+    const watch = new ResizeObserver(() => setView({ top: element.scrollTop, height: element.clientHeight }));
+    watch.observe(element);
+    return () => watch.disconnect();
+  }, []);
+
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element || at < 0) return;
+    const top = at * ROW_HEIGHT;
+    if (top < element.scrollTop) element.scrollTop = top - ROW_HEIGHT;
+    else if (top + ROW_HEIGHT > element.scrollTop + element.clientHeight)
+      element.scrollTop = top + 2 * ROW_HEIGHT - element.clientHeight;
+  }, [at]);
+
+  const first = Math.max(0, Math.floor(view.top / ROW_HEIGHT) - OVERSCAN);
+  const last = Math.min(rows.length, Math.ceil((view.top + view.height) / ROW_HEIGHT) + OVERSCAN);
+  return (
+    <div
+      ref={scroller}
+      className="lines"
+      role="treegrid"
+      aria-label={text.studies.title}
+      aria-rowcount={rows.length}
+      aria-activedescendant={at >= first && at < last ? lineId(rows[at].id) : undefined}
+      tabIndex={0}
+      onScroll={(event) => setView({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })}
+      onKeyDown={(event) => {
+        const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+        if (!by) return;
+        event.preventDefault();
+        library.step(by);
+      }}
+    >
+      <div role="rowgroup" className="lines-all" style={{ height: rows.length * ROW_HEIGHT }}>
+        {rows.slice(first, last).map((row, index) => (
+          <Line key={row.id} row={row} at={first + index} current={row.id === currentId} />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function lineId(id: string): string {
+  return `line-${id}`;
+}
+
+const Line = memo(function Line({ row, at, current }: { row: StudyRow; at: number; current: boolean }) {
+  const { library } = useWorkbench();
+  const place = { top: at * ROW_HEIGHT, height: ROW_HEIGHT };
+  const onClick = () => (row.kind === 'film' ? library.select(row.id) : library.fold(row.collection.id));
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: arrow keys, j and k choose rows.
+    <div
+      id={lineId(row.id)}
+      role="row"
+      aria-rowindex={at + 1}
+      aria-level={row.kind === 'film' ? 2 : 1}
+      aria-selected={row.kind === 'film' ? current : undefined}
+      aria-expanded={row.kind === 'collection' ? !row.folded : undefined}
+      className={`line line-${row.kind}${current ? ' current' : ''}`}
+      style={place}
+      onClick={onClick}
+    >
+      {row.kind === 'film' ? (
+        <FilmLine entry={row.entry} firstOfPatient={row.firstOfPatient} />
+      ) : (
+        <CollectionLine row={row} />
+      )}
+    </div>
+  );
+});
+
+function CollectionLine({ row }: { row: Extract<StudyRow, { kind: 'collection' }> }) {
+  const { collection, shown, folded } = row;
+  const Chevron = folded ? ChevronRight : ChevronDown;
+  return (
+    <div role="gridcell" className="cell">
+      <Chevron size={14} aria-hidden="true" />
+      <span className="collection-name">{collection.name}</span>
+      <span className="muted">{text.studies.role[collection.role]}</span>
+      <span className="count">{text.studies.films(shown, collection.films)}</span>
+    </div>
+  );
+}
+
+function FilmLine({ entry, firstOfPatient }: { entry: FilmEntry; firstOfPatient: boolean }) {
+  const name = entry.patientId || fileName(entry.path);
+  const person = [entry.patientSex, entry.patientAge].filter(Boolean).join(' ');
+  return (
+    <div role="gridcell" className="cell film-cell">
+      <div className="film-line">
+        <span className={firstOfPatient ? 'patient' : 'patient again'}>{name}</span>
+        <span className="muted">{person}</span>
+        <span className="count">{[entry.viewPosition, dateText(entry.studyDate)].filter(Boolean).join('  ')}</span>
+        {entry.warnings.length > 0 && (
+          <TriangleAlert size={13} className="warn" aria-label={entry.warnings.join(' ')} role="img" />
+        )}
+      </div>
+      <Chips entry={entry} />
+    </div>
+  );
+}
+
+function Chips({ entry }: { entry: FilmEntry }) {
+  if (!entry.truth) return <div className="chips muted">{text.studies.noTruth}</div>;
+  const found = positives(entry);
+  return (
+    <div className="chips">
+      {found.slice(0, CHIPS).map((label) => (
+        <span key={label} className="chip" title={label}>
+          {text.labelCodes[label]}
+        </span>
+      ))}
+      {found.length > CHIPS && <span className="muted">{text.studies.more(found.length - CHIPS)}</span>}
+    </div>
+  );
+}
+
+function fileName(path: string): string {
+  return path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
+}

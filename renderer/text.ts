@@ -1,0 +1,316 @@
+/** Every word that the screens show. */
+import type { SpacingOrigin } from '../core/dicom/film.ts';
+import type { ParseFailure } from '../core/findings/types.ts';
+import type { Label } from '../core/labels/labels.ts';
+import type { Checkpoint, Collection, JobInfo } from '../core/services/contract.ts';
+import type { Screen } from './state/frame.ts';
+
+const counts = new Intl.NumberFormat('en');
+
+export function count(value: number): string {
+  return counts.format(value);
+}
+
+export function plural(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}
+
+/** Seconds as a person says them. */
+export function duration(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+}
+
+export function bytes(value: number): string {
+  if (value < 1e6) return `${Math.round(value / 1e3)} kB`;
+  return value < 1e9 ? `${Math.round(value / 1e6)} MB` : `${(value / 1e9).toFixed(1)} GB`;
+}
+
+/** A score between 0 and 1, with three decimals as the paper prints them. */
+export function score(value: number): string {
+  return value.toFixed(3);
+}
+
+/** A difference of scores, with its sign. */
+export function signed(value: number, digits = 3): string {
+  const rounded = value.toFixed(digits);
+  if (Number(rounded) === 0) return (0).toFixed(digits);
+  return value > 0 ? `+${rounded}` : rounded.replace('-', '−');
+}
+
+export function percent(value: number): string {
+  return `${(value * 100).toFixed(value > 0 && value < 0.1 ? 1 : 0)} %`;
+}
+
+const labelCodes: Record<Label, string> = {
+  'No Finding': 'NF',
+  'Enlarged Cardiomediastinum': 'ECM',
+  Cardiomegaly: 'CMG',
+  'Lung Opacity': 'LO',
+  'Lung Lesion': 'LL',
+  Edema: 'EDE',
+  Consolidation: 'CON',
+  Pneumonia: 'PNA',
+  Atelectasis: 'ATL',
+  Pneumothorax: 'PTX',
+  'Pleural Effusion': 'EFF',
+  'Pleural Other': 'PLO',
+  Fracture: 'FX',
+  'Support Devices': 'DEV',
+};
+
+export const text = {
+  product: 'ChexReason Workbench',
+  labelCodes,
+
+  screens: {
+    read: 'Read',
+    evaluate: 'Evaluate',
+    train: 'Train',
+    report: 'Report',
+    checkpoints: 'Checkpoints',
+    settings: 'Settings',
+  } satisfies Record<Screen, string>,
+
+  roles: { base: 'Base', sft: 'SFT', grpo: 'GRPO', other: 'Other' } satisfies Record<Checkpoint['role'], string>,
+  truth: 'Truth',
+
+  frame: {
+    screens: 'Screens',
+    offline: 'Nothing leaves this machine',
+    network: (addresses: string[]) => `May send to ${addresses.join(', ')}`,
+    research: 'Research use only',
+    connecting: 'Starting the engine',
+    jobs: 'Work under way',
+    noJobs: 'No work under way',
+    cancel: 'Cancel',
+    cancelJob: (title: string) => `Cancel: ${title}`,
+    close: 'Close',
+    dismiss: 'Dismiss',
+    copy: 'Copy',
+    copied: 'Copied',
+    notices: 'Messages',
+    remedy: 'What helps: ',
+    engine: 'Engine',
+    memory: 'Memory of the engine process',
+    restarted: 'The engine process ended and was started again',
+    startFailed: 'The engine did not answer',
+    dropHere: 'Drop films, folders, label tables or checkpoints',
+    dropUnknown: 'Nothing known in what was dropped',
+    dropFailed: 'What was dropped could not be opened',
+    tableNeedsImages: 'A label table was dropped. Name it in Evaluate, under Add data set.',
+    palette: 'Commands',
+    paletteHint: 'Type a command, a screen or a checkpoint',
+    paletteEmpty: 'No command of that name',
+    keys: 'Keys',
+    keysHint: 'F1 shows this sheet everywhere',
+    everywhere: 'Everywhere',
+    jobKinds: {
+      scan: 'Scan',
+      generate: 'Reading',
+      evaluate: 'Evaluation',
+      train: 'Training',
+      report: 'Report',
+      load: 'Loading',
+    } satisfies Record<JobInfo['kind'], string>,
+    progress: (done: number, total: number | null) =>
+      total === null ? count(done) : `${count(done)} of ${count(total)}`,
+    left: (seconds: number) => `${duration(seconds)} left`,
+  },
+
+  commands: {
+    goTo: (screen: string) => `Go to ${screen}`,
+    checkpoint: (position: number) => `Look at checkpoint ${position}`,
+    blink: 'Blink between the last two checkpoints',
+    truth: 'Show or hide the truth',
+    ask: 'Ask the checkpoint that is looked at',
+    area: 'Next area of the window',
+    larger: 'Zoom in',
+    smaller: 'Zoom out',
+  },
+
+  studies: {
+    title: 'Studies',
+    filter: 'Filter',
+    filterHint: 'Patient, view, finding; -word leaves out',
+    open: 'Open',
+    openFiles: 'Open files',
+    openFolder: 'Open a folder',
+    openPath: 'Path of a file or folder',
+    pathHint: '/data/films or a DICOMDIR',
+    films: (shown: number, all: number) => (shown === all ? count(all) : `${count(shown)} of ${count(all)}`),
+    role: {
+      'training-source': 'training source',
+      source: 'source',
+      target: 'other institution',
+      none: '',
+    } satisfies Record<Collection['role'], string>,
+    fold: (name: string) => `Fold ${name}`,
+    unfold: (name: string) => `Unfold ${name}`,
+    followed: 'Films behind a number',
+    unfollow: 'Show all films',
+    scanning: (found: number) => `Scanning: ${plural(found, 'film')} found`,
+    rejected: (files: number) => `${plural(files, 'file')} could not be opened; the rest is listed`,
+    openFailed: 'The films could not be opened',
+    loading: 'Loading the study list',
+    empty: 'No films yet.',
+    emptyHint: 'Drop DICOM files, a folder or a DICOMDIR here, or type a path below.',
+    nothingFound: 'No film matches the filter.',
+    clearFilter: 'Clear the filter',
+    more: (hidden: number) => `+${hidden}`,
+    noTruth: 'no label table',
+    uncertain: 'uncertain',
+    position: (at: number, all: number) => `Film ${count(at)} of ${count(all)}`,
+    previous: 'Previous film',
+    next: 'Next film',
+    warning: 'Outside what the model knows',
+  },
+
+  viewer: {
+    title: 'Film',
+    help: 'Drag: window and level. Right drag or wheel: zoom. Middle drag: pan. Double click: fit.',
+    film: (patient: string, view: string) => `Film of ${patient} ${view}`.trim(),
+    empty: 'No film is open.',
+    emptyHint: 'Choose one on the left, or drop a file anywhere.',
+    loading: 'Decoding the film',
+    failed: 'This film cannot be shown',
+    toolbar: 'Film tools',
+    tools: { window: 'Window', pan: 'Pan', zoom: 'Zoom' },
+    windows: 'Window',
+    byHand: 'By hand',
+    preset: {
+      full: 'Whole range',
+      standard: 'Standard (0.5–99.5 %)',
+      lung: 'Lung (1–65 %)',
+      bone: 'Bone (40–99.9 %)',
+      soft: 'Soft tissue (20–95 %)',
+    } as Record<string, string>,
+    fileWindow: (position: number, explanation: string) =>
+      explanation ? `File: ${explanation}` : `File: window ${position}`,
+    invert: 'Invert',
+    rotate: 'Rotate 90° clockwise',
+    rotateBack: 'Rotate 90° counterclockwise',
+    flipH: 'Flip left and right',
+    flipV: 'Flip top and bottom',
+    fit: 'Fit',
+    oneToOne: '1:1',
+    reset: 'Reset the view',
+    overlay: 'Text on the film',
+    model: "The model's view",
+    modelPicture: (width: number, height: number) => `What the model receives, ${width} by ${height} pixels`,
+    modelCaption: (width: number, height: number, preprocessing: string) =>
+      `As the model sees it · ${width} × ${height} · ${preprocessing}`,
+    window: (center: number, width: number, kind: string) =>
+      `C ${number(center)}  W ${number(width)}${kind === 'LINEAR' ? '' : `  ${kind.toLowerCase().replace('_', ' ')}`}`,
+    lut: (explanation: string) => `VOI LUT${explanation ? `: ${explanation}` : ''}`,
+    range: (low: number, high: number) => `${number(low)} to ${number(high)}`,
+    zoom: (scale: number) => `${Math.round(scale * 100)} %`,
+    inverted: 'inverted',
+    flipped: 'flipped',
+    frame: (at: number, all: number) => `frame ${at} of ${all}`,
+    frameChoice: 'Frame',
+    scaleBar: (millimetres: number, origin: string) =>
+      `${millimetres >= 10 ? `${millimetres / 10} cm` : `${millimetres} mm`} ${origin}`,
+    origins: {
+      detector: 'at the detector',
+      calibrated: 'calibrated',
+      estimated: 'in the body, estimated',
+      pixel: 'by pixel spacing, origin unknown',
+    } satisfies Record<SpacingOrigin, string>,
+  },
+
+  compare: {
+    title: 'Findings',
+    matrix: 'Findings by checkpoint',
+    label: 'Label',
+    change: 'Change',
+    changeOf: (from: string, to: string) => `${from} to ${to}`,
+    marks: {
+      hit: 'said, as the table says',
+      'false-alarm': 'said, the table says no',
+      miss: 'not said, the table says yes',
+      rest: 'not said, as the table says',
+      said: 'said, the table is silent',
+      blank: 'not said',
+      unreadable: 'answer cannot be read',
+      none: 'not asked yet',
+      asking: 'being asked',
+    },
+    truthMarks: { yes: 'yes', no: 'no', uncertain: 'uncertain', silent: 'not mentioned', hidden: 'hidden' },
+    gained: (name: string) => `gained by ${name}`,
+    lost: (name: string) => `lost by ${name}`,
+    legend: 'Marks',
+    active: (name: string) => `Look at ${name}`,
+    blink: 'Tab blinks between the last two',
+    reasoning: (name: string) => `Reasoning of ${name}`,
+    ask: 'Ask',
+    askAll: 'Ask all',
+    cost: (seconds: number | null) => (seconds === null ? 'time not measured yet' : `about ${duration(seconds)}`),
+    notAsked: (name: string) => `${name} has not read this film.`,
+    askHint: 'Enter asks',
+    stop: 'Stop',
+    stopHint: 'Esc stops',
+    asking: 'Reading the film',
+    failed: 'No answer',
+    retry: 'Ask again',
+    cut: 'Cut off at the longest allowed length.',
+    noReasoning: 'The answer has no reasoning.',
+    parseFailures: {
+      'no-solution': 'no findings block',
+      'several-solutions': 'several findings blocks',
+      'unclosed-solution': 'findings block not closed',
+      'no-think': 'no reasoning block',
+      'several-thinks': 'several reasoning blocks',
+      'unclosed-think': 'reasoning block not closed',
+      'wrong-order': 'blocks in the wrong order',
+      'empty-solution': 'findings block is empty',
+      'no-valid-label': 'no known label',
+      'text-outside': 'text outside the two blocks',
+    } satisfies Record<ParseFailure, string>,
+    unreadable: (reason: string) => `This answer cannot be read (${reason}) and counts as no finding.`,
+    invalid: (names: string[]) => `Not among the 14 labels: ${names.join(', ')}`,
+    raw: 'Raw text',
+    provenance: 'Provenance',
+    copyProvenance: 'Copy as JSON',
+    noCheckpoints: 'No checkpoint can be used.',
+    noCheckpointsHint: 'Add one in Checkpoints.',
+    showTruth: 'Show the truth',
+    hideTruth: 'Hide the truth',
+    findingsOf: (name: string, findings: string) => `${name}: ${findings}`,
+    nothingSaid: 'nothing',
+    changedSentence: (other: string) => `not in ${other}'s reasoning`,
+    tokensPerSecond: (rate: number) => `${Math.round(rate)} tokens/s`,
+    fields: {
+      createdAt: 'Made',
+      imageHash: 'Image',
+      preprocessing: 'Preprocessing',
+      baseHash: 'Base',
+      adapterHash: 'Adapter',
+      promptId: 'Prompt',
+      promptHash: 'Prompt hash',
+      temperature: 'Temperature',
+      topP: 'Top-p',
+      seed: 'Seed',
+      maxNewTokens: 'Maximum tokens',
+      precision: 'Precision',
+      executor: 'Executor',
+      executorVersion: 'Version',
+      key: 'Key',
+      seconds: 'Seconds',
+    } as Record<string, string>,
+  },
+
+  checkpoints: {
+    added: (name: string) => `${name} was added`,
+    addFailed: 'The checkpoint could not be added',
+    removeFailed: 'The checkpoint could not be removed',
+  },
+};
+
+/** At most four significant digits, without an exponent. */
+function number(value: number): string {
+  if (Number.isInteger(value)) return String(value);
+  return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
+}

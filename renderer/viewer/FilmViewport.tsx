@@ -1,0 +1,94 @@
+/** The film: a cornerstone-core viewport that follows the display store without React in between. */
+import * as cornerstone from 'cornerstone-core';
+import { useEffect, useRef } from 'react';
+import type { Display, DisplayState } from '../state/display.ts';
+import { text } from '../text.ts';
+import { fitScale } from './fit.ts';
+import { type Picture, pictureOf } from './picture.ts';
+import { attachPointer } from './pointer.ts';
+
+export function FilmViewport({ display, label }: { display: Display; label: string }) {
+  const outer = useRef<HTMLDivElement>(null);
+  const inner = useRef<HTMLDivElement>(null);
+
+  useEffect(() => {
+    if (!outer.current || !inner.current) return;
+    return follow(display, outer.current, inner.current);
+  }, [display]);
+
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: the film takes the keyboard's focus as a drawing does.
+    <div ref={outer} className="film" role="img" aria-label={label} aria-description={text.viewer.help} tabIndex={0}>
+      <div ref={inner} className="film-canvas" />
+    </div>
+  );
+}
+
+/** Shows what the store says until the returned function is called. */
+function follow(display: Display, outer: HTMLElement, inner: HTMLElement): () => void {
+  let picture: Picture | null = null;
+  let shown: DisplayState['film'] = null;
+  size(outer, inner);
+  cornerstone.enable(inner);
+
+  function apply(): void {
+    const state = display.store.getState();
+    if (!state.film || !state.voi) {
+      inner.style.visibility = 'hidden';
+      return;
+    }
+    inner.style.visibility = 'visible';
+    if (state.film !== shown) {
+      shown = state.film;
+      picture = pictureOf(state.film);
+    }
+    picture?.setTone(state.voi, state.invert);
+    if (picture) draw(inner, picture, state);
+  }
+
+  function draw(element: HTMLElement, { image }: Picture, state: DisplayState): void {
+    const room = { width: outer.clientWidth, height: outer.clientHeight };
+    if (room.width === 0 || room.height === 0 || !state.film) return;
+    const scale = state.scale ?? fitScale(state.film, state.rotation, room);
+    display.setShownScale(scale);
+    const { rotation, hflip, vflip, translation, invert } = state;
+    cornerstone.displayImage(element, image, {
+      scale: scale * ratio(),
+      translation: { ...translation },
+      rotation,
+      hflip,
+      vflip,
+      invert,
+      // Pixels are shown as they are at 1:1 and where they are looked at one by one; between, they are smoothed.
+      pixelReplication: scale === 1 || scale >= 4,
+      voi: { windowCenter: image.windowCenter, windowWidth: image.windowWidth },
+    });
+  }
+
+  const watch = new ResizeObserver(() => {
+    size(outer, inner);
+    cornerstone.resize(inner);
+    apply();
+  });
+  watch.observe(outer);
+  const unsubscribe = display.store.subscribe(apply);
+  const detach = attachPointer(outer, display);
+  apply();
+  return () => {
+    detach();
+    unsubscribe();
+    watch.disconnect();
+    cornerstone.disable(inner);
+  };
+}
+
+/** Cornerstone draws one canvas pixel per CSS pixel; on finer screens the canvas is made larger and scaled down. */
+function size(outer: HTMLElement, inner: HTMLElement): void {
+  inner.style.width = `${Math.round(outer.clientWidth * ratio())}px`;
+  inner.style.height = `${Math.round(outer.clientHeight * ratio())}px`;
+  inner.style.transform = ratio() === 1 ? '' : `scale(${1 / ratio()})`;
+}
+
+function ratio(): number {
+  return window.devicePixelRatio || 1;
+}

@@ -1,0 +1,208 @@
+/** The Read screen in Chromium, on the fixture's engine: what a reader does, and what must then be on the screen. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { chromiumPath, type OpenPage, openPage } from './support/chromium.ts';
+import { RAMPS } from './support/engine.ts';
+import { displayedGray } from './support/gray.ts';
+
+describe.skipIf(!chromiumPath)('Read (in Chromium; skipped where there is none)', () => {
+  let open: OpenPage;
+  const page = () => open.page;
+  const current = () => page().locator('.line.current').textContent();
+  const activeColumn = () => page().locator('.column-head[aria-pressed="true"]').textContent();
+
+  beforeAll(async () => {
+    open = await openPage();
+  });
+  afterAll(() => open?.close());
+  beforeEach(async () => {
+    await open.reload();
+    await page().waitForSelector('.film-canvas canvas');
+    await page().locator('.lines').focus();
+  });
+
+  it.each(Object.keys(RAMPS))('draws the gray values of core/dicom/voi.ts: %s', async (id) => {
+    await page().evaluate((filmId) => {
+      window.workbench.library.select(filmId);
+    }, id);
+    await page().waitForFunction((filmId) => window.workbench.reading.store.getState().filmId === filmId, id);
+    await page().keyboard.press('o');
+    const drawn = await canvasGray(64);
+    const wanted = displayedGray(RAMPS[id]);
+    let largest = 0;
+    for (let i = 0; i < wanted.length; i++) largest = Math.max(largest, Math.abs(wanted[i] - drawn[i]));
+    expect(largest).toBeLessThanOrEqual(1);
+    expect(new Set(drawn).size).toBeGreaterThan(100);
+  });
+
+  /** The gray of the film's pixels, read off the middle of the canvas, where a 1:1 film of even size stands. */
+  async function canvasGray(size: number): Promise<number[]> {
+    await page().waitForTimeout(150);
+    return page().evaluate((edge) => {
+      const canvas = document.querySelector('.film-canvas canvas') as HTMLCanvasElement;
+      const left = Math.round(canvas.width / 2 - edge / 2);
+      const top = Math.round(canvas.height / 2 - edge / 2);
+      const { data } = (canvas.getContext('2d') as CanvasRenderingContext2D).getImageData(left, top, edge, edge);
+      return Array.from({ length: edge * edge }, (_, i) => data[4 * i]);
+    }, size);
+  }
+
+  it('inverts, turns and flips, and the sides of the body follow', async () => {
+    const side = (at: string) => page().locator(`.side.${at}`).textContent();
+    expect([await side('left'), await side('right')]).toEqual(['R', 'L']);
+    await page().keyboard.press('h');
+    expect([await side('left'), await side('right')]).toEqual(['L', 'R']);
+    await page().keyboard.press('h');
+    await page().keyboard.press('r');
+    expect([await side('left'), await side('right'), await side('top')]).toEqual(['F', 'H', 'R']);
+    await page().keyboard.press('0');
+    expect(await side('left')).toBe('R');
+  });
+
+  it('changes the window by a drag, and the table of windows says so', async () => {
+    const box = await page().locator('.film').boundingBox();
+    if (!box) throw new Error('There is no film.');
+    await page().mouse.move(box.x + 300, box.y + 300);
+    await page().mouse.down();
+    await page().mouse.move(box.x + 400, box.y + 350, { steps: 4 });
+    await page().mouse.up();
+    const voi = await page().evaluate(() => window.workbench.display.store.getState().voi);
+    // 100 pixels right widen, 50 down raise the centre, in thousandths of the film's range.
+    const range = await page().evaluate(() => {
+      const film = window.workbench.display.store.getState().film;
+      return film ? film.maximum - film.minimum : 0;
+    });
+    expect(voi).toMatchObject({ kind: 'window', width: 3600 + 0.1 * range, center: 2048 + 0.05 * range });
+    expect(await page().locator('select[aria-label="Window"]').inputValue()).toBe('');
+    await page().selectOption('select[aria-label="Window"]', { label: 'File: LUNG' });
+    expect(await page().locator('.corner.bottom.left').textContent()).toContain('C 1500  W 2000');
+  });
+
+  it('zooms at the pointer: the pixel under it stays', async () => {
+    const box = await page().locator('.film').boundingBox();
+    if (!box) throw new Error('There is no film.');
+    const under = () =>
+      page().evaluate(() => {
+        const { scale, shownScale, translation } = window.workbench.display.store.getState();
+        const s = scale ?? shownScale;
+        return [120 / s - translation.x, -80 / s - translation.y];
+      });
+    const before = await under();
+    await page().mouse.move(box.x + box.width / 2 + 120, box.y + box.height / 2 - 80);
+    await page().mouse.wheel(0, -300);
+    await page().waitForFunction(() => window.workbench.display.store.getState().scale !== null);
+    const after = await under();
+    expect(after[0]).toBeCloseTo(before[0], 6);
+    expect(after[1]).toBeCloseTo(before[1], 6);
+  });
+
+  it('goes through the films by j and k, filters, and finds nothing gracefully', async () => {
+    expect(await current()).toContain('P-1000');
+    await page().keyboard.press('j');
+    expect(await current()).toContain('P-1001');
+    await page().keyboard.press('k');
+    await page().keyboard.press('k');
+    expect(await current()).toContain('P-1000');
+    await page().fill('#study-filter', 'effusion -1001');
+    expect(await page().locator('.line-film').count()).toBe(1);
+    await page().fill('#study-filter', 'no such film');
+    expect(await page().getByText('No film matches the filter.').isVisible()).toBe(true);
+  });
+
+  it('asks with Enter, streams, keeps the answer; Escape stops', async () => {
+    expect(await activeColumn()).toBe('GRPO');
+    await page().keyboard.press('Enter');
+    await page().waitForSelector('.streaming');
+    await page().keyboard.press('Escape');
+    await page().waitForSelector('.not-asked');
+    await page().keyboard.press('Enter');
+    await page().waitForSelector('.sentence');
+    expect(await page().locator('.answer-body').textContent()).toContain('costophrenic angle is blunted');
+    const asked = await page().evaluate(() =>
+      window.engine.calls.filter((call) => call.method === 'predictions.generate').map((call) => call.params),
+    );
+    expect(asked).toEqual([
+      { filmId: 'a0', checkpointId: 'grpo' },
+      { filmId: 'a0', checkpointId: 'grpo' },
+    ]);
+  });
+
+  it('blinks between the last two with Tab, and nothing moves', async () => {
+    await page().keyboard.press('Enter');
+    await page().waitForSelector('.sentence');
+    const places = () =>
+      page().evaluate(() =>
+        ['.matrix', '.answer', '.answer-head', '.film', '.said'].map((selector) => {
+          const { x, y, width, height } = (document.querySelector(selector) as Element).getBoundingClientRect();
+          return [selector, x, y, width, height];
+        }),
+      );
+    const before = await places();
+    await page().keyboard.press('Tab');
+    expect(await activeColumn()).toBe('SFT');
+    expect(await page().locator('.said').textContent()).toContain('SFT: Cardiomegaly, Edema');
+    expect(await places()).toEqual(before);
+    await page().keyboard.press('Tab');
+    expect(await activeColumn()).toBe('GRPO');
+    await page().keyboard.press('1');
+    expect(await activeColumn()).toBe('Base');
+    await page().keyboard.press('Tab');
+    expect(await activeColumn()).toBe('GRPO');
+  });
+
+  it('ties a label to the sentence that mentions it, both ways, and shows what changed', async () => {
+    await page().keyboard.press('Enter');
+    await page().waitForSelector('.sentence');
+    await page().hover('tr[data-label="Pleural Effusion"]');
+    expect(await page().locator('.sentence.marked').allTextContents()).toEqual([
+      'The left costophrenic angle is blunted by an effusion. ',
+    ]);
+    await page().hover('.sentence >> nth=0');
+    expect(await page().locator('tr.hovered').allTextContents()).toEqual([expect.stringContaining('Cardiomegaly')]);
+    const changes = await page()
+      .locator('tr.differs')
+      .evaluateAll((rows) => rows.map((row) => row.getAttribute('data-label')));
+    expect(changes).toEqual(['Edema', 'Pleural Effusion']);
+    expect(await page().locator('.sentence.changed').count()).toBe(1);
+  });
+
+  it('shows right and wrong by shape, and hides the truth with t', async () => {
+    const mark = (label: string, column: number) =>
+      page().locator(`tr[data-label="${label}"] td >> nth=${column} >> svg`).getAttribute('aria-label');
+    expect(await mark('Cardiomegaly', 0)).toBe('said, as the table says');
+    expect(await mark('Fracture', 0)).toBe('said, the table says no');
+    expect(await mark('Edema', 0)).toBe('not said, the table says yes');
+    await page().keyboard.press('t');
+    expect(await mark('Fracture', 0)).toBe('said, the table is silent');
+    expect(await mark('Edema', 3)).toBe('hidden');
+  });
+
+  it('shows what the model sees, warns of what it does not know', async () => {
+    await page().keyboard.press('m');
+    await page().waitForSelector('.model-picture');
+    expect(await page().locator('.model-caption').textContent()).toContain('64 × 64');
+    await page().evaluate(() => window.workbench.library.select('linear'));
+    expect(await page().locator('.film-warnings').textContent()).toContain('outside what these checkpoints know');
+  });
+
+  it('a key pressed into a text field is text', async () => {
+    await page().keyboard.press('/');
+    await page().keyboard.type('jkt1');
+    expect(await page().inputValue('#study-filter')).toBe('jkt1');
+    expect(await page().evaluate(() => window.workbench.library.store.getState().currentId)).toBe('a0');
+  });
+
+  it('opens the palette and the sheet of keys, and runs a command from it', async () => {
+    await page().keyboard.press('Control+k');
+    await page().keyboard.type('invert');
+    await page().keyboard.press('Enter');
+    expect(await page().evaluate(() => window.workbench.display.store.getState().invert)).toBe(true);
+    await page().keyboard.press('F1');
+    expect(await page().locator('dialog').textContent()).toContain('Blink between the last two checkpoints');
+    await page().keyboard.press('Escape');
+    await page().waitForSelector('dialog', { state: 'detached' });
+  });
+
+  it('wrote no error to the console, and broke no rule of the content security policy', () => {
+    expect(open.faults).toEqual([]);
+  });
+});

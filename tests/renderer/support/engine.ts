@@ -1,0 +1,323 @@
+/**
+ * An engine in memory for the page tests: the same contract, answers prepared beforehand. It counts what it was asked
+ * (`calls`), so that a test can say what reached the engine. Test code only.
+ */
+import { WorkbenchError } from '../../../core/base/errors.ts';
+import type { Film } from '../../../core/dicom/film.ts';
+import { CHEXPERT_LABELS, type Label, type LabelValues, NIH_NINE } from '../../../core/labels/labels.ts';
+import type {
+  CheckedParameters,
+  Checkpoint,
+  Collection,
+  Engine,
+  EngineEvent,
+  FilmEntry,
+  Method,
+  Prediction,
+  Results,
+} from '../../../core/services/contract.ts';
+import { chest, filmOf, ramp } from './films.ts';
+
+export type Handlers = {
+  [M in Method]?: (params: CheckedParameters<M>, call: Call) => Promise<Results[M]> | Results[M];
+};
+
+export interface Call {
+  signal: AbortSignal;
+  // biome-ignore lint/suspicious/noExplicitAny: each method has its own kind of progress.
+  progress(progress: any): void;
+}
+
+export class FixtureEngine implements Engine {
+  readonly calls: { method: Method; params: unknown }[] = [];
+  private readonly listeners = new Set<(event: EngineEvent) => void>();
+
+  constructor(readonly handlers: Handlers) {}
+
+  async call<M extends Method>(
+    method: M,
+    params: unknown,
+    options: { signal?: AbortSignal; onProgress?: (progress: never) => void } = {},
+  ): Promise<Results[M]> {
+    this.calls.push({ method, params });
+    const handler = this.handlers[method];
+    if (!handler) throw new WorkbenchError('NOT_IN_FIXTURE', `The fixture does not answer ${method}.`);
+    const signal = options.signal ?? new AbortController().signal;
+    const progress = (value: unknown) => options.onProgress?.(value as never);
+    return handler(params as never, { signal, progress }) as Results[M] | Promise<Results[M]>;
+  }
+
+  onEvent(listener: (event: EngineEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  emit(event: EngineEvent): void {
+    for (const listener of this.listeners) listener(event);
+  }
+}
+
+export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  if (signal.aborted) throw new WorkbenchError('CANCELLED', 'The work was cancelled.');
+}
+
+// ------------------------------------------------------------------------------------------------------- the world
+
+export const COLLECTIONS: Collection[] = [
+  {
+    id: 'a',
+    name: 'Phantom a',
+    kind: 'chexpert',
+    role: 'source',
+    path: '/workspace/a',
+    films: 6,
+    patients: 4,
+    policy: 'zeros',
+    labels: [...CHEXPERT_LABELS],
+  },
+  {
+    id: 'b',
+    name: 'Phantom b',
+    kind: 'nih',
+    role: 'target',
+    path: '/workspace/b',
+    films: 4,
+    patients: 4,
+    policy: 'zeros',
+    labels: [...NIH_NINE],
+  },
+  {
+    id: 'ramps',
+    name: 'Test patterns',
+    kind: 'opened',
+    role: 'none',
+    path: '/films',
+    films: 4,
+    patients: 4,
+    policy: 'zeros',
+    labels: [],
+  },
+];
+
+function truthOf(...positive: Label[]): LabelValues {
+  return Object.fromEntries(CHEXPERT_LABELS.map((label) => [label, positive.includes(label) ? 1 : 0]));
+}
+
+const TRUTHS: LabelValues[] = [
+  truthOf('Cardiomegaly', 'Edema', 'Pleural Effusion', 'Support Devices', 'Lung Opacity'),
+  truthOf('No Finding'),
+  truthOf('Pneumonia', 'Consolidation', 'Lung Opacity'),
+  { ...truthOf('Atelectasis'), Pneumonia: -1, Fracture: null },
+  truthOf('Pneumothorax', 'Support Devices'),
+  truthOf('No Finding'),
+];
+
+function entryOf(id: string, collectionId: string, film: Film, truth: LabelValues | null): FilmEntry {
+  return {
+    id,
+    collectionId,
+    path: `/workspace/${collectionId}/${id}.dcm`,
+    frame: 0,
+    patientId: film.tags.patientId || id,
+    patientName: film.tags.patientName,
+    patientSex: film.tags.patientSex,
+    patientAge: film.tags.patientAge,
+    studyDate: film.tags.studyDate,
+    studyInstanceUid: `1.2.${id}`,
+    description: film.tags.studyDescription,
+    modality: 'DX',
+    viewPosition: film.tags.viewPosition,
+    rows: film.rows,
+    columns: film.columns,
+    truth,
+    warnings: collectionId === 'ramps' ? ['Not a chest film of the phantom: outside what these checkpoints know.'] : [],
+  };
+}
+
+/** The ramps, by id; each is small, so that it is shown 1:1 or larger and every value can be read off the canvas. */
+export const RAMPS: Record<string, Film> = {
+  linear: filmOf(64, ramp(64, 0, 1), [
+    { kind: 'window', center: 2000, width: 1500, function: 'LINEAR', explanation: '' },
+  ]),
+  sigmoid: filmOf(
+    64,
+    ramp(64, -2000, 1),
+    [{ kind: 'window', center: 100, width: 1200, function: 'SIGMOID', explanation: '' }],
+    { modality: { kind: 'rescale', slope: 2, intercept: -50 }, minimum: -4050, maximum: 4140 },
+  ),
+  lut: filmOf(64, ramp(64, 0, 1), [
+    {
+      kind: 'lut',
+      first: 500,
+      bits: 12,
+      data: Uint16Array.from({ length: 3000 }, (_, i) => Math.round(4095 * Math.sqrt(i / 2999))),
+      explanation: 'ROOT',
+    },
+  ]),
+  monochrome1: filmOf(
+    64,
+    ramp(64, 0, 1),
+    [{ kind: 'window', center: 2048, width: 4096, function: 'LINEAR', explanation: '' }],
+    { inverse: true, photometricInterpretation: 'MONOCHROME1' },
+  ),
+};
+
+export const CHECKPOINTS: Checkpoint[] = [
+  checkpoint('base', 'Phantom base', 'base', 2.1),
+  checkpoint('sft', 'SFT', 'sft', 2.2),
+  checkpoint('grpo', 'GRPO', 'grpo', null),
+];
+
+function checkpoint(id: string, name: string, role: Checkpoint['role'], secondsPerFilm: number | null): Checkpoint {
+  return {
+    id,
+    name,
+    role,
+    path: `models/${id}`,
+    baseId: role === 'base' ? null : 'base',
+    trainingSource: 'phantom m',
+    preprocessing: 'gemma3-64',
+    promptId: 'free-reasoning',
+    hash: `${id}0123456789abcdef`.repeat(3),
+    info: {
+      architecture: 'Gemma3ForConditionalGeneration',
+      vocabulary: 2048,
+      width: 128,
+      layers: 4,
+      imageSize: 64,
+      imageTokens: 16,
+      imageTokenId: 5,
+      endTokenIds: [1],
+      padTokenId: 0,
+      parameters: 1_498_752,
+      weightsHash: 'abc',
+      dtype: 'float32',
+    },
+    bytes: role === 'base' ? 6_000_000 : 620_000,
+    secondsPerFilm,
+    warnings: role === 'grpo' ? ['Trained on Phantom m only.'] : [],
+    error: null,
+  };
+}
+
+const ANSWERS: Record<string, { reasoning: string; findings: Label[] }> = {
+  base: {
+    reasoning: 'The heart is enlarged. The lungs are clear. There is no pneumothorax.',
+    findings: ['Cardiomegaly', 'Fracture'],
+  },
+  sft: {
+    reasoning:
+      'The heart is enlarged with a cardiothoracic ratio above one half. Perihilar haze suggests edema. A central line ends in the superior vena cava.',
+    findings: ['Cardiomegaly', 'Edema', 'Support Devices'],
+  },
+  grpo: {
+    reasoning:
+      'The heart is enlarged with a cardiothoracic ratio above one half. The left costophrenic angle is blunted by an effusion. A central line ends in the superior vena cava.',
+    findings: ['Cardiomegaly', 'Pleural Effusion', 'Support Devices'],
+  },
+};
+
+export function predictionOf(filmId: string, checkpointId: string): Prediction {
+  const { reasoning, findings } = ANSWERS[checkpointId];
+  const text = `<think>${reasoning}</think>\n<solution>${findings.join(', ')}</solution>`;
+  return {
+    key: `${filmId}-${checkpointId}`,
+    filmId,
+    checkpointId,
+    text,
+    reading: { reasoning, findings, parseFailure: null, invalid: [], duplicates: [], outside: false },
+    tokenIds: Array.from({ length: 58 }, (_, i) => i),
+    logprobs: Array.from({ length: 58 }, () => -0.1),
+    stop: 'end',
+    provenance: {
+      imageHash: 'f00d'.repeat(16),
+      preprocessing: 'gemma3-64',
+      baseHash: 'ba5e'.repeat(16),
+      adapterHash: checkpointId === 'base' ? null : 'ada9'.repeat(16),
+      promptId: 'free-reasoning',
+      promptHash: 'c0de'.repeat(16),
+      temperature: 0,
+      topP: 1,
+      seed: 0,
+      maxNewTokens: 256,
+      precision: 'float32',
+      executor: 'onnxruntime-cpu',
+      executorVersion: '1.30.0',
+    },
+    seconds: { vision: 0.1, prefill: 0.2, decode: 1.4 },
+    createdAt: '2026-11-23T09:00:00.000Z',
+  };
+}
+
+/** The whole world of the page tests; a test may replace single answers. */
+export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
+  const films = new Map<string, Film>();
+  const entries: FilmEntry[] = [];
+  const add = (id: string, collectionId: string, film: Film, truth: LabelValues | null) => {
+    films.set(id, film);
+    entries.push(entryOf(id, collectionId, film, truth));
+  };
+  for (const [index, truth] of TRUTHS.entries())
+    add(`a${index}`, 'a', chest(512, index - (index === 3 ? 1 : 0)), truth);
+  for (let index = 0; index < 4; index++) add(`b${index}`, 'b', chest(512, 20 + index), TRUTHS[index + 1]);
+  for (const [id, film] of Object.entries(RAMPS)) add(id, 'ramps', film, null);
+
+  const predictions = new Map<string, Record<string, Prediction>>();
+  predictions.set('a0', { base: predictionOf('a0', 'base'), sft: predictionOf('a0', 'sft') });
+
+  const handlers: Handlers = {
+    'app.state': () => ({
+      version: '0.1.0',
+      engine: {
+        generation: { name: 'onnxruntime-cpu', version: '1.30.0', threads: 2, reason: 'The fastest that is here.' },
+        training: {
+          name: 'tfjs-wasm',
+          version: '4.22.0',
+          threads: 1,
+          reason: 'libtensorflow is not built; run npm run setup:tensorflow.',
+        },
+        processId: 4711,
+        memoryBytes: 412_000_000,
+      },
+      workspace: { path: '/workspace', name: 'Built-in', builtIn: true },
+      network: [],
+      paperLabels: { chexpert: CHEXPERT_LABELS, nih: NIH_NINE },
+    }),
+    'jobs.list': () => [],
+    'jobs.cancel': () => null,
+    'collections.list': () => COLLECTIONS,
+    'films.list': () => entries,
+    'films.open': ({ filmId }) => {
+      const entry = entries.find((each) => each.id === filmId);
+      const film = films.get(filmId);
+      if (!entry || !film) throw new WorkbenchError('FILM_UNKNOWN', 'There is no such film.', { filmId });
+      return { entry, film };
+    },
+    'films.modelView': ({ filmId }) => {
+      const film = films.get(filmId) as Film;
+      const step = film.columns / 64;
+      const at = (x: number, y: number) => film.pixels[Math.floor(y * step) * film.columns + Math.floor(x * step)];
+      const gray = Uint8Array.from({ length: 4096 }, (_, i) => at(i % 64, Math.floor(i / 64)) >> 4);
+      return { width: 64, height: 64, gray, preprocessing: 'gemma3-64' };
+    },
+    'checkpoints.list': () => CHECKPOINTS,
+    'prompts.list': () => [],
+    'predictions.ofFilm': ({ filmId }) => predictions.get(filmId) ?? {},
+    'predictions.generate': async ({ filmId, checkpointId }, { signal, progress }) => {
+      const prediction = predictionOf(filmId, checkpointId);
+      for (let at = 0; at <= prediction.text.length; at += 6) {
+        progress({ stage: 'Writing', done: at, total: null, text: prediction.text.slice(0, at) });
+        await pause(20, signal);
+      }
+      predictions.set(filmId, { ...predictions.get(filmId), [checkpointId]: prediction });
+      return prediction;
+    },
+    'paths.recognise': ({ paths }) => paths.map((path) => ({ path, kind: 'films', table: null })),
+    'films.add': () => ({ patients: 0, studies: 0, series: 0, instances: 0, rejected: [], seconds: 0 }),
+    'settings.get': () => ({}),
+    'settings.set': () => null,
+    ...changed,
+  };
+  return new FixtureEngine(handlers);
+}

@@ -1,0 +1,28 @@
+/// <reference types="vite/client" />
+/** The screens on the fixture's engine, as Chromium opens them in the page tests. */
+import '../../../renderer/style/all.css';
+import { createRoot } from 'react-dom/client';
+import { App } from '../../../renderer/App.tsx';
+import { createWorkbench, type Workbench } from '../../../renderer/state/workbench.ts';
+import { type FixtureEngine, fixtureEngine } from './engine.ts';
+
+declare global {
+  interface Window {
+    workbench: Workbench;
+    engine: FixtureEngine;
+  }
+}
+
+window.engine = fixtureEngine();
+window.workbench = createWorkbench({
+  host: 'browser',
+  dialogs: false,
+  engine: window.engine,
+  pickFiles: async () => [],
+  pickFolder: async () => null,
+  pickSavePath: async () => null,
+  pathsOfDrop: async (files) => (files as File[]).map((file) => `/dropped/${file.name}`),
+  reveal: async () => {},
+});
+window.workbench.start();
+createRoot(document.getElementById('root') as HTMLElement).render(<App workbench={window.workbench} />);
