@@ -3,13 +3,14 @@
  * training. Both run the network of gemma3/network.ts on `TfjsOps`; tensors that a call makes are freed before it ends,
  * but for what it gives back.
  */
-import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { WorkbenchError } from '../base/errors.ts';
 import type { Work } from '../base/progress.ts';
 import { adapterKey, stackAdapters } from '../peft/stack.ts';
 import type { ExecutorInfo } from '../tensor/executor.ts';
 import type { LoraInputs } from '../tensor/ops.ts';
 import type { Tf, Tfjs } from '../tensor/tfjs/backend.ts';
+import { Functions } from '../tensor/tfjs/functions.ts';
 import { angles, mask, TfjsOps } from '../tensor/tfjs/ops.ts';
 import { TfjsWeights } from '../tensor/tfjs/weights.ts';
 import type { Gemma3Config, LayerType } from './gemma3/config.ts';
@@ -145,6 +146,10 @@ export class TfjsModel implements Runner, TrainableModel {
   languageLogits(input: TrainingInput, options: TrainingOptions = {}): Tensor2D {
     this.tfjs.use();
     return this.tf.tidy(() => this.language(input, null, options, true).logits as Tensor2D);
+  }
+
+  logProbabilities(logits: Tensor2D, targets: Tensor1D): Tensor1D {
+    return new Functions(this.tfjs, true).logProbabilities(logits, targets);
   }
 
   imageFeatures(pixels: Tensor4D, options: Pick<TrainingOptions, 'weights'> = {}): Tensor2D {

@@ -2,7 +2,7 @@
  * A network that gradients flow through, as training sees it: tensors of tfjs in and out, nothing kept between calls.
  * Everything is synchronous, so that it can run inside `tf.tidy`, `tf.variableGrads` and `tf.customGrad`.
  */
-import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { ExecutorInfo } from '../tensor/executor.ts';
 import type { LoraInputs } from '../tensor/ops.ts';
 import type { Tf } from '../tensor/tfjs/backend.ts';
@@ -37,6 +37,8 @@ export interface TrainableModel {
   readonly linears: ReadonlyMap<string, readonly [out: number, input: number]>;
   /** Logits `[N,V]` at `input.logitsAt`. */
   languageLogits(input: TrainingInput, options?: TrainingOptions): Tensor2D;
+  /** Natural-log probabilities `[N]` of targets `[N]` (int32) under logits `[N,V]`. */
+  logProbabilities(logits: Tensor2D, targets: Tensor1D): Tensor1D;
   /** Pixels `[I,3,size,size]` -> features `[I*tokens,D]`; differentiable with respect to `options.weights` only. */
   imageFeatures(pixels: Tensor4D, options?: Pick<TrainingOptions, 'weights'>): Tensor2D;
 }
