@@ -60,9 +60,9 @@ export class FeatureCache {
       this.processor,
     );
     const { tf, info } = this.model;
-    const all = tf.tidy(
-      () => this.model.imageFeatures(pixelTensor(this.model, pixels, this.processor)).dataSync() as Float32Array,
-    );
+    const tensor = tf.tidy(() => this.model.imageFeatures(pixelTensor(this.model, pixels, this.processor)));
+    const all = (await tensor.data()) as Float32Array;
+    tensor.dispose();
     const size = info.imageTokens * info.width;
     return examples.map((_, i) => all.slice(i * size, (i + 1) * size));
   }

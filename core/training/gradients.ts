@@ -15,12 +15,16 @@ export function lossAndGradients(
   parameters: readonly Parameter[],
   loss: (tensors: ReadonlyMap<string, Tensor>) => Scalar,
 ): LossAndGradients {
-  return tf.tidy(() => {
+  // tidy looks through whatever it is given back for tensors, number by number; so the numbers leave another way.
+  const result: LossAndGradients = { loss: Number.NaN, gradients: [] };
+  tf.tidy(() => {
     const inputs = parameters.map(({ value, shape }) => tf.tensor(value, [...shape]));
     const byName = (tensors: readonly Tensor[]) => new Map(parameters.map(({ name }, i) => [name, tensors[i]!]));
     const { value, grads } = tf.valueAndGrads((...tensors: Tensor[]) => loss(byName(tensors)))(inputs);
-    return { loss: value.dataSync()[0]!, gradients: grads.map((grad) => grad.dataSync() as Float32Array) };
+    result.loss = value.dataSync()[0]!;
+    for (const grad of grads) result.gradients.push(grad.dataSync() as Float32Array);
   });
+  return result;
 }
 
 /** Adds `more` to `sum` in place; `null` sum gives `more` itself. */
