@@ -1,0 +1,37 @@
+/** The SIZ marker of a JPEG 2000 codestream (ITU-T T.800 A.5.1), raw or in a JP2 file, for checks before decoding. */
+import { u32 } from '../dataSet.ts';
+import { damaged, type ExpectedSize } from './frame.ts';
+
+export interface Jpeg2000Header extends ExpectedSize {
+  tiles: number;
+  /** T.814: the codestream is high-throughput. */
+  highThroughput: boolean;
+}
+
+/** @throws WorkbenchError CODEC_DAMAGED where there is no SIZ marker */
+export function readJpeg2000Header(bytes: Uint8Array): Jpeg2000Header {
+  const start = findCodestream(bytes);
+  if (start < 0 || bytes.length < start + 42) throw damaged('JPEG 2000', 'it has no SIZ marker');
+  const at = (offset: number) => u32(bytes, start + offset, true);
+  const capabilities = (bytes[start + 6]! << 8) | bytes[start + 7]!;
+  const [right, bottom, left, top] = [at(8), at(12), at(16), at(20)];
+  const [tileWidth, tileHeight, tileLeft, tileTop] = [at(24), at(28), at(32), at(36)];
+  if (tileWidth === 0 || tileHeight === 0) throw damaged('JPEG 2000', 'its tiles are empty');
+  const tiles = Math.ceil((right - tileLeft) / tileWidth) * Math.ceil((bottom - tileTop) / tileHeight);
+  return {
+    width: right - left,
+    height: bottom - top,
+    components: (bytes[start + 40]! << 8) | bytes[start + 41]!,
+    tiles,
+    highThroughput: (capabilities & 0x4000) !== 0,
+  };
+}
+
+/** The offset of SOC followed by SIZ: at the beginning, or in the first kilobytes of a JP2 file. */
+export function findCodestream(bytes: Uint8Array): number {
+  const end = Math.min(bytes.length - 4, 65536);
+  for (let i = 0; i <= end; i++) {
+    if (bytes[i] === 0xff && bytes[i + 1] === 0x4f && bytes[i + 2] === 0xff && bytes[i + 3] === 0x51) return i;
+  }
+  return -1;
+}

@@ -1,0 +1,498 @@
+/**
+ * DICOM files as data sets: Part 10 files, files without preamble or meta header, raw data sets (PS3.5 7, PS3.10 7).
+ * dicom-parser reads the elements. What it leaves open is done here: the syntax is found out where the file does not
+ * say it, or says it wrongly; deflated data sets are inflated within a bound; Pixel Data is located, never copied; and
+ * whatever is malformed ends in an error with a code.
+ */
+import { inflateRawSync, inflateSync, constants as zlib } from 'node:zlib';
+import dicomParser, { type ByteStream, type DataSet, type Element } from 'dicom-parser';
+import { WorkbenchError } from '../base/errors.ts';
+import { CharacterSet, latin1 } from './characterSet.ts';
+import {
+  EXPLICIT_BIG_ENDIAN,
+  EXPLICIT_LITTLE_ENDIAN,
+  IMPLICIT_LITTLE_ENDIAN,
+  type TransferSyntax,
+  transferSyntaxOf,
+} from './conformance.ts';
+
+/** A deflated data set may not grow beyond this (a film of 8,000 x 8,000 and 16 bits is half of it). */
+export const MAX_INFLATED_BYTES = 256 * 2 ** 20;
+const UNDEFINED_LENGTH = 0xffffffff;
+const PIXEL_TAGS = new Set(['x7fe00008', 'x7fe00009', 'x7fe00010']);
+
+/** Where the pixels lie in `DicomFile.bytes`. */
+export interface PixelDataElement {
+  /** Pixel Data, Float Pixel Data, or Double Float Pixel Data. */
+  tag: 'x7fe00010' | 'x7fe00008' | 'x7fe00009';
+  offset: number;
+  /** Bytes from `offset` to the end of the value, or of the file where that comes first. */
+  length: number;
+  /** What the element claims; null: undefined length. */
+  declaredLength: number | null;
+}
+
+export interface DicomFile {
+  /** The file, or its inflated form. */
+  bytes: Uint8Array;
+  attributes: Attributes;
+  /** UID as the file states it; where it states none, the one that was found out. */
+  transferSyntax: string;
+  /** How the data set is in fact encoded. */
+  bigEndian: boolean;
+  pixelData: PixelDataElement | null;
+  /** Sentences for the person who opens the file. */
+  warnings: string[];
+}
+
+export interface ReadOptions {
+  /** `bytes` are only the beginning of the file; reading ends at Pixel Data. */
+  prefix?: boolean;
+}
+
+/** Thrown when a prefix ends before the header does. */
+export class PrefixTooShort extends Error {}
+
+/**
+ * Reads a DICOM file's data set.
+ * @throws WorkbenchError FILE_EMPTY, DICOM_NOT_DICOM, DICOM_NO_DATA_SET, DICOM_MALFORMED, DICOM_TRUNCATED,
+ *   DICOM_NESTED_TOO_DEEP, DICOM_INFLATE_FAILED, DICOM_INFLATE_LIMIT; PrefixTooShort for a prefix.
+ */
+export function readDicom(file: Uint8Array, options: ReadOptions = {}): DicomFile {
+  if (file.length === 0) throw new WorkbenchError('FILE_EMPTY', 'The file is empty.');
+  const warnings: string[] = [];
+  const meta = readMeta(file, options);
+  let bytes = file;
+  let position = meta.end;
+  const declared = transferSyntaxOf(meta.transferSyntax);
+  if (declared?.deflated) {
+    bytes = inflate(file.subarray(position), options);
+    position = 0;
+  }
+  const found = sniffEncoding(bytes, position);
+  const encoding = settleEncoding(meta.transferSyntax, declared, found, warnings);
+  const body = readBody(bytes, position, encoding, options, warnings);
+  if (Object.keys(body.dataSet.elements).length === 0 && !body.pixelData) {
+    throw new WorkbenchError('DICOM_NO_DATA_SET', 'The file has a DICOM header and no data set.');
+  }
+  if (!meta.part10) refuseUnlessDicom(body.dataSet);
+  return {
+    bytes,
+    attributes: new Attributes(body.dataSet, new CharacterSet()),
+    transferSyntax: meta.transferSyntax || encoding.uid,
+    bigEndian: encoding.bigEndian,
+    pixelData: body.pixelData,
+    warnings,
+  };
+}
+
+/** Whether the bytes begin like a DICOM file; cheap, for sorting files by content. */
+export function looksLikeDicom(bytes: Uint8Array): boolean {
+  return hasPrefix(bytes, 128) || hasPrefix(bytes, 0) || plausibleStart(bytes, 0) || plausibleStart(bytes, 128);
+}
+
+// ------------------------------------------------------------------------------------------------------- meta header
+
+interface Meta {
+  transferSyntax: string;
+  /** Offset of the data set. */
+  end: number;
+  part10: boolean;
+}
+
+function readMeta(file: Uint8Array, options: ReadOptions): Meta {
+  const part10 = hasPrefix(file, 128) || hasPrefix(file, 0);
+  let start = hasPrefix(file, 128) ? 132 : hasPrefix(file, 0) ? 4 : 0;
+  if (!part10 && !plausibleStart(file, 0) && plausibleStart(file, 128)) start = 128;
+  if (!part10 && !plausibleStart(file, start)) {
+    throw new WorkbenchError(
+      'DICOM_NOT_DICOM',
+      'This is not a DICOM file.',
+      {},
+      'Check that the file is a DICOM film.',
+    );
+  }
+  const elements: Record<string, Element> = {};
+  if (start + 8 > file.length) return { transferSyntax: '', end: file.length, part10 };
+  const stream = streamAt(file, start, false);
+  const explicit = isVr(file, start + 4);
+  while (stream.position + 8 <= file.length && u16(file, stream.position) === 2) {
+    const element = guarded(options, () =>
+      explicit ? dicomParser.readDicomElementExplicit(stream, []) : dicomParser.readDicomElementImplicit(stream),
+    );
+    requireInside(stream, element, options);
+    elements[element.tag] = element;
+  }
+  const syntax = elements['x00020010'];
+  const transferSyntax = syntax ? trim(latin1(elementBytes(file, syntax))) : '';
+  return { transferSyntax, end: stream.position, part10: part10 || syntax !== undefined };
+}
+
+function hasPrefix(bytes: Uint8Array, at: number): boolean {
+  return bytes.length >= at + 4 && latin1(bytes.subarray(at, at + 4)) === 'DICM';
+}
+
+/** Raw data sets have no mark of their own: their first element must be one that such files begin with. */
+function plausibleStart(bytes: Uint8Array, at: number): boolean {
+  if (bytes.length < at + 8) return false;
+  const group = Math.min(u16(bytes, at), u16(bytes, at, true));
+  if (group < 2 || group > 0x20 || Math.max(bytes[at]!, bytes[at + 1]!) !== group) return false;
+  if (isVr(bytes, at + 4)) return true;
+  const bigEndian = bytes[at] === 0;
+  return u32(bytes, at + 4, bigEndian) <= bytes.length - at;
+}
+
+/** What every object has that this application could use, or list. */
+const TELLTALE_TAGS = ['x00080016', 'x00080018', 'x00080060', 'x0020000d', 'x00100010', 'x00100020', 'x00280010'];
+
+function refuseUnlessDicom(dataSet: DataSet): void {
+  if (TELLTALE_TAGS.some((tag) => dataSet.elements[tag])) return;
+  throw new WorkbenchError('DICOM_NOT_DICOM', 'This is not a DICOM file.', {}, 'Check that the file is a DICOM film.');
+}
+
+// ------------------------------------------------------------------------------------------------------ the encoding
+
+interface Encoding {
+  uid: string;
+  explicitVr: boolean;
+  bigEndian: boolean;
+}
+
+/** Looks at the first element; undefined where there is none, or where it says nothing. */
+function sniffEncoding(bytes: Uint8Array, at: number): Encoding | undefined {
+  if (bytes.length < at + 8) return undefined;
+  const bigEndian = bytes[at] === 0 && bytes[at + 1] !== 0;
+  const explicitVr = isVr(bytes, at + 4);
+  if (!explicitVr && bigEndian) return undefined;
+  const uid = bigEndian ? EXPLICIT_BIG_ENDIAN : explicitVr ? EXPLICIT_LITTLE_ENDIAN : IMPLICIT_LITTLE_ENDIAN;
+  return { uid, explicitVr, bigEndian };
+}
+
+function settleEncoding(
+  uid: string,
+  declared: TransferSyntax | undefined,
+  found: Encoding | undefined,
+  warnings: string[],
+): Encoding {
+  const stated = declared ?? transferSyntaxOf(EXPLICIT_LITTLE_ENDIAN)!;
+  if (!found || (found.explicitVr === stated.explicitVr && found.bigEndian === stated.bigEndian)) return stated;
+  if (uid !== '') warnings.push(`The file states the transfer syntax ${uid}, but its data set is encoded otherwise.`);
+  return found;
+}
+
+function inflate(deflated: Uint8Array, options: ReadOptions): Uint8Array {
+  const settings = {
+    maxOutputLength: MAX_INFLATED_BYTES,
+    ...(options.prefix ? { finishFlush: zlib.Z_SYNC_FLUSH } : {}),
+  };
+  try {
+    return inflateRawSync(deflated, settings);
+  } catch (error) {
+    const code = (error as { code?: string }).code;
+    if (code === 'ERR_BUFFER_TOO_LARGE') {
+      throw new WorkbenchError('DICOM_INFLATE_LIMIT', 'The deflated data set would grow beyond the limit.', {
+        limitBytes: MAX_INFLATED_BYTES,
+        fileBytes: deflated.length,
+      });
+    }
+    if (isZlibWrapped(deflated)) return inflateSync(deflated, settings);
+    throw new WorkbenchError('DICOM_INFLATE_FAILED', 'The deflated data set is damaged.', { cause: String(code) });
+  }
+}
+
+/** Some writers put a zlib header before the deflate stream (against PS3.5 A.5). */
+function isZlibWrapped(bytes: Uint8Array): boolean {
+  return bytes.length > 2 && (bytes[0]! & 0x0f) === 8 && ((bytes[0]! << 8) | bytes[1]!) % 31 === 0;
+}
+
+// --------------------------------------------------------------------------------------------------------- the elements
+
+interface Body {
+  dataSet: DataSet;
+  pixelData: PixelDataElement | null;
+}
+
+function readBody(
+  bytes: Uint8Array,
+  start: number,
+  encoding: Encoding,
+  options: ReadOptions,
+  warnings: string[],
+): Body {
+  const elements: Record<string, Element> = {};
+  const body: Body = { dataSet: emptyDataSet(bytes, encoding.bigEndian, elements), pixelData: null };
+  if (start >= bytes.length) return body;
+  const stream = streamAt(bytes, start, encoding.bigEndian);
+  while (stream.position + 8 <= bytes.length) {
+    const before = stream.position;
+    try {
+      const element = guarded(options, () => readElement(stream, encoding));
+      if (PIXEL_TAGS.has(element.tag)) {
+        body.pixelData = locatePixelData(bytes, element);
+        if (options.prefix) return body;
+        stream.position = endOfPixelData(bytes, element, encoding.bigEndian);
+      } else {
+        requireInside(stream, element, options);
+        elements[element.tag] = element;
+      }
+    } catch (error) {
+      if (!body.pixelData || !(error instanceof WorkbenchError)) throw error;
+      warnings.push(`What follows the pixel data (from byte ${before}) could not be read.`);
+      return body;
+    }
+  }
+  if (options.prefix && !body.pixelData && stream.position < bytes.length) throw new PrefixTooShort();
+  return body;
+}
+
+/** dicom-parser takes these for VRs with a 16-bit length (they are newer than it is). */
+const LONG_VRS = new Set(['OV', 'SV', 'UV']);
+
+/** One element. The stream stands behind it, or, for pixel data, at its value. */
+function readElement(stream: ByteStream, encoding: Encoding): Element {
+  const { byteArray, position } = stream;
+  const tag = readTag(byteArray, position, encoding.bigEndian);
+  const until = PIXEL_TAGS.has(tag) ? tag : undefined;
+  if (!encoding.explicitVr) return dicomParser.readDicomElementImplicit(stream, until);
+  const vr = latin1(byteArray.subarray(position + 4, position + 6));
+  if (!LONG_VRS.has(vr)) return dicomParser.readDicomElementExplicit(stream, [], until);
+  const length = u32(byteArray, position + 8, encoding.bigEndian);
+  stream.position = position + 12 + length;
+  return { tag, vr, length, dataOffset: position + 12 };
+}
+
+function readTag(bytes: Uint8Array, at: number, bigEndian: boolean): string {
+  const hex = (value: number) => value.toString(16).padStart(4, '0');
+  return `x${hex(u16(bytes, at, bigEndian))}${hex(u16(bytes, at + 2, bigEndian))}`;
+}
+
+function locatePixelData(bytes: Uint8Array, element: Element): PixelDataElement {
+  const undefinedLength = element.length === UNDEFINED_LENGTH;
+  const room = bytes.length - element.dataOffset;
+  return {
+    tag: element.tag as PixelDataElement['tag'],
+    offset: element.dataOffset,
+    length: undefinedLength ? room : Math.min(element.length, room),
+    declaredLength: undefinedLength ? null : element.length,
+  };
+}
+
+/** Steps over fragments to the sequence delimiter; the end of the file where there is none. */
+function endOfPixelData(bytes: Uint8Array, element: Element, bigEndian: boolean): number {
+  if (element.length !== UNDEFINED_LENGTH) return Math.min(element.dataOffset + element.length, bytes.length);
+  let position = element.dataOffset;
+  while (position + 8 <= bytes.length) {
+    const tag = readTag(bytes, position, bigEndian);
+    if (tag === 'xfffee0dd') return position + 8;
+    if (tag !== 'xfffee000') return bytes.length;
+    position += 8 + u32(bytes, position + 4, bigEndian);
+  }
+  return bytes.length;
+}
+
+function requireInside(stream: ByteStream, element: Element, options: ReadOptions): void {
+  if (stream.position <= stream.byteArray.length) return;
+  if (options.prefix) throw new PrefixTooShort();
+  throw new WorkbenchError('DICOM_TRUNCATED', `The file ends inside the element ${tagName(element.tag)}.`, {
+    tag: tagName(element.tag),
+    length: element.length,
+    available: stream.byteArray.length - element.dataOffset,
+  });
+}
+
+/** dicom-parser throws strings, and overflows the stack on deep nesting. */
+function guarded<T>(options: ReadOptions, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof RangeError) {
+      throw new WorkbenchError('DICOM_NESTED_TOO_DEEP', 'The sequences of this file are nested too deeply.');
+    }
+    if (options.prefix) throw new PrefixTooShort();
+    throw new WorkbenchError('DICOM_MALFORMED', 'The data set is damaged, or ends too early.', {
+      cause: error instanceof Error ? error.message : String(error),
+    });
+  }
+}
+
+function streamAt(bytes: Uint8Array, position: number, bigEndian: boolean): ByteStream {
+  return new dicomParser.ByteStream(parserFor(bigEndian), bytes, position);
+}
+
+function parserFor(bigEndian: boolean) {
+  return bigEndian ? dicomParser.bigEndianByteArrayParser : dicomParser.littleEndianByteArrayParser;
+}
+
+function emptyDataSet(bytes: Uint8Array, bigEndian: boolean, elements: Record<string, Element>): DataSet {
+  return { byteArray: bytes, byteArrayParser: parserFor(bigEndian), elements, warnings: [] } as unknown as DataSet;
+}
+
+// --------------------------------------------------------------------------------------------------------- attributes
+
+/** A data set's values by tag (`x00280010`). Absent and unreadable values give '', [] or undefined, never an error. */
+export class Attributes {
+  private readonly dataSet: DataSet;
+  private readonly charset: CharacterSet;
+
+  constructor(dataSet: DataSet, inherited: CharacterSet) {
+    this.dataSet = dataSet;
+    this.charset = inherited;
+    const terms = this.strings('x00080005');
+    if (terms.length > 0) this.charset = new CharacterSet(terms);
+  }
+
+  get characterSetKnown(): boolean {
+    return this.charset.known;
+  }
+
+  has(tag: string): boolean {
+    return (this.dataSet.elements[tag]?.length ?? 0) > 0;
+  }
+
+  tags(): string[] {
+    return Object.keys(this.dataSet.elements);
+  }
+
+  vr(tag: string): string | undefined {
+    return this.dataSet.elements[tag]?.vr;
+  }
+
+  /** The value's bytes, not copied. */
+  bytes(tag: string): Uint8Array | undefined {
+    const element = this.dataSet.elements[tag];
+    return element && element.length > 0 ? elementBytes(this.dataSet.byteArray, element) : undefined;
+  }
+
+  /** Values of CS, UI, DS, IS, DA, TM, ... (default repertoire). */
+  strings(tag: string): string[] {
+    const bytes = this.bytes(tag);
+    return bytes ? latin1(bytes).split('\\').map(trim) : [];
+  }
+
+  string(tag: string): string {
+    return this.strings(tag)[0] ?? '';
+  }
+
+  /** Text in the data set's character set, made fit for display: no control characters, bounded length. */
+  text(tag: string, maximumLength = 1024): string {
+    const bytes = this.bytes(tag);
+    if (!bytes) return '';
+    const text = displayable(this.charset.decode(bytes.subarray(0, maximumLength * 4)));
+    return text.length > maximumLength ? `${text.slice(0, maximumLength)}…` : text;
+  }
+
+  /** Finite numbers of a DS or IS value, in order; what is not a number becomes NaN. */
+  decimals(tag: string): number[] {
+    return this.strings(tag).map((text) =>
+      /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text) ? Number(text) : Number.NaN,
+    );
+  }
+
+  /** Values of US or SS. */
+  shorts(tag: string, signed = false): number[] {
+    const { byteArrayParser: parser, byteArray, elements } = this.dataSet;
+    const element = elements[tag];
+    if (!element) return [];
+    const count = Math.floor(elementBytes(byteArray, element).length / 2);
+    return Array.from({ length: count }, (_, i) =>
+      signed
+        ? parser.readInt16(byteArray, element.dataOffset + 2 * i)
+        : parser.readUint16(byteArray, element.dataOffset + 2 * i),
+    );
+  }
+
+  short(tag: string): number | undefined {
+    return this.shorts(tag)[0];
+  }
+
+  /** Value of UL. */
+  long(tag: string): number | undefined {
+    const bytes = this.bytes(tag);
+    return bytes && bytes.length >= 4 ? u32(bytes, 0, this.bigEndian) : undefined;
+  }
+
+  /** Values of UL (4) or OV/UV (8 bytes each). */
+  offsets(tag: string, size: 4 | 8): number[] {
+    const bytes = this.bytes(tag);
+    if (!bytes) return [];
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    return Array.from({ length: Math.floor(bytes.length / size) }, (_, i) =>
+      size === 4 ? view.getUint32(4 * i, !this.bigEndian) : Number(view.getBigUint64(8 * i, !this.bigEndian)),
+    );
+  }
+
+  /** 16-bit words of OW data. */
+  words(tag: string): Uint16Array {
+    const bytes = this.bytes(tag) ?? new Uint8Array(0);
+    return Uint16Array.from({ length: bytes.length >> 1 }, (_, i) => u16(bytes, 2 * i, this.bigEndian));
+  }
+
+  /** Items of a sequence; also of one that was stored as UN of defined length (PS3.5 6.2.2 note 2). */
+  items(tag: string): Attributes[] {
+    const element = this.dataSet.elements[tag];
+    if (!element || element.length === 0) return [];
+    const items = element.items ?? (element.vr === 'UN' || element.vr === undefined ? this.unknownItems(element) : []);
+    return items.flatMap((item) => (item.dataSet ? [new Attributes(item.dataSet, this.charset)] : []));
+  }
+
+  private unknownItems(element: Element): Element[] {
+    const copy: Element = { ...element };
+    try {
+      const stream = new dicomParser.ByteStream(
+        dicomParser.littleEndianByteArrayParser,
+        this.dataSet.byteArray,
+        element.dataOffset,
+      );
+      dicomParser.readSequenceItemsImplicit(stream, copy);
+    } catch {
+      return [];
+    }
+    return copy.items ?? [];
+  }
+
+  private get bigEndian(): boolean {
+    return this.dataSet.byteArrayParser === dicomParser.bigEndianByteArrayParser;
+  }
+}
+
+function elementBytes(bytes: Uint8Array, element: Element): Uint8Array {
+  return bytes.subarray(element.dataOffset, Math.min(element.dataOffset + element.length, bytes.length));
+}
+
+function trim(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: values are padded with NUL or spaces.
+  return text.replace(/^[\x00 ]+|[\x00 ]+$/g, '');
+}
+
+function displayable(text: string): string {
+  return trim(
+    text
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences of terminals must not reach one.
+      .replace(/\x1b\[[0-9;]*[A-Za-z]/g, '')
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed.
+      .replace(/[\x00-\x1f\x7f-\x9f]/g, ' '),
+  );
+}
+
+/** `x00280010` as people write it: (0028,0010). */
+export function tagName(tag: string): string {
+  return `(${tag.slice(1, 5).toUpperCase()},${tag.slice(5).toUpperCase()})`;
+}
+
+function isVr(bytes: Uint8Array, at: number): boolean {
+  return VRS.has(latin1(bytes.subarray(at, at + 2)));
+}
+
+const VRS = new Set(
+  'AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV'.split(' '),
+);
+
+export function u16(bytes: Uint8Array, at: number, bigEndian = false): number {
+  return bigEndian ? (bytes[at]! << 8) | bytes[at + 1]! : bytes[at]! | (bytes[at + 1]! << 8);
+}
+
+export function u32(bytes: Uint8Array, at: number, bigEndian = false): number {
+  const low = u16(bytes, bigEndian ? at + 2 : at, bigEndian);
+  const high = u16(bytes, bigEndian ? at : at + 2, bigEndian);
+  return high * 65536 + low;
+}

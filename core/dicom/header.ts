@@ -1,0 +1,304 @@
+/**
+ * The typed header: what a data set says about its pixels, their meaning, and the film as a whole. Part numbers refer to PS3.3.
+ * Pixel attributes that cannot be right end in an error before anything is allocated; display attributes that cannot be
+ * right are left out with a warning, since a film without its window is still a film.
+ */
+import { WorkbenchError } from '../base/errors.ts';
+import { type Attributes, type DicomFile, tagName } from './dataSet.ts';
+import type { FilmSpacing, FilmTags, ModalityTransform, Voi, VoiFunction } from './film.ts';
+
+/** C.7.6.3: the Image Pixel module, checked. */
+export interface PixelDescription {
+  rows: number;
+  columns: number;
+  samplesPerPixel: 1 | 3;
+  photometricInterpretation: string;
+  /** 1: planes one after the other. */
+  planarConfiguration: 0 | 1;
+  bitsAllocated: number;
+  bitsStored: number;
+  highBit: number;
+  signed: boolean;
+  /** Float or Double Float Pixel Data. */
+  float: boolean;
+  frames: number;
+}
+
+/** A frame larger than this is refused (an uncompressed mammogram is 32 MiB). */
+export const MAX_FRAME_BYTES = 128 * 2 ** 20;
+const BITS_ALLOCATED = [1, 8, 16, 32];
+
+/** @throws WorkbenchError DICOM_NO_PIXELS, DICOM_BAD_ATTRIBUTE, DICOM_UNSUPPORTED_PIXELS, DICOM_TOO_LARGE */
+export function readPixelDescription(file: DicomFile): PixelDescription {
+  const { attributes, pixelData } = file;
+  if (!pixelData) throw new WorkbenchError('DICOM_NO_PIXELS', 'This DICOM object holds no image.');
+  const float = pixelData.tag !== 'x7fe00010';
+  const floatBits = pixelData.tag === 'x7fe00009' ? 64 : 32;
+  const bitsAllocated = float ? floatBits : required(attributes, 'x00280100', 'Bits Allocated');
+  const bitsStored = float ? floatBits : (attributes.short('x00280101') ?? bitsAllocated);
+  const samplesPerPixel = attributes.short('x00280002') ?? 1;
+  const description: PixelDescription = {
+    rows: required(attributes, 'x00280010', 'Rows'),
+    columns: required(attributes, 'x00280011', 'Columns'),
+    samplesPerPixel: samplesPerPixel as 1 | 3,
+    photometricInterpretation: attributes.string('x00280004').toUpperCase() || guessPhotometric(samplesPerPixel),
+    planarConfiguration: attributes.short('x00280006') === 1 ? 1 : 0,
+    bitsAllocated,
+    bitsStored,
+    highBit: float ? floatBits - 1 : (attributes.short('x00280102') ?? bitsStored - 1),
+    signed: attributes.short('x00280103') === 1,
+    float,
+    frames: readFrames(attributes),
+  };
+  checkPixelDescription(description);
+  return description;
+}
+
+function guessPhotometric(samplesPerPixel: number): string {
+  return samplesPerPixel === 1 ? 'MONOCHROME2' : 'RGB';
+}
+
+function required(attributes: Attributes, tag: string, name: string): number {
+  const value = attributes.short(tag);
+  if (value === undefined) {
+    throw new WorkbenchError('DICOM_BAD_ATTRIBUTE', `${name} ${tagName(tag)} is missing.`, { tag: tagName(tag) });
+  }
+  return value;
+}
+
+function readFrames(attributes: Attributes): number {
+  const text = attributes.string('x00280008');
+  if (text === '') return 1;
+  const frames = Number(text);
+  if (!Number.isInteger(frames) || frames < 1) {
+    throw badAttribute('Number of Frames', 'x00280008', text, 'a whole number from 1');
+  }
+  return frames;
+}
+
+function badAttribute(name: string, tag: string, value: string | number, expected: string): WorkbenchError {
+  return new WorkbenchError('DICOM_BAD_ATTRIBUTE', `${name} ${tagName(tag)} is ${value}; expected ${expected}.`, {
+    tag: tagName(tag),
+    value,
+  });
+}
+
+function checkPixelDescription(d: PixelDescription): void {
+  if (d.rows < 1) throw badAttribute('Rows', 'x00280010', d.rows, 'at least 1');
+  if (d.columns < 1) throw badAttribute('Columns', 'x00280011', d.columns, 'at least 1');
+  if (d.samplesPerPixel !== 1 && d.samplesPerPixel !== 3) {
+    throw new WorkbenchError(
+      'DICOM_UNSUPPORTED_PIXELS',
+      `Samples per Pixel is ${d.samplesPerPixel}; only 1 and 3 are read.`,
+    );
+  }
+  if (!d.float && !BITS_ALLOCATED.includes(d.bitsAllocated)) {
+    throw new WorkbenchError(
+      'DICOM_UNSUPPORTED_PIXELS',
+      `Bits Allocated is ${d.bitsAllocated}; only ${BITS_ALLOCATED.join(', ')} are read.`,
+    );
+  }
+  if (d.bitsStored < 1 || d.bitsStored > d.bitsAllocated) {
+    throw badAttribute('Bits Stored', 'x00280101', d.bitsStored, `1 to Bits Allocated, which is ${d.bitsAllocated}`);
+  }
+  if (d.highBit < d.bitsStored - 1 || d.highBit >= d.bitsAllocated) {
+    throw badAttribute('High Bit', 'x00280102', d.highBit, `${d.bitsStored - 1} to ${d.bitsAllocated - 1}`);
+  }
+  const bytes = d.rows * d.columns * d.samplesPerPixel * Math.ceil(d.bitsAllocated / 8);
+  if (bytes > MAX_FRAME_BYTES) {
+    throw new WorkbenchError('DICOM_TOO_LARGE', `The image would take ${Math.round(bytes / 2 ** 20)} MiB.`, {
+      rows: d.rows,
+      columns: d.columns,
+      limitBytes: MAX_FRAME_BYTES,
+    });
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- from stored value to gray
+
+/** C.11.1. The Modality LUT Sequence goes before rescale values. */
+export function readModality(attributes: Attributes, signed: boolean, warnings: string[]): ModalityTransform {
+  const lut = attributes.items('x00283000').map((item) => readLut(item, signed))[0];
+  if (lut) return { kind: 'lut', ...lut };
+  const [slope] = attributes.decimals('x00281053');
+  const [intercept] = attributes.decimals('x00281052');
+  if (slope === undefined && intercept === undefined) return { kind: 'identity' };
+  if (!usableRescale(slope ?? 1, intercept ?? 0)) {
+    warnings.push('The rescale slope or intercept is unusable and was ignored.');
+    return { kind: 'identity' };
+  }
+  return { kind: 'rescale', slope: slope ?? 1, intercept: intercept ?? 0 };
+}
+
+function usableRescale(slope: number, intercept: number): boolean {
+  return slope !== 0 && Number.isFinite(slope * 2 ** 32) && Number.isFinite(intercept * 2 ** 32);
+}
+
+interface Lut {
+  first: number;
+  bits: number;
+  data: Uint16Array;
+}
+
+/** C.11.1.1: LUT Descriptor and LUT Data. undefined where they do not fit together. */
+function readLut(item: Attributes, signed: boolean): Lut | undefined {
+  const [count, , bits] = item.shorts('x00283002');
+  const data = item.words('x00283006');
+  if (count === undefined || bits === undefined || bits < 8 || bits > 16) return undefined;
+  const entries = count === 0 ? 65536 : count;
+  const first = item.shorts('x00283002', signed || item.vr('x00283002') === 'SS')[1]!;
+  if (data.length >= entries) return { first, bits, data: data.slice(0, entries) };
+  const bytes = item.bytes('x00283006');
+  if (!bytes || bytes.length < entries) return undefined;
+  return { first, bits, data: Uint16Array.from(bytes.subarray(0, entries)) };
+}
+
+const FUNCTIONS: readonly VoiFunction[] = ['LINEAR', 'LINEAR_EXACT', 'SIGMOID'];
+
+/**
+ * C.11.2: the windows, then the VOI LUTs, each in the file's order; unusable ones are left out.
+ * @param signed whether modality values can be negative.
+ */
+export function readVoi(attributes: Attributes, signed: boolean, warnings: string[]): Voi[] {
+  const windows = readWindows(attributes, warnings);
+  const luts = attributes.items('x00283010').flatMap((item): Voi[] => {
+    const lut = readLut(item, signed);
+    if (!lut) warnings.push('A VOI LUT of the file is unusable and was ignored.');
+    return lut ? [{ kind: 'lut', ...lut, explanation: item.text('x00283003', 64) }] : [];
+  });
+  return [...windows, ...luts];
+}
+
+function readWindows(attributes: Attributes, warnings: string[]): Voi[] {
+  const centers = attributes.decimals('x00281050');
+  const widths = attributes.decimals('x00281051');
+  const explanations = attributes.text('x00281055').split('\\');
+  const stated = attributes.string('x00281056').toUpperCase() as VoiFunction;
+  const voiFunction = FUNCTIONS.includes(stated) ? stated : 'LINEAR';
+  const minimumWidth = voiFunction === 'LINEAR' ? 1 : 0;
+  const windows: Voi[] = [];
+  for (let i = 0; i < Math.min(centers.length, widths.length); i++) {
+    const [center, width] = [centers[i]!, widths[i]!];
+    const usable = Number.isFinite(center) && width >= minimumWidth && width > 0 && Number.isFinite(width);
+    if (!usable) continue;
+    windows.push({ kind: 'window', center, width, function: voiFunction, explanation: explanations[i]?.trim() ?? '' });
+  }
+  if (windows.length < Math.max(centers.length, widths.length)) {
+    warnings.push('A window of the file is unusable and was ignored.');
+  }
+  return windows;
+}
+
+/** C.7.5.1.1.2: stored values that are padding. */
+export function readPadding(attributes: Attributes, signed: boolean): { low: number; high: number } | null {
+  const [value] = attributes.shorts('x00280120', signed);
+  if (value === undefined) return null;
+  const [limit] = attributes.shorts('x00280121', signed);
+  return { low: Math.min(value, limit ?? value), high: Math.max(value, limit ?? value) };
+}
+
+/** MONOCHROME1 shows low values white; Presentation LUT Shape INVERSE says the same of a DX image (C.11.6). */
+export function readInverse(attributes: Attributes, photometricInterpretation: string): boolean {
+  const shape = attributes.string('x20500020').toUpperCase();
+  if (shape === 'INVERSE') return true;
+  return shape === '' && photometricInterpretation === 'MONOCHROME1';
+}
+
+/**
+ * 10.7.1.3: Pixel Spacing is calibrated where it differs from Imager Pixel Spacing; Imager Pixel Spacing is at the
+ * detector, and becomes an estimate at the patient when divided by the Estimated Radiographic Magnification Factor.
+ * Pixel Aspect Ratio alone gives proportions in pixels.
+ */
+export function readSpacing(attributes: Attributes): FilmSpacing | null {
+  const pixel = spacingOf(attributes, 'x00280030');
+  const imager = spacingOf(attributes, 'x00181164') ?? spacingOf(attributes, 'x00182010');
+  if (pixel && (!imager || pixel.row !== imager.row || pixel.column !== imager.column)) {
+    return { ...pixel, origin: 'calibrated' };
+  }
+  const [magnification] = attributes.decimals('x00181114');
+  if (imager && magnification !== undefined && magnification >= 1 && magnification < 10) {
+    return { row: imager.row / magnification, column: imager.column / magnification, origin: 'estimated' };
+  }
+  if (imager) return { ...imager, origin: 'detector' };
+  const aspect = attributes.decimals('x00280034');
+  if (aspect.length === 2 && aspect.every((n) => n > 0))
+    return { row: aspect[0]! / aspect[1]!, column: 1, origin: 'pixel' };
+  return null;
+}
+
+function spacingOf(attributes: Attributes, tag: string): { row: number; column: number } | undefined {
+  const [row, column] = attributes.decimals(tag);
+  const usable = (n: number | undefined): n is number => n !== undefined && n > 0 && Number.isFinite(n);
+  return usable(row) && usable(column) ? { row, column } : undefined;
+}
+
+/** Enhanced multi-frame objects keep these in functional groups: the frame's own first, then the shared ones (C.7.6.16). */
+export function functionalGroups(attributes: Attributes, frame: number): Attributes[] {
+  const own = attributes.items('x52009230')[frame];
+  const shared = attributes.items('x52009229')[0];
+  const groups = [own, shared].filter((group) => group !== undefined);
+  return groups.flatMap((group) =>
+    ['x00289145', 'x00289132', 'x00289110', 'x00409096'].flatMap((sequence) => group.items(sequence).slice(0, 1)),
+  );
+}
+
+// ------------------------------------------------------------------------------------------------------------- the film
+
+export function readTags(attributes: Attributes): FilmTags {
+  const text = (tag: string) => attributes.text(tag, 256);
+  return {
+    patientName: text('x00100010').replace(/=+$/, ''),
+    patientId: text('x00100020'),
+    patientSex: attributes.text('x00100040', 16),
+    patientAge: attributes.text('x00101010', 16),
+    patientBirthDate: attributes.text('x00100030', 16),
+    studyDate: attributes.text('x00080020', 16),
+    studyTime: attributes.text('x00080030', 16),
+    studyDescription: text('x00081030'),
+    seriesDescription: text('x0008103e'),
+    seriesNumber: attributes.text('x00200011', 16),
+    instanceNumber: attributes.text('x00200013', 16),
+    modality: attributes.text('x00080060', 16),
+    bodyPart: attributes.text('x00180015', 16),
+    viewPosition: attributes.text('x00185101', 16),
+    laterality: attributes.text('x00200062', 16) || attributes.text('x00200060', 16),
+    patientOrientation: attributes.text('x00200020', 32),
+    presentationIntent: attributes.text('x00080068', 16),
+    manufacturer: text('x00080070'),
+    institution: text('x00080080'),
+    studyInstanceUid: attributes.text('x0020000d', 64),
+    seriesInstanceUid: attributes.text('x0020000e', 64),
+    sopInstanceUid: attributes.text('x00080018', 64),
+    sopClassUid: attributes.text('x00080016', 64),
+    accessionNumber: text('x00080050'),
+  };
+}
+
+const FRONTAL_VIEWS = new Set(['AP', 'PA']);
+const CHEST = /CHEST|THORAX|LUNG|^$/;
+const PROJECTION_MODALITIES = new Set(['CR', 'DX', 'DR', 'RG', 'SC', 'OT', 'XC', '']);
+
+/** What a person should know before a model reads the film as a frontal chest film. */
+export function readCautions(attributes: Attributes, tags: FilmTags): string[] {
+  const cautions: string[] = [];
+  const view = tags.viewPosition.toUpperCase();
+  const orientation = attributes.strings('x00200020').map((axis) => axis.toUpperCase());
+  if (tags.presentationIntent.toUpperCase() === 'FOR PROCESSING') {
+    cautions.push('This is a FOR PROCESSING image: its gray values are not meant for reading.');
+  }
+  if (!PROJECTION_MODALITIES.has(tags.modality.toUpperCase())) {
+    cautions.push(`The modality is ${tags.modality}: this is not a radiograph.`);
+  } else if (!CHEST.test(tags.bodyPart.toUpperCase())) {
+    cautions.push(`The body part is ${tags.bodyPart}, not the chest.`);
+  }
+  if (isLateral(view, orientation)) cautions.push('This is a lateral view, not a frontal one.');
+  else if (view === '') cautions.push('The file does not say which view this is.');
+  else if (!FRONTAL_VIEWS.has(view)) cautions.push(`The view is ${tags.viewPosition}, not a frontal one.`);
+  return cautions;
+}
+
+/** Rows that run anterior-posterior are a lateral's; so are the view's own names (CheXpert and MIMIC use LL, RL, LATERAL). */
+function isLateral(view: string, orientation: string[]): boolean {
+  if (['LL', 'RL', 'LLD', 'RLD', 'LATERAL', 'LAT'].includes(view)) return true;
+  return view === '' && /^[AP]/.test(orientation[0] ?? '');
+}

@@ -1,0 +1,220 @@
+/**
+ * A film from a file: DICOM, PNG or JPEG, recognised by content and not by name. Reading never writes.
+ */
+import { readFile, stat } from 'node:fs/promises';
+import { locate, WorkbenchError } from '../base/errors.ts';
+import { bytesOf, sha256 } from '../base/hash.ts';
+import { applyPalette, readPalette, toRgb } from './color.ts';
+import { type DicomFile, looksLikeDicom, readDicom } from './dataSet.ts';
+import { type DecodedFrame, decodeFrame, type FrameSource, openFrames } from './decode.ts';
+import type { Film, FilmTags, ModalityTransform, Voi } from './film.ts';
+import {
+  functionalGroups,
+  readCautions,
+  readInverse,
+  readModality,
+  readPadding,
+  readSpacing,
+  readTags,
+  readVoi,
+} from './header.ts';
+import { type Raster, rasterKind, readRaster } from './rasterFiles.ts';
+import { modalityRange } from './voi.ts';
+
+/** Larger files are refused (Node reads no more at once). */
+export const MAX_FILE_BYTES = 2 ** 31 - 1;
+
+export interface OpenOptions {
+  /** Zero-based; default the first. */
+  frame?: number;
+}
+
+/**
+ * Opens one frame of a film.
+ * @throws WorkbenchError with the file in its details; for pixels also frame and transfer syntax. FILE_*, DICOM_*,
+ *   CODEC_*, PNG_DAMAGED, IMAGE_TOO_LARGE, NOT_A_FILM.
+ */
+export async function openFilm(path: string, options: OpenOptions = {}): Promise<Film> {
+  try {
+    const bytes = await readWhole(path);
+    const kind = rasterKind(bytes);
+    if (kind) return rasterFilm(path, kind, await readRaster(bytes, kind));
+    return await dicomFilm(path, openDicom(bytes), options.frame ?? 0);
+  } catch (error) {
+    throw locate(error, { file: path });
+  }
+}
+
+/** @throws WorkbenchError FILE_EMPTY, FILE_TOO_LARGE, and the file system's. */
+export async function readWhole(path: string): Promise<Uint8Array> {
+  const { size } = await stat(path);
+  if (size > MAX_FILE_BYTES) {
+    throw new WorkbenchError('FILE_TOO_LARGE', 'Files of more than 2 GiB are not read.', { bytes: size });
+  }
+  return readFile(path);
+}
+
+/** @throws WorkbenchError NOT_A_FILM, DICOM_IS_DIRECTORY, and the codes of readDicom */
+export function openDicom(bytes: Uint8Array): DicomFile {
+  if (bytes.length > 0 && !looksLikeDicom(bytes)) {
+    throw new WorkbenchError(
+      'NOT_A_FILM',
+      'This file is neither DICOM nor PNG nor JPEG.',
+      {},
+      'Open a DICOM, PNG or JPEG file.',
+    );
+  }
+  const file = readDicom(bytes);
+  if (file.attributes.has('x00041220') && !file.pixelData) {
+    throw new WorkbenchError('DICOM_IS_DIRECTORY', 'This is a DICOMDIR: a list of films, not a film.', {}, 'Scan it.');
+  }
+  return file;
+}
+
+// -------------------------------------------------------------------------------------------------------------- DICOM
+
+async function dicomFilm(path: string, file: DicomFile, frame: number): Promise<Film> {
+  const source = openFrames(file);
+  const decoded = await decodeFrame(source, frame);
+  const { attributes, warnings } = file;
+  const { description } = source;
+  const groups = functionalGroups(attributes, frame);
+  const tags = readTags(attributes);
+  if (!attributes.characterSetKnown) warnings.push('The character set of the file is unknown; text may be wrong.');
+  const isColor = description.samplesPerPixel === 3 || isPalette(source);
+  const display = isColor ? colorDisplay(source, decoded) : grayDisplay(source, decoded, groups);
+  return {
+    path,
+    kind: 'dicom',
+    frame,
+    frames: description.frames,
+    rows: description.rows,
+    columns: description.columns,
+    photometricInterpretation: description.photometricInterpretation,
+    transferSyntax: file.transferSyntax,
+    ...display,
+    spacing: [attributes, ...groups].map(readSpacing).find((spacing) => spacing !== null) ?? null,
+    tags,
+    sha256: sha256(bytesOf(decoded.pixels)),
+    warnings: [...warnings, ...readCautions(attributes, tags)],
+  };
+}
+
+type Display = Pick<
+  Film,
+  'pixels' | 'samplesPerPixel' | 'bitsStored' | 'modality' | 'voi' | 'minimum' | 'maximum' | 'inverse' | 'padding'
+>;
+
+export function isPalette(source: FrameSource): boolean {
+  return source.description.photometricInterpretation === 'PALETTE COLOR';
+}
+
+/** RGB of 8 bits, interleaved. */
+export function frameToRgb(source: FrameSource, decoded: DecodedFrame): Uint8Array {
+  const { description, file } = source;
+  if (isPalette(source)) return applyPalette(decoded.pixels, readPalette(file.attributes, description.signed));
+  const bits = description.bitsAllocated > 8 ? description.bitsStored : 8;
+  return toRgb(decoded.pixels, decoded.photometricInterpretation, bits);
+}
+
+function colorDisplay(source: FrameSource, decoded: DecodedFrame): Display {
+  const pixels = frameToRgb(source, decoded);
+  return { ...plainDisplay(pixels, 8), samplesPerPixel: 3 };
+}
+
+function grayDisplay(source: FrameSource, decoded: DecodedFrame, groups: ReturnType<typeof functionalGroups>): Display {
+  const { description, file } = source;
+  const { modality, voi } = readGrayscale(source, decoded.pixels, groups);
+  const range = modalityRange(decoded.pixels, modality);
+  return {
+    pixels: decoded.pixels,
+    samplesPerPixel: 1,
+    bitsStored: description.bitsStored,
+    modality,
+    voi: voi.length > 0 ? voi : [{ kind: 'minmax', ...range }],
+    ...range,
+    inverse: readInverse(file.attributes, description.photometricInterpretation),
+    padding: readPadding(file.attributes, description.signed),
+  };
+}
+
+/** Modality transform and windows: of the frame's functional groups where they have them, else of the data set. */
+export function readGrayscale(
+  source: FrameSource,
+  pixels: Film['pixels'],
+  groups: ReturnType<typeof functionalGroups>,
+): { modality: ModalityTransform; voi: Voi[] } {
+  const { description, file } = source;
+  const places = [...groups, file.attributes];
+  const modality = places
+    .map((place) => readModality(place, description.signed, file.warnings))
+    .find((found) => found.kind !== 'identity') ?? { kind: 'identity' };
+  const signed = modalityRange(pixels, modality).minimum < 0;
+  const voi = places.map((place) => readVoi(place, signed, file.warnings)).find((found) => found.length > 0) ?? [];
+  return { modality, voi };
+}
+
+// --------------------------------------------------------------------------------------------------------- PNG and JPEG
+
+function rasterFilm(path: string, kind: 'png' | 'jpeg', raster: Raster): Film {
+  return {
+    path,
+    kind,
+    frame: 0,
+    frames: 1,
+    rows: raster.height,
+    columns: raster.width,
+    photometricInterpretation: raster.samplesPerPixel === 1 ? 'MONOCHROME2' : 'RGB',
+    transferSyntax: '',
+    ...plainDisplay(
+      raster.samplesPerPixel === 1 ? raster.pixels : toRgb(raster.pixels, 'RGB', raster.bits),
+      raster.bits,
+    ),
+    samplesPerPixel: raster.samplesPerPixel,
+    spacing: null,
+    tags: NO_TAGS,
+    sha256: sha256(bytesOf(raster.pixels)),
+    warnings: [],
+  };
+}
+
+/** Shown as stored: black is 0, white the largest value that the bits can hold. */
+function plainDisplay(pixels: Uint8Array | Uint16Array, bits: number): Omit<Display, 'samplesPerPixel'> {
+  const modality: ModalityTransform = { kind: 'identity' };
+  return {
+    pixels,
+    bitsStored: bits,
+    modality,
+    voi: [{ kind: 'minmax', minimum: 0, maximum: 2 ** bits - 1 }],
+    ...modalityRange(pixels, modality),
+    inverse: false,
+    padding: null,
+  };
+}
+
+const NO_TAGS: FilmTags = {
+  patientName: '',
+  patientId: '',
+  patientSex: '',
+  patientAge: '',
+  patientBirthDate: '',
+  studyDate: '',
+  studyTime: '',
+  studyDescription: '',
+  seriesDescription: '',
+  seriesNumber: '',
+  instanceNumber: '',
+  modality: '',
+  bodyPart: '',
+  viewPosition: '',
+  laterality: '',
+  patientOrientation: '',
+  presentationIntent: '',
+  manufacturer: '',
+  institution: '',
+  studyInstanceUid: '',
+  seriesInstanceUid: '',
+  sopInstanceUid: '',
+  sopClassUid: '',
+  accessionNumber: '',
+};

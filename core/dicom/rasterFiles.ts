@@ -1,0 +1,95 @@
+/**
+ * PNG and JPEG films, as CheXpert, NIH ChestX-ray14 and MIMIC-CXR-JPG ship them. Alpha is left out; a colour image whose
+ * channels are all equal is a gray film.
+ */
+import { PNG } from 'pngjs';
+import { WorkbenchError } from '../base/errors.ts';
+import { decodeJpegComponents } from './codecs/jpeg.ts';
+import { decodeJpegLossless } from './codecs/jpegLossless.ts';
+import { readJpegFrameHeader } from './codecs/jpegStream.ts';
+import { decodeJpegTurbo } from './codecs/wasm.ts';
+import { u32 } from './dataSet.ts';
+import { MAX_FRAME_BYTES } from './header.ts';
+
+export interface Raster {
+  width: number;
+  height: number;
+  samplesPerPixel: 1 | 3;
+  bits: number;
+  pixels: Uint8Array | Uint16Array;
+}
+
+export type FileKind = 'dicom' | 'png' | 'jpeg';
+
+/** PNG or JPEG by content; undefined: neither. */
+export function rasterKind(bytes: Uint8Array): 'png' | 'jpeg' | undefined {
+  if (u32(bytes, 0, true) === 0x89504e47 && u32(bytes, 4, true) === 0x0d0a1a0a) return 'png';
+  if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return 'jpeg';
+  return undefined;
+}
+
+/** Rows and columns without decoding, from the beginning of a file. */
+export function readRasterSize(bytes: Uint8Array, kind: 'png' | 'jpeg'): { rows: number; columns: number } {
+  if (kind === 'png') return { columns: u32(bytes, 16, true), rows: u32(bytes, 20, true) };
+  const { width, height } = readJpegFrameHeader(bytes);
+  return { columns: width, rows: height };
+}
+
+/** @throws WorkbenchError PNG_DAMAGED, CODEC_*, IMAGE_TOO_LARGE */
+export async function readRaster(bytes: Uint8Array, kind: 'png' | 'jpeg'): Promise<Raster> {
+  const { rows, columns } = readRasterSize(bytes, kind);
+  if (rows * columns * 8 > 4 * MAX_FRAME_BYTES || rows * columns === 0) {
+    throw new WorkbenchError('IMAGE_TOO_LARGE', `An image of ${columns} x ${rows} pixels is not read.`, {
+      rows,
+      columns,
+    });
+  }
+  return grayWhereEqual(kind === 'png' ? readPng(bytes) : await readJpeg(bytes));
+}
+
+function readPng(bytes: Uint8Array): Raster {
+  let image: { width: number; height: number; data: Uint8Array | Uint16Array };
+  try {
+    image = PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), { skipRescale: true });
+  } catch (error) {
+    throw new WorkbenchError('PNG_DAMAGED', `The PNG image is damaged: ${(error as Error).message}.`);
+  }
+  const { width, height, data } = image;
+  const bits = data instanceof Uint16Array ? 16 : 8;
+  const pixels = new (bits === 16 ? Uint16Array : Uint8Array)(width * height * 3);
+  for (let from = 0, to = 0; to < pixels.length; from += 4, to += 3) {
+    pixels[to] = data[from]!;
+    pixels[to + 1] = data[from + 1]!;
+    pixels[to + 2] = data[from + 2]!;
+  }
+  return { width, height, samplesPerPixel: 3, bits, pixels };
+}
+
+async function readJpeg(bytes: Uint8Array): Promise<Raster> {
+  const header = readJpegFrameHeader(bytes);
+  const expected = { width: header.width, height: header.height, components: header.components.length };
+  if (expected.components !== 1 && expected.components !== 3) {
+    throw new WorkbenchError('CODEC_UNSUPPORTED', `A JPEG image with ${expected.components} components is not read.`);
+  }
+  const decode =
+    header.sof === 0xc3 ? decodeJpegLossless : expected.components === 3 ? decodeJpegTurbo : decodeJpegComponents;
+  const frame = await decode(bytes, expected);
+  return {
+    width: frame.width,
+    height: frame.height,
+    samplesPerPixel: expected.components as 1 | 3,
+    bits: frame.precision,
+    pixels: frame.data as Uint8Array | Uint16Array,
+  };
+}
+
+function grayWhereEqual(raster: Raster): Raster {
+  const { pixels } = raster;
+  if (raster.samplesPerPixel === 1) return raster;
+  for (let i = 0; i < pixels.length; i += 3) {
+    if (pixels[i] !== pixels[i + 1] || pixels[i] !== pixels[i + 2]) return raster;
+  }
+  const gray = new (raster.bits > 8 ? Uint16Array : Uint8Array)(pixels.length / 3);
+  for (let i = 0; i < gray.length; i++) gray[i] = pixels[3 * i]!;
+  return { ...raster, samplesPerPixel: 1, pixels: gray };
+}
