@@ -74,6 +74,12 @@ function drawCallus(plane: Plane, at: StrokePoint, severity: number): void {
   });
 }
 
+/** A smooth bump of height 1 between -1 and 1. */
+function bump(x: number): number {
+  const rest = 1 - x * x;
+  return rest > 0 ? rest * rest * rest : 0;
+}
+
 /** Vertebral bodies with end plates, pedicles and spinous processes, discs between them. */
 function drawSpine(plane: Plane, scene: Scene): void {
   const behind = -scene.anatomy.rotation;
@@ -86,15 +92,17 @@ function drawSpine(plane: Plane, scene: Scene): void {
     if (across > half + 0.03) return 0;
     const body = 1 - smoothstep(half - 0.006, half + 0.004, across);
     const disc = smoothstep(0.84, 0.9, v) - smoothstep(0.97, 1, v);
-    const plates = Math.exp(-(((v - 0.83) / 0.035) ** 2)) + Math.exp(-(((v - 0.02) / 0.03) ** 2));
-    const edge = Math.exp(-(((across - half + 0.0025) / 0.0022) ** 2)) * (1 - disc);
+    const plates = bump((v - 0.83) / 0.07) + bump((v - 0.02) / 0.06);
+    const edge = bump((across - half + 0.0025) / 0.0044) * (1 - disc);
     const px = (across - half * 0.62) / 0.0075;
     const py = (v - 0.36) / 0.17;
     const ring = Math.sqrt(px * px + py * py);
-    const pedicle = ring < 1.3 ? Math.exp(-(((ring - 0.95) / 0.25) ** 2)) : 0;
-    const spine = Math.exp(-((x / 0.0042) ** 2)) * smoothstep(0.42, 0.6, v) * (1 - smoothstep(0.9, 1, v));
-    const transverse = Math.exp(-(((v - 0.42) / 0.1) ** 2)) * (1 - smoothstep(half + 0.008, half + 0.026, across)) * (1 - body);
-    return body * (0.1 - 0.035 * disc + 0.022 * plates) + 0.02 * edge + 0.03 * pedicle + 0.05 * spine + 0.035 * transverse;
+    const pedicle = bump((ring - 0.95) / 0.5);
+    const spine = bump(x / 0.0084) * smoothstep(0.42, 0.6, v) * (1 - smoothstep(0.9, 1, v));
+    const transverse = bump((v - 0.42) / 0.2) * (1 - smoothstep(half + 0.008, half + 0.026, across)) * (1 - body);
+    return (
+      body * (0.1 - 0.035 * disc + 0.022 * plates) + 0.02 * edge + 0.03 * pedicle + 0.05 * spine + 0.035 * transverse
+    );
   });
 }
 
@@ -125,13 +133,65 @@ function drawScapula(plane: Plane, scene: Scene, side: Side): void {
     weight,
   });
   const line = (points: [number, number][], r: number, density: number) =>
-    plane.stroke(points.map(([x, y]) => place(x, y, r)), density, band1);
+    plane.stroke(
+      points.map(([x, y]) => place(x, y, r)),
+      density,
+      band1,
+    );
   fillTriangle(plane, [place(0.28, 0.16, 0), place(0.323, 0.45, 0), place(0.43, 0.225, 0)], 0.035);
-  line([[0.285, 0.16], [0.279, 0.22], [0.285, 0.3], [0.3, 0.38], [0.318, 0.44], [0.325, 0.452]], 0.0034, 0.065);
-  line([[0.325, 0.452], [0.345, 0.425], [0.375, 0.35], [0.402, 0.285], [0.425, 0.24]], 0.006, 0.085);
-  line([[0.285, 0.16], [0.32, 0.145], [0.365, 0.155], [0.405, 0.17]], 0.003, 0.06);
-  plane.stroke([[0.283, 0.205], [0.34, 0.17], [0.4, 0.13], [0.455, 0.112]].map(([x, y], i) => place(x!, y!, 0.0065 + 0.0018 * i)), 0.085, bone);
-  plane.stroke([[0.4, 0.18], [0.385, 0.19], [0.392, 0.205], [0.41, 0.2]].map(([x, y]) => place(x!, y!, 0.0075)), 0.07, bone);
+  line(
+    [
+      [0.285, 0.16],
+      [0.279, 0.22],
+      [0.285, 0.3],
+      [0.3, 0.38],
+      [0.318, 0.44],
+      [0.325, 0.452],
+    ],
+    0.0034,
+    0.065,
+  );
+  line(
+    [
+      [0.325, 0.452],
+      [0.345, 0.425],
+      [0.375, 0.35],
+      [0.402, 0.285],
+      [0.425, 0.24],
+    ],
+    0.006,
+    0.085,
+  );
+  line(
+    [
+      [0.285, 0.16],
+      [0.32, 0.145],
+      [0.365, 0.155],
+      [0.405, 0.17],
+    ],
+    0.003,
+    0.06,
+  );
+  plane.stroke(
+    [
+      [0.283, 0.205],
+      [0.34, 0.17],
+      [0.4, 0.13],
+      [0.455, 0.112],
+    ].map(([x, y], i) => place(x!, y!, 0.0065 + 0.0018 * i)),
+    0.085,
+    bone,
+  );
+  plane.stroke(
+    [
+      [0.4, 0.18],
+      [0.385, 0.19],
+      [0.392, 0.205],
+      [0.41, 0.2],
+    ].map(([x, y]) => place(x!, y!, 0.0075)),
+    0.07,
+    bone,
+  );
   drawHumerus(plane, scene, sign, out);
 }
 
@@ -160,9 +220,15 @@ function drawHumerus(plane: Plane, scene: Scene, sign: number, out: number): voi
   plane.area({ x0: x - r, x1: x + r, y0: y - r, y1: y + r }, (px, py) => {
     const d = Math.hypot(px - x, py - y) / r;
     if (d >= 1) return 0;
-    return 0.11 * Math.sqrt(1 - d * d) + 0.06 * Math.exp(-(((d - 0.95) / 0.035) ** 2));
+    return 0.11 * Math.sqrt(1 - d * d) + 0.06 * bump((d - 0.95) / 0.07);
   });
   const lean = ap ? 0.035 : 0.12;
-  const shaft = [0, 0.3, 0.6, 1].map((t): StrokePoint => ({ x: x + sign * (0.012 + lean * t), y: y + 0.03 + 0.36 * t, r: 0.034 - 0.012 * Math.min(1, t * 2) }));
+  const shaft = [0, 0.3, 0.6, 1].map(
+    (t): StrokePoint => ({
+      x: x + sign * (0.012 + lean * t),
+      y: y + 0.03 + 0.36 * t,
+      r: 0.034 - 0.012 * Math.min(1, t * 2),
+    }),
+  );
   plane.stroke(shaft, 0.13, (d) => 0.5 * rod(d) + 0.9 * Math.max(0, 1 - Math.abs(d - 0.82) * 6));
 }

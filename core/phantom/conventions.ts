@@ -26,15 +26,33 @@ export const LABEL_OF: Record<FindingName, Label> = {
 
 /** Names of NIH ChestX-ray14 that the phantom can earn; it draws no emphysema, fibrosis or hernia. */
 export const NIH_NAMES = [
-  'Atelectasis', 'Cardiomegaly', 'Effusion', 'Infiltration', 'Mass', 'Nodule', 'Pneumonia', 'Pneumothorax', 'Consolidation',
-  'Edema', 'Pleural_Thickening',
+  'Atelectasis',
+  'Cardiomegaly',
+  'Effusion',
+  'Infiltration',
+  'Mass',
+  'Nodule',
+  'Pneumonia',
+  'Pneumothorax',
+  'Consolidation',
+  'Edema',
+  'Pleural_Thickening',
 ] as const;
 export type NihName = (typeof NIH_NAMES)[number];
 
 /** CheXpert-like habits: a finding is labelled from this severity on. */
 const CHEXPERT_FROM: Record<FindingName, number> = {
-  cardiomegaly: 0, edema: 0, consolidation: 0.25, pneumonia: 0.25, atelectasis: 0.25, pneumothorax: 0.25, effusion: 0.25,
-  wideMediastinum: 0.25, lesion: 0.35, fracture: 0.45, pleuralOther: 0.55,
+  cardiomegaly: 0,
+  edema: 0,
+  consolidation: 0.25,
+  pneumonia: 0.25,
+  atelectasis: 0.25,
+  pneumothorax: 0.25,
+  effusion: 0.25,
+  wideMediastinum: 0.25,
+  lesion: 0.35,
+  fracture: 0.45,
+  pleuralOther: 0.55,
 };
 const CHEXPERT = {
   missed: 0.08,
@@ -48,12 +66,26 @@ const CHEXPERT = {
   pneumoniaImpliesConsolidation: 0.7,
   opacityOfChildren: 0.97,
 };
-const OPACITIES: readonly Label[] = ['Lung Lesion', 'Edema', 'Consolidation', 'Pneumonia', 'Atelectasis', 'Pleural Effusion'];
+const OPACITIES: readonly Label[] = [
+  'Lung Lesion',
+  'Edema',
+  'Consolidation',
+  'Pneumonia',
+  'Atelectasis',
+  'Pleural Effusion',
+];
 
 /** NIH-like habits. */
 const NIH_FROM: Partial<Record<FindingName, number>> = {
-  cardiomegaly: 0.6, edema: 0.7, consolidation: 0.5, pneumonia: 0.35, atelectasis: 0.55, pneumothorax: 0.45, effusion: 0.5,
-  lesion: 0.35, pleuralOther: 0.35,
+  cardiomegaly: 0.6,
+  edema: 0.7,
+  consolidation: 0.5,
+  pneumonia: 0.35,
+  atelectasis: 0.55,
+  pneumothorax: 0.45,
+  effusion: 0.5,
+  lesion: 0.35,
+  pleuralOther: 0.35,
 };
 const NIH = { missed: 0.2, invented: 0.01, pneumoniaIsInfiltration: 0.75, edemaIsInfiltration: 0.35, massFrom: 0.6 };
 
@@ -85,7 +117,11 @@ export function chexpertLabels(scene: Scene): Label[] {
   implied(found.has('Cardiomegaly'), 'Enlarged Cardiomediastinum', CHEXPERT.cardiomegalyImpliesWide);
   implied((scene.findings.effusion?.severity ?? 0) > 0.25, 'Atelectasis', CHEXPERT.effusionImpliesAtelectasis);
   implied(found.has('Pneumonia'), 'Consolidation', CHEXPERT.pneumoniaImpliesConsolidation);
-  implied(OPACITIES.some((label) => found.has(label)), 'Lung Opacity', CHEXPERT.opacityOfChildren);
+  implied(
+    OPACITIES.some((label) => found.has(label)),
+    'Lung Opacity',
+    CHEXPERT.opacityOfChildren,
+  );
   const devices = scene.devices.length > 0 && !random.chance(CHEXPERT.devicesMissed);
   return finish(found, devices);
 }
@@ -125,8 +161,15 @@ function nihNameOf(name: FindingName, severity: number, renamed: number): NihNam
 /** NIH's names as the paper's nine labels: nodule and mass are Lung Lesion, thickening is Pleural Other, the rest falls away. */
 export function nineOf(names: readonly NihName[]): Label[] {
   const nine: Partial<Record<NihName, Label>> = {
-    Atelectasis: 'Atelectasis', Cardiomegaly: 'Cardiomegaly', Consolidation: 'Consolidation', Edema: 'Edema', Mass: 'Lung Lesion',
-    Nodule: 'Lung Lesion', Pleural_Thickening: 'Pleural Other', Pneumonia: 'Pneumonia', Pneumothorax: 'Pneumothorax',
+    Atelectasis: 'Atelectasis',
+    Cardiomegaly: 'Cardiomegaly',
+    Consolidation: 'Consolidation',
+    Edema: 'Edema',
+    Mass: 'Lung Lesion',
+    Nodule: 'Lung Lesion',
+    Pleural_Thickening: 'Pleural Other',
+    Pneumonia: 'Pneumonia',
+    Pneumothorax: 'Pneumothorax',
   };
   if (names.length === 0) return ['No Finding'];
   const found = new Set(names.map((name) => nine[name]));

@@ -12,15 +12,34 @@ const DRAWERS: Record<Device['name'], Drawer> = {
   endotracheal(plane, _device, _scene, geometry, random) {
     const x = geometry.shift;
     const tip = CARINA - random.between(0.055, 0.12);
-    const course: Point[] = [[x + 0.012, -0.3], [x + 0.008, -0.05], [x + 0.003, 0.1], [x - 0.002, tip]];
+    const course: Point[] = [
+      [x + 0.012, -0.3],
+      [x + 0.008, -0.05],
+      [x + 0.003, 0.1],
+      [x - 0.002, tip],
+    ];
     line(plane, course, 0.0098, 0.16, tube);
-    line(plane, course.map(([px, y]): Point => [px + 0.0062, y]), 0.0013, 0.4, rod);
+    line(
+      plane,
+      course.map(([px, y]): Point => [px + 0.0062, y]),
+      0.0013,
+      0.4,
+      rod,
+    );
   },
   feeding(plane, _device, scene, geometry, random) {
     const x = geometry.shift;
     const end = scene.anatomy.dome + random.between(0.1, 0.2);
     const stomach = random.between(0.1, 0.19);
-    const course: Point[] = [[x - 0.006, -0.3], [x + 0.004, 0.1], [x + 0.012, 0.3], [x + 0.02, 0.5], [x + 0.03, scene.anatomy.dome + 0.02], [x + 0.06, scene.anatomy.dome + 0.07], [stomach, end]];
+    const course: Point[] = [
+      [x - 0.006, -0.3],
+      [x + 0.004, 0.1],
+      [x + 0.012, 0.3],
+      [x + 0.02, 0.5],
+      [x + 0.03, scene.anatomy.dome + 0.02],
+      [x + 0.06, scene.anatomy.dome + 0.07],
+      [stomach, end],
+    ];
     line(plane, course, 0.0042, 0.13, tube);
     line(plane, course, 0.0011, 0.3, rod);
   },
@@ -28,7 +47,20 @@ const DRAWERS: Record<Device['name'], Drawer> = {
     const s = signOf(device.side);
     const x = geometry.shift;
     const tip = random.between(0.33, 0.44);
-    line(plane, [[s * 0.1, -0.3], [s * 0.082, -0.02], [s * 0.07, 0.08], [x - 0.052, 0.2], [x - 0.05, 0.28], [x - 0.046, tip]], 0.0024, 0.36, rod);
+    line(
+      plane,
+      [
+        [s * 0.1, -0.3],
+        [s * 0.082, -0.02],
+        [s * 0.07, 0.08],
+        [x - 0.052, 0.2],
+        [x - 0.05, 0.28],
+        [x - 0.046, tip],
+      ],
+      0.0024,
+      0.36,
+      rod,
+    );
     drawHub(plane, s * 0.11 + scene.anatomy.rotation, -0.03);
   },
   subclavian(plane, device, scene, geometry, random) {
@@ -38,8 +70,30 @@ const DRAWERS: Record<Device['name'], Drawer> = {
     const px = s * random.between(0.2, 0.26);
     const py = random.between(0.25, 0.3);
     const lift = scene.anatomy.clavicle;
-    const start: Point[] = port ? [[px, py], [s * 0.25, 0.21 + lift]] : [[s * 0.6, 0.33], [s * 0.42, 0.24], [s * 0.3, 0.19 + lift]];
-    line(plane, [...start, [s * 0.2, 0.172 + lift], [s * 0.1, 0.178 + lift], [x - 0.035, 0.225], [x - 0.05, 0.29], [x - 0.046, random.between(0.35, 0.42)]], 0.0022, 0.36, rod);
+    const start: Point[] = port
+      ? [
+          [px, py],
+          [s * 0.25, 0.21 + lift],
+        ]
+      : [
+          [s * 0.6, 0.33],
+          [s * 0.42, 0.24],
+          [s * 0.3, 0.19 + lift],
+        ];
+    line(
+      plane,
+      [
+        ...start,
+        [s * 0.2, 0.172 + lift],
+        [s * 0.1, 0.178 + lift],
+        [x - 0.035, 0.225],
+        [x - 0.05, 0.29],
+        [x - 0.046, random.between(0.35, 0.42)],
+      ],
+      0.0022,
+      0.36,
+      rod,
+    );
     if (port) drawPort(plane, px, py);
   },
   pacemaker(plane, device, scene, geometry, random) {
@@ -49,29 +103,75 @@ const DRAWERS: Record<Device['name'], Drawer> = {
     const gy = random.between(0.215, 0.26);
     drawGenerator(plane, gx, gy, s);
     const lift = scene.anatomy.clavicle;
-    const vein: Point[] = [[gx - s * 0.02, gy - 0.035], [s * 0.25, 0.19 + lift], [s * 0.17, 0.168 + lift], [s * 0.08, 0.18 + lift], [x - 0.03, 0.235], [x - 0.05, 0.32], [x - 0.052, 0.43]];
+    const vein: Point[] = [
+      [gx - s * 0.02, gy - 0.035],
+      [s * 0.25, 0.19 + lift],
+      [s * 0.17, 0.168 + lift],
+      [s * 0.08, 0.18 + lift],
+      [x - 0.03, 0.235],
+      [x - 0.05, 0.32],
+      [x - 0.052, 0.43],
+    ];
     const apex = geometry.heartLeft.at(scene.anatomy.dome - 0.01);
     const floor = scene.anatomy.dome + 0.005;
-    line(plane, [...vein, [x - 0.045, 0.52], [x - 0.01, floor - 0.05], [x + 0.06, floor - 0.015], [apex - 0.055, floor - 0.02]], 0.0023, 0.5, rod);
-    line(plane, [[apex - 0.085, floor - 0.018], [apex - 0.055, floor - 0.02]], 0.0034, 0.5, rod);
-    if (random.chance(0.75)) line(plane, [...vein, [x - 0.06, 0.5], [x - 0.045, 0.545], [x - 0.02, 0.52]], 0.0021, 0.5, rod);
+    line(
+      plane,
+      [...vein, [x - 0.045, 0.52], [x - 0.01, floor - 0.05], [x + 0.06, floor - 0.015], [apex - 0.055, floor - 0.02]],
+      0.0023,
+      0.5,
+      rod,
+    );
+    line(
+      plane,
+      [
+        [apex - 0.085, floor - 0.018],
+        [apex - 0.055, floor - 0.02],
+      ],
+      0.0034,
+      0.5,
+      rod,
+    );
+    if (random.chance(0.75))
+      line(plane, [...vein, [x - 0.06, 0.5], [x - 0.045, 0.545], [x - 0.02, 0.52]], 0.0021, 0.5, rod);
   },
   chestTube(plane, device, _scene, geometry, random) {
     const s = signOf(device.side);
     const y = random.between(0.5, 0.6);
     const wall = geometry.cage.at(y);
-    const course: Point[] = [[s * (wall + 0.16), y + 0.1], [s * (wall + 0.02), y + 0.015], [s * (wall - 0.03), y - 0.04], [s * (wall - 0.06), y - 0.15], [s * 0.21, APEX + 0.1]];
+    const course: Point[] = [
+      [s * (wall + 0.16), y + 0.1],
+      [s * (wall + 0.02), y + 0.015],
+      [s * (wall - 0.03), y - 0.04],
+      [s * (wall - 0.06), y - 0.15],
+      [s * 0.21, APEX + 0.1],
+    ];
     line(plane, course, 0.0075, 0.14, tube);
     line(plane, course, 0.0016, 0.36, rod);
   },
   leads(plane, _device, _scene, geometry, random) {
-    for (const [ex, ey, tx] of [[-0.24, 0.2, -0.5], [0.25, 0.21, 0.5], [0.27, 0.6, 0.5], [-0.02, 0.86, 0.1]] as const) {
+    for (const [ex, ey, tx] of [
+      [-0.24, 0.2, -0.5],
+      [0.25, 0.21, 0.5],
+      [0.27, 0.6, 0.5],
+      [-0.02, 0.86, 0.1],
+    ] as const) {
       const x = ex + random.between(-0.03, 0.03);
       const y = ey + random.between(-0.03, 0.03);
       disc(plane, x, y, 0.0115, 0.13);
       disc(plane, x, y, 0.0048, 0.6);
       const sag = random.between(0.02, 0.08);
-      line(plane, [[x, y], [x + (tx - x) * 0.3, y + sag], [x + (tx - x) * 0.7, y + sag * 0.6], [tx * 1.15, y - random.between(0, 0.14)]], 0.0014, 0.3, rod);
+      line(
+        plane,
+        [
+          [x, y],
+          [x + (tx - x) * 0.3, y + sag],
+          [x + (tx - x) * 0.7, y + sag * 0.6],
+          [tx * 1.15, y - random.between(0, 0.14)],
+        ],
+        0.0014,
+        0.3,
+        rod,
+      );
     }
     void geometry;
   },
@@ -80,7 +180,20 @@ const DRAWERS: Record<Device['name'], Drawer> = {
     for (let i = 0; i < 6; i++) {
       const y = 0.25 + 0.062 * i + random.between(-0.005, 0.005);
       const w = random.between(0.009, 0.014);
-      line(plane, [[x - w, y + 0.004], [x - w * 0.6, y - 0.006], [x + w * 0.7, y - 0.005], [x + w, y + 0.003], [x + 0.001, y + 0.006], [x - 0.002, y + 0.013]], 0.0014, 0.55, rod);
+      line(
+        plane,
+        [
+          [x - w, y + 0.004],
+          [x - w * 0.6, y - 0.006],
+          [x + w * 0.7, y - 0.005],
+          [x + w, y + 0.003],
+          [x + 0.001, y + 0.006],
+          [x - 0.002, y + 0.013],
+        ],
+        0.0014,
+        0.55,
+        rod,
+      );
     }
   },
 };
@@ -126,7 +239,13 @@ function drawPlaques(plane: Plane, scene: Scene, geometry: Geometry): void {
 }
 
 /** A smooth course through the points, drawn with one width. */
-function line(plane: Plane, points: readonly Point[], r: number, density: number, profile: (d: number) => number): void {
+function line(
+  plane: Plane,
+  points: readonly Point[],
+  r: number,
+  density: number,
+  profile: (d: number) => number,
+): void {
   const course: StrokePoint[] = [];
   for (let i = 0; i < points.length - 1; i++) {
     for (let k = 0; k < 6; k++) course.push({ ...between(points, i, k / 6), r });
@@ -137,23 +256,55 @@ function line(plane: Plane, points: readonly Point[], r: number, density: number
 }
 
 function between(points: readonly Point[], i: number, t: number): { x: number; y: number } {
-  const [p0, p1, p2, p3] = [points[Math.max(0, i - 1)]!, points[i]!, points[i + 1]!, points[Math.min(points.length - 1, i + 2)]!];
+  const [p0, p1, p2, p3] = [
+    points[Math.max(0, i - 1)]!,
+    points[i]!,
+    points[i + 1]!,
+    points[Math.min(points.length - 1, i + 2)]!,
+  ];
   const along = (k: 0 | 1) =>
-    0.5 * (2 * p1[k] + (p2[k] - p0[k]) * t + (2 * p0[k] - 5 * p1[k] + 4 * p2[k] - p3[k]) * t * t + (3 * p1[k] - p0[k] - 3 * p2[k] + p3[k]) * t ** 3);
+    0.5 *
+    (2 * p1[k] +
+      (p2[k] - p0[k]) * t +
+      (2 * p0[k] - 5 * p1[k] + 4 * p2[k] - p3[k]) * t * t +
+      (3 * p1[k] - p0[k] - 3 * p2[k] + p3[k]) * t ** 3);
   return { x: along(0), y: along(1) };
 }
 
 function disc(plane: Plane, x: number, y: number, r: number, density: number): void {
-  plane.stroke([{ x, y, r }, { x: x + 0.0002, y, r }], density, band);
+  plane.stroke(
+    [
+      { x, y, r },
+      { x: x + 0.0002, y, r },
+    ],
+    density,
+    band,
+  );
 }
 
 function drawHub(plane: Plane, x: number, y: number): void {
-  line(plane, [[x, y], [x + 0.004, y - 0.03]], 0.006, 0.18, band);
+  line(
+    plane,
+    [
+      [x, y],
+      [x + 0.004, y - 0.03],
+    ],
+    0.006,
+    0.18,
+    band,
+  );
 }
 
 function drawPort(plane: Plane, x: number, y: number): void {
   disc(plane, x, y, 0.017, 0.2);
-  plane.stroke([{ x, y, r: 0.011 }, { x: x + 0.0002, y, r: 0.011 }], 0.5, tube);
+  plane.stroke(
+    [
+      { x, y, r: 0.011 },
+      { x: x + 0.0002, y, r: 0.011 },
+    ],
+    0.5,
+    tube,
+  );
 }
 
 /** A can with rounded corners, battery and circuit inside, and the block where the leads plug in. */

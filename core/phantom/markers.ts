@@ -1,19 +1,102 @@
 /** What a radiographer leaves on a film: side markers, printed or of lead, and the shutters' black border. */
-import { type Plane as PlaneType, Plane, band, smoothstep } from './raster.ts';
+import { band, Plane, type Plane as PlaneType, smoothstep } from './raster.ts';
 import type { Scene } from './scene.ts';
 
 type Polyline = readonly (readonly [x: number, y: number])[];
 
 /** Letters as strokes on a 1 x 1 field, y downwards. */
 const LETTERS: Record<string, readonly Polyline[]> = {
-  L: [[[0.1, 0], [0.1, 1], [0.75, 1]]],
-  R: [[[0.1, 1], [0.1, 0], [0.6, 0], [0.75, 0.25], [0.6, 0.5], [0.1, 0.5]], [[0.4, 0.5], [0.8, 1]]],
-  A: [[[0, 1], [0.4, 0], [0.8, 1]], [[0.15, 0.65], [0.65, 0.65]]],
-  P: [[[0.1, 1], [0.1, 0], [0.6, 0], [0.75, 0.27], [0.6, 0.55], [0.1, 0.55]]],
-  O: [[[0.4, 0], [0.1, 0.25], [0.1, 0.75], [0.4, 1], [0.7, 0.75], [0.7, 0.25], [0.4, 0]]],
-  T: [[[0, 0], [0.8, 0]], [[0.4, 0], [0.4, 1]]],
-  E: [[[0.75, 0], [0.1, 0], [0.1, 1], [0.75, 1]], [[0.1, 0.5], [0.6, 0.5]]],
-  B: [[[0.1, 0], [0.1, 1], [0.6, 1], [0.75, 0.75], [0.6, 0.5], [0.1, 0.5]], [[0.1, 0], [0.6, 0], [0.72, 0.25], [0.6, 0.5]]],
+  L: [
+    [
+      [0.1, 0],
+      [0.1, 1],
+      [0.75, 1],
+    ],
+  ],
+  R: [
+    [
+      [0.1, 1],
+      [0.1, 0],
+      [0.6, 0],
+      [0.75, 0.25],
+      [0.6, 0.5],
+      [0.1, 0.5],
+    ],
+    [
+      [0.4, 0.5],
+      [0.8, 1],
+    ],
+  ],
+  A: [
+    [
+      [0, 1],
+      [0.4, 0],
+      [0.8, 1],
+    ],
+    [
+      [0.15, 0.65],
+      [0.65, 0.65],
+    ],
+  ],
+  P: [
+    [
+      [0.1, 1],
+      [0.1, 0],
+      [0.6, 0],
+      [0.75, 0.27],
+      [0.6, 0.55],
+      [0.1, 0.55],
+    ],
+  ],
+  O: [
+    [
+      [0.4, 0],
+      [0.1, 0.25],
+      [0.1, 0.75],
+      [0.4, 1],
+      [0.7, 0.75],
+      [0.7, 0.25],
+      [0.4, 0],
+    ],
+  ],
+  T: [
+    [
+      [0, 0],
+      [0.8, 0],
+    ],
+    [
+      [0.4, 0],
+      [0.4, 1],
+    ],
+  ],
+  E: [
+    [
+      [0.75, 0],
+      [0.1, 0],
+      [0.1, 1],
+      [0.75, 1],
+    ],
+    [
+      [0.1, 0.5],
+      [0.6, 0.5],
+    ],
+  ],
+  B: [
+    [
+      [0.1, 0],
+      [0.1, 1],
+      [0.6, 1],
+      [0.75, 0.75],
+      [0.6, 0.5],
+      [0.1, 0.5],
+    ],
+    [
+      [0.1, 0],
+      [0.6, 0],
+      [0.72, 0.25],
+      [0.6, 0.5],
+    ],
+  ],
 };
 
 export function drawMarkers(film: Float32Array, size: number, scene: Scene): void {
@@ -23,7 +106,14 @@ export function drawMarkers(film: Float32Array, size: number, scene: Scene): voi
   if (look.marker === 'lead') {
     const x = 0.9 + 0.03 * jitter;
     write(plane, 'L', x, 0.05 + 0.04 * jitter, 0.04, 0.0042, 0.12 * (jitter - 0.5));
-    plane.stroke([{ x: x + 0.014, y: 0.115 + 0.04 * jitter, r: 0.009 }, { x: x + 0.0145, y: 0.115 + 0.04 * jitter, r: 0.009 }], 0.8, band);
+    plane.stroke(
+      [
+        { x: x + 0.014, y: 0.115 + 0.04 * jitter, r: 0.009 },
+        { x: x + 0.0145, y: 0.115 + 0.04 * jitter, r: 0.009 },
+      ],
+      0.8,
+      band,
+    );
   } else if (look.marker === 'printed') {
     write(plane, 'R', 0.045 + 0.02 * jitter, 0.045, 0.03, 0.0022, 0);
   } else if (look.marker === 'portable') {
@@ -38,7 +128,11 @@ function write(plane: PlaneType, text: string, x: number, y: number, height: num
   [...text].forEach((letter, i) => {
     for (const polyline of LETTERS[letter] ?? []) {
       plane.stroke(
-        polyline.map(([u, v]) => ({ x: x + (i * 0.95 + u * 0.8 - slant * v) * height, y: y + (v + slant * u) * height, r })),
+        polyline.map(([u, v]) => ({
+          x: x + (i * 0.95 + u * 0.8 - slant * v) * height,
+          y: y + (v + slant * u) * height,
+          r,
+        })),
         0.95,
         band,
       );
@@ -49,7 +143,8 @@ function write(plane: PlaneType, text: string, x: number, y: number, height: num
 function closeShutter(film: Float32Array, size: number, [left, right, top, bottom]: Scene['look']['shutter']): void {
   if (left + right + top + bottom === 0) return;
   const open = (position: number, low: number, high: number) =>
-    (low > 0 ? smoothstep(low - 0.003, low + 0.003, position) : 1) * (high > 0 ? smoothstep(high - 0.003, high + 0.003, 1 - position) : 1);
+    (low > 0 ? smoothstep(low - 0.003, low + 0.003, position) : 1) *
+    (high > 0 ? smoothstep(high - 0.003, high + 0.003, 1 - position) : 1);
   const columns = Float32Array.from({ length: size }, (_, i) => open((i + 0.5) / size, left, right));
   for (let y = 0; y < size; y++) {
     const row = open((y + 0.5) / size, top, bottom);

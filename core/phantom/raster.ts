@@ -78,9 +78,15 @@ export class Plane {
 
   /** Adds a polyline of round segments; where its segments overlap, the nearest axis counts. */
   stroke(points: readonly StrokePoint[], density: number, profile: Profile = rod): void {
-    if (points.length < 2) return;
+    this.strokes([points], density, profile);
+  }
+
+  /** The same of several polylines that are one thing, such as the branches of a vessel. */
+  strokes(lines: readonly (readonly StrokePoint[])[], density: number, profile: Profile = rod): void {
     this.clearBox();
-    for (let i = 1; i < points.length; i++) this.segment(points[i - 1]!, points[i]!);
+    for (const points of lines) {
+      for (let i = 1; i < points.length; i++) this.segment(points[i - 1]!, points[i]!);
+    }
     this.flush(density, profile);
   }
 
@@ -323,7 +329,9 @@ function whiteBits(seed: number): () => number {
 export function blur(data: Float32Array, size: number, sigma: number): void {
   if (sigma < 0.25) return;
   const reach = Math.max(1, Math.ceil(sigma * 2.5));
-  const kernel = Float32Array.from({ length: 2 * reach + 1 }, (_, i) => Math.exp(-((i - reach) ** 2) / (2 * sigma ** 2)));
+  const kernel = Float32Array.from({ length: 2 * reach + 1 }, (_, i) =>
+    Math.exp(-((i - reach) ** 2) / (2 * sigma ** 2)),
+  );
   const total = kernel.reduce((sum, k) => sum + k, 0);
   for (let i = 0; i < kernel.length; i++) kernel[i]! /= total;
   const line = new Float32Array(size + 2 * reach);

@@ -8,7 +8,7 @@ import { drawDevices } from './devices.ts';
 import { APEX, CARINA, type Geometry, geometryOf, type HalfThorax } from './geometry.ts';
 import { drawLungs, isInPleuralAir } from './lungs.ts';
 import { drawMarkers } from './markers.ts';
-import { blur, boxBlur, cloud, Curve, grain, Plane, reduce, smoothstep } from './raster.ts';
+import { blur, boxBlur, Curve, cloud, grain, Plane, reduce, smoothstep } from './raster.ts';
 import type { Look, Scene } from './scene.ts';
 
 /** A film is drawn at this many pixels at least, then reduced, so that fine structures keep their mean. */
@@ -16,8 +16,18 @@ const SMALLEST_DRAWING = 192;
 
 /** Attenuation to gray before the scanner's contrast: bright where little passes, flat at both ends like a film. */
 const TONE = new Curve([
-  [0, 0.02], [0.1, 0.07], [0.2, 0.145], [0.32, 0.245], [0.5, 0.4], [0.7, 0.545], [0.9, 0.665], [1.1, 0.765],
-  [1.35, 0.85], [1.7, 0.92], [2.2, 0.97], [3.2, 1],
+  [0, 0.02],
+  [0.1, 0.07],
+  [0.2, 0.145],
+  [0.32, 0.245],
+  [0.5, 0.4],
+  [0.7, 0.545],
+  [0.9, 0.665],
+  [1.1, 0.765],
+  [1.35, 0.85],
+  [1.7, 0.92],
+  [2.2, 0.97],
+  [3.2, 1],
 ]);
 
 /** Gray values 0 to 1, row by row, `size * size`. About 0.1 s at 1,024 pixels, 10 ms at 64. */
@@ -81,7 +91,7 @@ function rayThrough(scene: Scene, geometry: Geometry): (x: number, y: number, de
     if (breast > 0) tissue += breastShadow(breast, across, y);
     tissue += muscle(across, y);
     const heart = mediastinum(geometry, x, y);
-    tissue += 0.1 * heart + trachea(geometry, x, y);
+    tissue += 0.1 * heart * (1 - smoothstep(0, 0.07, y - half.domeTop - 0.02)) + trachea(geometry, x, y);
     const air = airAt(geometry, half, across, y, heart);
     if (air > 0) {
       const side = half.side === 'left' ? findings.effusion?.side !== 'right' : findings.effusion?.side !== 'left';
@@ -104,7 +114,11 @@ function airAt(geometry: Geometry, half: HalfThorax, across: number, y: number, 
   if (v >= 1 || y < APEX) return 0;
   const medial = across - geometry.medial.at(y);
   if (medial <= 0) return 0;
-  const chord = Math.sqrt(1 - v ** 5) * Math.sqrt(Math.min(1, medial / 0.025)) * (0.5 + 0.5 * smoothstep(APEX - 0.04, 0.42, y));
+  const v2 = v * v;
+  const chord =
+    Math.sqrt(1 - v2 * v2 * v) *
+    Math.sqrt(Math.min(1, medial / 0.025)) *
+    (0.5 + 0.5 * smoothstep(APEX - 0.04, 0.42, y));
   const below = y - half.dome.at(across);
   const recess = below > -0.002 ? 1 - 0.8 * smoothstep(-0.002, 0.0015, below) - 0.2 * smoothstep(0, 0.085, below) : 1;
   const covered = 1 - heart * (0.985 - 0.11 * smoothstep(0.36, 0.5, y));
@@ -118,7 +132,7 @@ function mediastinum(geometry: Geometry, x: number, y: number): number {
   const right = geometry.heartRight.at(y);
   const centre = (left - right) / 2;
   const u = Math.abs(x - centre) / ((left + right) / 2);
-  return u < 1 ? (1 - u * u) ** 0.32 : 0;
+  return u < 1 ? Math.sqrt(Math.sqrt(1 - u * u)) : 0;
 }
 
 /** The air column of trachea and main bronchi. */
@@ -159,11 +173,12 @@ function gas(scene: Scene, x: number, y: number, domeTop: number): number {
   const d = Math.hypot((x - cx) / rx, (y - cy) / ry);
   // On an upright film the gas ends at a fluid level below.
   const level = scene.view === 'PA' ? 1 - smoothstep(cy + ry * 0.35, cy + ry * 0.35 + 0.004, y) : 1;
+  const by = y - domeTop - 0.13;
+  if (d > 1.02 && Math.abs(by) > 0.08) return 0;
   const bubble = 0.34 * (1 - smoothstep(0.75, 1.02, d)) * level;
   const bx = x - 0.27;
-  const by = y - domeTop - 0.13;
-  const bowel = Math.max(0, 0.14 * smoothstep(-0.2, 1.1, cloud(x + seed % 13, y, 0.1)) * (1 - (bx * bx) / 0.01 - (by * by) / 0.006));
-  return bubble + bowel;
+  const reach = 1 - (bx * bx) / 0.01 - (by * by) / 0.006;
+  return bubble + (reach > 0 ? 0.14 * reach * smoothstep(-0.2, 1.1, cloud(x + (seed % 13), y, 0.1)) : 0);
 }
 
 function breastShadow(breast: number, across: number, y: number): number {
@@ -177,7 +192,11 @@ function breastShadow(breast: number, across: number, y: number): number {
 
 /** Pectoral muscle and the fold of the armpit; the sternocleidomastoid in the neck. */
 function muscle(across: number, y: number): number {
-  const pectoral = 0.08 * smoothstep(0.16, 0.3, y) * (1 - smoothstep(0.4, 0.47, y + (across - 0.3) * 0.25)) * smoothstep(0.1, 0.34, across);
+  const pectoral =
+    0.08 *
+    smoothstep(0.16, 0.3, y) *
+    (1 - smoothstep(0.4, 0.47, y + (across - 0.3) * 0.25)) *
+    smoothstep(0.1, 0.34, across);
   const neck = y < 0.16 ? 0.07 * Math.exp(-(((across - 0.06 - 0.25 * Math.max(0, 0.08 - y)) / 0.018) ** 2)) : 0;
   return pectoral + neck;
 }
@@ -189,10 +208,14 @@ function develop(film: Float32Array, size: number, look: Look): void {
     const wide = boxBlur(film, size, Math.round(0.008 * size));
     for (let i = 0; i < film.length; i++) film[i]! += look.sharpening * (film[i]! - wide[i]!);
   }
-  for (let i = 0; i < film.length; i++) {
-    const gray = (film[i]! - 0.5) * look.contrast + 0.5;
-    film[i] = gray <= 0 ? 0 : Math.min(1, gray) ** look.gamma;
-  }
+  const tone = new Curve(
+    Array.from({ length: 33 }, (_, i): [number, number] => {
+      const gray = (i / 32 - 0.5) * look.contrast + 0.5;
+      return [i / 32, Math.min(1, Math.max(0, gray)) ** look.gamma];
+    }),
+    512,
+  );
+  for (let i = 0; i < film.length; i++) film[i] = tone.at(film[i]!);
 }
 
 function addGrain(film: Float32Array, size: number, scene: Scene): void {

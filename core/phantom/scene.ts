@@ -41,7 +41,16 @@ export interface Finding {
   seed: number;
 }
 
-export const DEVICES = ['endotracheal', 'feeding', 'jugular', 'subclavian', 'pacemaker', 'chestTube', 'leads', 'wires'] as const;
+export const DEVICES = [
+  'endotracheal',
+  'feeding',
+  'jugular',
+  'subclavian',
+  'pacemaker',
+  'chestTube',
+  'leads',
+  'wires',
+] as const;
 export type DeviceName = (typeof DEVICES)[number];
 
 export interface Device {
@@ -138,38 +147,99 @@ export const HABITS: Record<Institution, Habits> = {
     apShare: 0.72,
     healthy: 0.16,
     prior: {
-      wideMediastinum: 0.11, cardiomegaly: 0.28, lesion: 0.09, edema: 0.22, consolidation: 0.12, pneumonia: 0.14,
-      atelectasis: 0.22, pneumothorax: 0.08, effusion: 0.3, pleuralOther: 0.06, fracture: 0.06, devices: 0.55,
+      wideMediastinum: 0.11,
+      cardiomegaly: 0.28,
+      lesion: 0.09,
+      edema: 0.22,
+      consolidation: 0.12,
+      pneumonia: 0.14,
+      atelectasis: 0.22,
+      pneumothorax: 0.08,
+      effusion: 0.3,
+      pleuralOther: 0.06,
+      fracture: 0.06,
+      devices: 0.55,
     },
-    blur: [0.0009, 0.0016], noise: [0.012, 0.022], scatter: [0.05, 0.18], contrast: [0.9, 1.04], gamma: [0.92, 1.1],
-    sharpening: [0.35, 0.8], marker: 'printed', markerShare: 0.8, shutterShare: 0.35,
+    blur: [0.0009, 0.0016],
+    noise: [0.012, 0.022],
+    scatter: [0.05, 0.18],
+    contrast: [0.9, 1.04],
+    gamma: [0.92, 1.1],
+    sharpening: [0.35, 0.8],
+    marker: 'printed',
+    markerShare: 0.8,
+    shutterShare: 0.35,
   },
   a: {
     apShare: 0.85,
     healthy: 0.14,
     prior: {
-      wideMediastinum: 0.12, cardiomegaly: 0.3, lesion: 0.08, edema: 0.24, consolidation: 0.12, pneumonia: 0.13,
-      atelectasis: 0.22, pneumothorax: 0.09, effusion: 0.32, pleuralOther: 0.06, fracture: 0.06, devices: 0.58,
+      wideMediastinum: 0.12,
+      cardiomegaly: 0.3,
+      lesion: 0.08,
+      edema: 0.24,
+      consolidation: 0.12,
+      pneumonia: 0.13,
+      atelectasis: 0.22,
+      pneumothorax: 0.09,
+      effusion: 0.32,
+      pleuralOther: 0.06,
+      fracture: 0.06,
+      devices: 0.58,
     },
-    blur: [0.0013, 0.0024], noise: [0.02, 0.036], scatter: [0.12, 0.3], contrast: [0.8, 0.94], gamma: [0.85, 1],
-    sharpening: [0, 0.3], marker: 'portable', markerShare: 0.55, shutterShare: 0.2,
+    blur: [0.0013, 0.0024],
+    noise: [0.02, 0.036],
+    scatter: [0.12, 0.3],
+    contrast: [0.8, 0.94],
+    gamma: [0.85, 1],
+    sharpening: [0, 0.3],
+    marker: 'portable',
+    markerShare: 0.55,
+    shutterShare: 0.2,
   },
   b: {
     apShare: 0.08,
     healthy: 0.38,
     prior: {
-      wideMediastinum: 0.04, cardiomegaly: 0.09, lesion: 0.13, edema: 0.05, consolidation: 0.07, pneumonia: 0.14,
-      atelectasis: 0.13, pneumothorax: 0.1, effusion: 0.13, pleuralOther: 0.08, fracture: 0.02, devices: 0.14,
+      wideMediastinum: 0.04,
+      cardiomegaly: 0.09,
+      lesion: 0.13,
+      edema: 0.05,
+      consolidation: 0.07,
+      pneumonia: 0.14,
+      atelectasis: 0.13,
+      pneumothorax: 0.1,
+      effusion: 0.13,
+      pleuralOther: 0.08,
+      fracture: 0.02,
+      devices: 0.14,
     },
-    blur: [0.0006, 0.0011], noise: [0.008, 0.016], scatter: [0, 0.08], contrast: [1, 1.15], gamma: [1.05, 1.25],
-    sharpening: [0.1, 0.4], marker: 'lead', markerShare: 0.85, shutterShare: 0.06,
+    blur: [0.0006, 0.0011],
+    noise: [0.008, 0.016],
+    scatter: [0, 0.08],
+    contrast: [1, 1.15],
+    gamma: [1.05, 1.25],
+    sharpening: [0.1, 0.4],
+    marker: 'lead',
+    markerShare: 0.85,
+    shutterShare: 0.06,
   },
 };
 
 /** Priors of the pretraining films: every finding is met often enough to be learned. */
 const BLEND_PRIOR: Habits['prior'] = {
-  wideMediastinum: 0.12, cardiomegaly: 0.22, lesion: 0.14, edema: 0.16, consolidation: 0.13, pneumonia: 0.14,
-  atelectasis: 0.18, pneumothorax: 0.14, effusion: 0.22, pleuralOther: 0.12, fracture: 0.1, devices: 0.35,
+  wideMediastinum: 0.12,
+  cardiomegaly: 0.22,
+  lesion: 0.14,
+  edema: 0.16,
+  consolidation: 0.13,
+  pneumonia: 0.14,
+  atelectasis: 0.18,
+  pneumothorax: 0.14,
+  effusion: 0.22,
+  pleuralOther: 0.12,
+  fracture: 0.1,
+  devices: 0.35,
 };
 const BLEND_HEALTHY = 0.15;
 
@@ -242,7 +312,8 @@ function drawFindings(
 }
 
 function drawFinding(name: FindingName, random: Random): Finding {
-  const both = { edema: 0.9, effusion: 0.3, pleuralOther: 0.15, cardiomegaly: 1, wideMediastinum: 1 }[name as string] ?? 0;
+  const both =
+    { edema: 0.9, effusion: 0.3, pleuralOther: 0.15, cardiomegaly: 1, wideMediastinum: 1 }[name as string] ?? 0;
   return {
     severity: random.between(0.25, 1),
     side: random.chance(both) ? null : random.chance(0.5) ? 'left' : 'right',
@@ -259,7 +330,13 @@ function zonesOf(name: FindingName): readonly Zone[] {
   return ['upper', 'middle', 'lower'];
 }
 
-function drawDevices(random: Random, prior: number, acuity: number, findings: Scene['findings'], view: string): Device[] {
+function drawDevices(
+  random: Random,
+  prior: number,
+  acuity: number,
+  findings: Scene['findings'],
+  view: string,
+): Device[] {
   const devices: Device[] = [];
   const add = (name: DeviceName, side: Side = random.chance(0.5) ? 'left' : 'right') =>
     devices.push({ name, side, seed: random.uint32() });
@@ -267,8 +344,21 @@ function drawDevices(random: Random, prior: number, acuity: number, findings: Sc
   if (!random.chance(Math.min(0.95, prior * (0.5 + 0.5 * Math.min(2.5, acuity))))) return devices;
   const kinds: [DeviceName, number][] =
     view === 'AP'
-      ? [['endotracheal', 0.3], ['feeding', 0.28], ['jugular', 0.36], ['subclavian', 0.2], ['leads', 0.5], ['pacemaker', 0.14], ['wires', 0.14]]
-      : [['pacemaker', 0.34], ['subclavian', 0.34], ['wires', 0.22], ['jugular', 0.1]];
+      ? [
+          ['endotracheal', 0.3],
+          ['feeding', 0.28],
+          ['jugular', 0.36],
+          ['subclavian', 0.2],
+          ['leads', 0.5],
+          ['pacemaker', 0.14],
+          ['wires', 0.14],
+        ]
+      : [
+          ['pacemaker', 0.34],
+          ['subclavian', 0.34],
+          ['wires', 0.22],
+          ['jugular', 0.1],
+        ];
   for (const [name, share] of kinds) {
     if (random.chance(share)) add(name, name === 'jugular' ? 'right' : name === 'pacemaker' ? 'left' : undefined);
   }
@@ -297,7 +387,13 @@ function drawAnatomy(
     cardiothoracicRatio: Math.min(0.68, ratio + (ap ? 0.012 : 0)),
     dome: (ap ? position.between(0.6, 0.69) : position.between(0.67, 0.735)) - 0.02 * stout,
     domeDifference: position.between(0.008, 0.028),
-    scapula: ap ? (position.chance(0.9) ? position.between(0.5, 1) : 0.2) : position.chance(0.25) ? 0.35 : position.between(0, 0.12),
+    scapula: ap
+      ? position.chance(0.9)
+        ? position.between(0.5, 1)
+        : 0.2
+      : position.chance(0.25)
+        ? 0.35
+        : position.between(0, 0.12),
     clavicle: ap ? position.between(-0.035, 0.005) : position.between(0.005, 0.035),
     rotation: position.normal() * (ap ? 0.014 : 0.005),
   };

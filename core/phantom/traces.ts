@@ -56,7 +56,9 @@ function reasoning(scene: Scene, labels: readonly Label[], random: Random): stri
   const lungs = LUNG.filter(has);
   sentences.push(...(lungs.length > 0 ? lungs.map((label) => say(label, scene, random)) : [random.pick(NORMAL.lungs)]));
   const pleura = PLEURA.filter(has);
-  sentences.push(...(pleura.length > 0 ? pleura.map((label) => say(label, scene, random)) : [random.pick(NORMAL.pleura)]));
+  sentences.push(
+    ...(pleura.length > 0 ? pleura.map((label) => say(label, scene, random)) : [random.pick(NORMAL.pleura)]),
+  );
   if (has('Fracture')) sentences.push(say('Fracture', scene, random));
   sentences.push(has('Support Devices') ? random.pick(PHRASES['Support Devices']) : random.pick(NORMAL.devices));
   return sentences.join(' ');
@@ -79,16 +81,40 @@ const NORMAL: Record<'heart' | 'lungs' | 'pleura' | 'devices', Phrases> = {
 
 /** `@` stands for the side, `#` for the zone. */
 const PHRASES: Record<Exclude<Label, 'No Finding'>, Phrases> = {
-  'Enlarged Cardiomediastinum': ['The mediastinum is wide.', 'The cardiomediastinal contour is enlarged.', 'A wide mediastinum.'],
+  'Enlarged Cardiomediastinum': [
+    'The mediastinum is wide.',
+    'The cardiomediastinal contour is enlarged.',
+    'A wide mediastinum.',
+  ],
   Cardiomegaly: ['The heart is enlarged.', 'The heart is wider than half of the thorax.', 'Cardiomegaly is present.'],
   'Lung Opacity': ['There is lung opacity.', 'Increased opacity in the lungs.', 'The lungs show opacity.'],
   'Lung Lesion': ['A nodule in the @ # zone.', 'There is a round lesion on the @.', 'A mass in the @ lung.'],
-  Edema: ['Perihilar haze and septal lines suggest edema.', 'The vessels are blurred as in edema.', 'Pulmonary edema is seen.'],
-  Consolidation: ['Dense consolidation in the @ # zone.', 'Airspace consolidation on the @.', 'Consolidation with air bronchograms.'],
-  Pneumonia: ['Patchy opacity on the @ suggests pneumonia.', 'This looks like pneumonia in the @ # zone.', 'Pneumonia is likely.'],
+  Edema: [
+    'Perihilar haze and septal lines suggest edema.',
+    'The vessels are blurred as in edema.',
+    'Pulmonary edema is seen.',
+  ],
+  Consolidation: [
+    'Dense consolidation in the @ # zone.',
+    'Airspace consolidation on the @.',
+    'Consolidation with air bronchograms.',
+  ],
+  Pneumonia: [
+    'Patchy opacity on the @ suggests pneumonia.',
+    'This looks like pneumonia in the @ # zone.',
+    'Pneumonia is likely.',
+  ],
   Atelectasis: ['Bands of atelectasis at the @ base.', 'Volume loss on the @, atelectasis.', 'There is atelectasis.'],
-  Pneumothorax: ['A pleural line on the @, pneumothorax.', 'No markings beyond a line: pneumothorax.', '@ pneumothorax.'],
-  'Pleural Effusion': ['The @ costophrenic angle is blunted by effusion.', 'A meniscus on the @, effusion.', 'Pleural effusion is seen.'],
+  Pneumothorax: [
+    'A pleural line on the @, pneumothorax.',
+    'No markings beyond a line: pneumothorax.',
+    '@ pneumothorax.',
+  ],
+  'Pleural Effusion': [
+    'The @ costophrenic angle is blunted by effusion.',
+    'A meniscus on the @, effusion.',
+    'Pleural effusion is seen.',
+  ],
   'Pleural Other': ['The @ pleura is thickened.', 'Pleural thickening is seen.', 'Thick pleura along the @ wall.'],
   Fracture: ['A rib on the @ is broken.', 'There is a step in a rib, a fracture.', 'Fracture of ribs.'],
   'Support Devices': ['A device is in place.', 'Tubes or lines are present.', 'There are support devices.'],
@@ -97,7 +123,10 @@ const PHRASES: Record<Exclude<Label, 'No Finding'>, Phrases> = {
 function say(label: Exclude<Label, 'No Finding'>, scene: Scene, random: Random): string {
   const finding = findingOf(label, scene);
   const side = finding?.side ?? random.pick(['left', 'right'] as const);
-  const text = random.pick(PHRASES[label]).replaceAll('@', side).replaceAll('#', finding?.zone ?? 'lower');
+  const text = random
+    .pick(PHRASES[label])
+    .replaceAll('@', side)
+    .replaceAll('#', finding?.zone ?? 'lower');
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
@@ -110,6 +139,8 @@ function findingOf(label: Label, scene: Scene): Finding | undefined {
 export function allPhrases(): string[] {
   const sentences = [...Object.values(OPENING), ...Object.values(NORMAL), ...Object.values(PHRASES)].flat();
   return sentences.flatMap((text) =>
-    ['left', 'right'].flatMap((side) => ['upper', 'middle', 'lower'].map((zone) => text.replaceAll('@', side).replaceAll('#', zone))),
+    ['left', 'right'].flatMap((side) =>
+      ['upper', 'middle', 'lower'].map((zone) => text.replaceAll('@', side).replaceAll('#', zone)),
+    ),
   );
 }
