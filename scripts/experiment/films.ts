@@ -82,9 +82,7 @@ function renderPart(source: SceneSource, seed: number, { from, to, file }: Part)
 
 function render(source: SceneSource, seed: number, { from, to, file }: Part): void {
   const out = openSync(`${file}.part`, 'w');
-  takeScenes(source, seed, to)
-    .slice(from)
-    .forEach((scene) => writeSync(out, filmOf(scene).data));
+  for (const scene of takeScenes(source, seed, to).slice(from)) writeSync(out, filmOf(scene).data);
   closeSync(out);
   renameSync(`${file}.part`, file);
 }
