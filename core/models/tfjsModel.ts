@@ -143,6 +143,14 @@ export class TfjsModel implements Runner, TrainableModel {
 
   // ---------------------------------------------------------------------------------------------------- TrainableModel
 
+  get weightNames(): readonly string[] {
+    return this.weights.names;
+  }
+
+  weight(name: string): Tensor {
+    return this.weights.get(name);
+  }
+
   languageLogits(input: TrainingInput, options: TrainingOptions = {}): Tensor2D {
     this.tfjs.use();
     return this.tf.tidy(() => this.language(input, null, options, true).logits as Tensor2D);

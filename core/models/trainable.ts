@@ -35,6 +35,10 @@ export interface TrainableModel {
   readonly tf: Tf;
   /** Linear layers that LoRA may adapt, by canonical module: `[out, in]`. */
   readonly linears: ReadonlyMap<string, readonly [out: number, input: number]>;
+  /** Every weight by canonical name. */
+  readonly weightNames: readonly string[];
+  /** As stored in the checkpoint; belongs to the model. */
+  weight(name: string): Tensor;
   /** Logits `[N,V]` at `input.logitsAt`. */
   languageLogits(input: TrainingInput, options?: TrainingOptions): Tensor2D;
   /** Natural-log probabilities `[N]` of targets `[N]` (int32) under logits `[N,V]`. */

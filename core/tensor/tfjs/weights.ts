@@ -2,6 +2,7 @@
  * The weights of a model on a backend, in the layouts that it is fast with. Loaded once, kept until `dispose`.
  */
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import { WorkbenchError } from '../../base/errors.ts';
 import { throwIfCancelled, type Work } from '../../base/progress.ts';
 import type { TensorEntry } from '../safetensors.ts';
 import type { Tfjs } from './backend.ts';
@@ -39,9 +40,15 @@ export class TfjsWeights {
     return weights;
   }
 
-  /** As stored in the checkpoint. */
+  get names(): string[] {
+    return [...this.stored.keys()];
+  }
+
+  /** As stored in the checkpoint. TENSOR_MISSING where the name is unknown. */
   get(name: string): Tensor {
-    return this.stored.get(name)!;
+    const tensor = this.stored.get(name);
+    if (tensor) return tensor;
+    throw new WorkbenchError('TENSOR_MISSING', 'The model has no tensor of this name.', { tensor: name });
   }
 
   /** `<module>.weight` `[out,in]` as a matrix `[in,out]`; a rank above 2 is flattened behind `out`. */
