@@ -53,7 +53,7 @@ async function expand(runner: Runner, cache: KvCache, rowOf: number[], rows: num
  * ImageFeatureCache gives the same one for the same film.
  */
 export function promptKey({ promptIds, images, adapter }: Prompt): string {
-  return `${adapter ? identityOf(adapter) : ''}/${images ? identityOf(images.data) : ''}/${promptIds.join()}`;
+  return `${adapter?.hash ?? ''}/${images ? identityOf(images.data) : ''}/${promptIds.join()}`;
 }
 
 function findEqual(prompts: readonly Prompt[]): { unique: Prompt[]; rowOf: number[] } {

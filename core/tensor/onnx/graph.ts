@@ -38,6 +38,15 @@ export interface EncodedGraph {
   externalRoot: string | null;
 }
 
+interface NodeRecord {
+  opType: string;
+  name: string;
+  domain: string;
+  input: string[];
+  output: string[];
+  attribute: Record<string, unknown>[];
+}
+
 interface Initializer {
   name: string;
   type: DataType;
@@ -52,10 +61,12 @@ const IR_VERSION = 11;
 export const MICROSOFT = 'com.microsoft';
 
 export class OnnxGraph {
-  private readonly nodes: Record<string, unknown>[] = [];
+  private readonly nodes: NodeRecord[] = [];
   private readonly inputs: Record<string, unknown>[] = [];
   private readonly outputs: Record<string, unknown>[] = [];
   private readonly initializers = new Map<string, Initializer>();
+  /** Results of nodes that are outputs: they bear the output's name, because an Identity would copy them. */
+  private readonly outputNames = new Map<string, string>();
   private count = 0;
 
   constructor(private readonly name: string) {}
@@ -67,7 +78,8 @@ export class OnnxGraph {
 
   /** Gives a value the name under which the session returns it; its shape is inferred where it is left out. */
   output(value: Value, name: string, type: DataType, shape?: readonly Dimension[]): void {
-    this.nodes.push({ opType: 'Identity', input: [value.name], output: [name], name: `output.${name}` });
+    const isResult = this.nodes.some((node) => node.output[0] === value.name) && !this.outputNames.has(value.name);
+    this.outputNames.set(isResult ? value.name : this.node('Identity', [value]).name, name);
     this.outputs.push(valueInfo(name, type, shape));
   }
 
@@ -123,13 +135,18 @@ export class OnnxGraph {
       ],
       graph: {
         name: this.name,
-        node: this.nodes,
+        node: this.nodes.map((node) => this.withOutputNames(node)),
         initializer: tensors.map((tensor) => tensorProto(tensor, externalRoot ?? '')),
         input: this.inputs,
         output: this.outputs,
       },
     });
     return { bytes, externalRoot };
+  }
+
+  private withOutputNames(node: NodeRecord): NodeRecord {
+    const final = (name: string) => this.outputNames.get(name) ?? name;
+    return { ...node, input: node.input.map(final), output: node.output.map(final) };
   }
 }
 

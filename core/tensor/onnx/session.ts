@@ -7,7 +7,7 @@ let runtime: Promise<typeof Ort> | undefined;
 
 /** Throws ONNXRUNTIME_UNAVAILABLE, with the loader's own words, where the native library cannot be loaded. */
 export function loadOnnxRuntime(): Promise<typeof Ort> {
-  runtime ??= import('onnxruntime-node').catch((error: unknown) => {
+  runtime ??= importRuntime().catch((error: unknown) => {
     const cause = error instanceof Error ? error.message.split('\n')[0]! : String(error);
     throw new WorkbenchError('ONNXRUNTIME_UNAVAILABLE', `ONNX Runtime cannot be loaded here: ${cause}`, {
       platform: process.platform,
@@ -15,6 +15,12 @@ export function loadOnnxRuntime(): Promise<typeof Ort> {
     });
   });
   return runtime;
+}
+
+/** A CommonJS package: its exports are under `default`, whichever of them could be named besides. */
+async function importRuntime(): Promise<typeof Ort> {
+  const module = (await import('onnxruntime-node')) as typeof Ort & { default?: typeof Ort };
+  return module.default ?? module;
 }
 
 export interface OnnxSettings {

@@ -1,0 +1,234 @@
+/**
+ * Gemma 3 on ONNX Runtime. Graphs are recorded and loaded when they are first needed: the image encoder, the language
+ * model alone, with one adapter for all rows, with an adapter for each row. All read their weights from the checkpoint's
+ * own files, and adapters are inputs, so that changing the checkpoint costs nothing.
+ *
+ * The cache grows with every call, which measured faster than a large buffer that is written in place; ONNX Runtime
+ * writes outputs straight into arrays that are handed to it.
+ */
+import { realpath } from 'node:fs/promises';
+import type * as Ort from 'onnxruntime-node';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { WorkbenchError } from '../base/errors.ts';
+import { ArrayPool } from '../tensor/arrayPool.ts';
+import type { EncodedGraph } from '../tensor/onnx/graph.ts';
+import type { LocateWeight, StoredWeight } from '../tensor/onnx/ops.ts';
+import { loadOnnxRuntime, type OnnxSettings, openSession } from '../tensor/onnx/session.ts';
+import { elements } from '../tensor/safetensors.ts';
+import type { Gemma3Config } from './gemma3/config.ts';
+import { languageGraph, visionGraph } from './gemma3/graphs.ts';
+import { type HostInputs, hostInputs } from './gemma3/inputs.ts';
+import type { ModelFolder } from './modelFolder.ts';
+import { AdapterInputs, type FloatInput } from './onnxAdapters.ts';
+import type { ExecutorInfo, ForwardInput, ForwardOutput, ImageFeatures, KvCache, Runner } from './runner.ts';
+
+/** Throws ONNXRUNTIME_UNAVAILABLE where ONNX Runtime cannot be loaded, WEIGHT_DTYPE for weights that are no floats. */
+export async function openOnnxRunner(folder: ModelFolder, settings: OnnxSettings): Promise<OnnxRunner> {
+  const ort = await loadOnnxRuntime();
+  const executor: ExecutorInfo = {
+    name: 'onnxruntime-cpu',
+    version: ort.env.versions.node ?? ort.env.versions.common,
+    threads: settings.threads,
+    reason: 'ONNX Runtime is the fastest executor for reading and generating text.',
+  };
+  return new OnnxRunner(folder, await weightLocator(folder), executor, ort);
+}
+
+async function weightLocator({ weights }: ModelFolder): Promise<LocateWeight> {
+  const realPaths = new Map<string, string>();
+  for (const name of weights.names) {
+    const { file } = weights.entry(name);
+    if (!realPaths.has(file)) realPaths.set(file, await realpath(file));
+  }
+  return (name) => {
+    const { file, offset, byteLength, dtype, shape } = weights.entry(name);
+    if (!isFloat(dtype))
+      throw new WorkbenchError('WEIGHT_DTYPE', `The weight ${name} is stored as ${dtype}.`, { file });
+    return { file: realPaths.get(file)!, offset, length: byteLength, dtype, shape };
+  };
+}
+
+function isFloat(dtype: string): dtype is StoredWeight['dtype'] {
+  return dtype === 'F32' || dtype === 'F16' || dtype === 'BF16';
+}
+
+export class OnnxRunner implements Runner {
+  private readonly sessions = new Map<string, Promise<InferenceSession>>();
+  private readonly adapters = new AdapterInputs();
+  private readonly pool = new ArrayPool();
+
+  constructor(
+    private readonly folder: ModelFolder,
+    private readonly locate: LocateWeight,
+    readonly executor: ExecutorInfo,
+    private readonly ort: typeof Ort,
+  ) {}
+
+  get info() {
+    return this.folder.info;
+  }
+
+  async encodeImages(pixelValues: Float32Array, count: number): Promise<ImageFeatures> {
+    const { imageSize, imageTokens: tokens, width } = this.info;
+    const shape = [count, this.folder.config.vision.channels, imageSize, imageSize];
+    if (pixelValues.length !== elements(shape))
+      throw new WorkbenchError('PIXEL_VALUES', 'The pixel values do not have the shape that the model needs.', {
+        expected: shape,
+        actual: [pixelValues.length],
+      });
+    const session = await this.session('vision', () => visionGraph(this.folder.config, this.locate));
+    const data = new Float32Array(count * tokens * width);
+    const fetches = this.tensors({ features: { data, shape: [count * tokens, width] } });
+    await session.run(this.tensors({ pixels: { data: pixelValues, shape } }), fetches);
+    return { data, count, tokens, width };
+  }
+
+  async forward(input: ForwardInput): Promise<ForwardOutput> {
+    const { config, info } = this.folder;
+    const { plan, feeds, total } = this.languageFeeds(input);
+    const key = `language/${plan.mixed}/${[...plan.modules].sort().join()}`;
+    const session = await this.session(key, () => languageGraph(config, this.locate, plan));
+    const logits = new Float32Array(input.logitsAt.length * info.vocabulary);
+    const cache = input.keepCache ? new OnnxCache(config, this.pool, input.batch, total) : undefined;
+    const fetches = { logits: { data: logits, shape: [input.logitsAt.length, info.vocabulary] }, ...cache?.inputs('') };
+    await session.run(this.tensors(feeds), this.tensors(fetches));
+    return cache ? { logits, cache } : { logits };
+  }
+
+  private languageFeeds(input: ForwardInput) {
+    const { config, info } = this.folder;
+    const past = input.cache ? ownCache(input.cache, input.batch) : new OnnxCache(config, this.pool, input.batch, 0);
+    const features = input.imageFeatures ?? noFeatures(info.width);
+    const host = hostInputs(config, input, past.length, features.count * features.tokens);
+    const adapter = this.adapters.feeds(input.adapter, input.batch);
+    const feeds = { ...hostFeeds(host, features), ...past.inputs('past.'), ...adapter.inputs };
+    return { plan: adapter.plan, feeds, total: host.total };
+  }
+
+  /** Intermediate values by the network's own names, for tests: of the image encoder, or of the language model. */
+  async watch(input: ForwardInput | Float32Array, names: readonly string[]): Promise<Map<string, Float32Array>> {
+    const { config } = this.folder;
+    const { channels, imageSize } = config.vision;
+    const ofImages = input instanceof Float32Array;
+    const graph = ofImages
+      ? visionGraph(config, this.locate, names)
+      : languageGraph(config, this.locate, this.languageFeeds(input).plan, names);
+    const feeds = ofImages
+      ? { pixels: { data: input, shape: [input.length / (channels * imageSize ** 2), channels, imageSize, imageSize] } }
+      : this.languageFeeds(input).feeds;
+    const session = await openSession(graph, { threads: this.executor.threads });
+    const results = await session.run(this.tensors(feeds), [...names]);
+    await session.release();
+    return new Map(names.map((name) => [name, results[name]!.data as Float32Array]));
+  }
+
+  async selectRows(cache: KvCache, rows: Int32Array): Promise<KvCache> {
+    return ownCache(cache).select(rows);
+  }
+
+  async dispose(): Promise<void> {
+    const sessions = [...this.sessions.values()];
+    this.sessions.clear();
+    for (const session of sessions) await (await session).release();
+  }
+
+  private session(key: string, record: () => EncodedGraph): Promise<InferenceSession> {
+    let session = this.sessions.get(key);
+    if (!session) {
+      session = openSession(record(), { threads: this.executor.threads });
+      this.sessions.set(key, session);
+      session.catch(() => this.sessions.delete(key));
+    }
+    return session;
+  }
+
+  private tensors(inputs: Record<string, TensorInput>): Record<string, Tensor> {
+    const { Tensor } = this.ort;
+    return Object.fromEntries(
+      Object.entries(inputs).map(([name, { data, shape }]) => [
+        name,
+        data instanceof Int32Array ? new Tensor('int32', data, shape) : new Tensor('float32', data, shape),
+      ]),
+    );
+  }
+}
+
+type TensorInput = FloatInput | { data: Int32Array; shape: number[] };
+
+/** The graph always has image rows; without images none of them is placed. */
+function noFeatures(width: number): ImageFeatures {
+  return { data: new Float32Array(width), count: 1, tokens: 1, width };
+}
+
+function hostFeeds(host: HostInputs, features: ImageFeatures): Record<string, TensorInput> {
+  const { batch, length, total } = host;
+  const positions = [batch, length];
+  const inputs: Record<string, TensorInput> = {
+    ids: { data: host.ids, shape: positions },
+    imageIndex: { data: host.imageIndex ?? new Int32Array(batch * length).fill(-1), shape: positions },
+    imageFeatures: { data: features.data, shape: [features.count * features.tokens, features.width] },
+    rows: { data: host.rows, shape: [host.rows.length] },
+  };
+  const nothingMasked = new Float32Array(batch * length * total);
+  for (const kind of ['full_attention', 'sliding_attention'] as const) {
+    const half = host.cos[kind].length / (batch * length);
+    inputs[`cos.${kind}`] = { data: host.cos[kind], shape: [batch, length, half] };
+    inputs[`sin.${kind}`] = { data: host.sin[kind], shape: [batch, length, half] };
+    inputs[`bias.${kind}`] = { data: host.bias[kind] ?? nothingMasked, shape: [batch, 1, length, total] };
+  }
+  return inputs;
+}
+
+/** Keys and values of every layer, `[B,K,S,C]`, as plain arrays: first all keys, then all values. */
+class OnnxCache implements KvCache {
+  private arrays: Float32Array[];
+  private readonly rowSize: number;
+
+  constructor(
+    private readonly config: Gemma3Config,
+    private readonly pool: ArrayPool,
+    readonly batch: number,
+    readonly length: number,
+  ) {
+    const { layerTypes, keyValueHeads, headWidth } = config.text;
+    this.rowSize = keyValueHeads * length * headWidth;
+    this.arrays = Array.from({ length: 2 * layerTypes.length }, () => pool.take(batch * this.rowSize));
+  }
+
+  /** By the names of the graph's inputs or outputs. */
+  inputs(prefix: 'past.' | ''): Record<string, FloatInput> {
+    if (this.arrays.length === 0) throw new WorkbenchError('FORWARD_CACHE', 'This cache was disposed.');
+    const { keyValueHeads, headWidth } = this.config.text;
+    const shape = [this.batch, keyValueHeads, this.length, headWidth];
+    const half = this.arrays.length / 2;
+    return Object.fromEntries(
+      this.arrays.map((data, i) => [`${prefix}${i < half ? 'key' : 'value'}.${i % half}`, { data, shape }]),
+    );
+  }
+
+  select(rows: Int32Array): OnnxCache {
+    if (rows.length === 0 || rows.some((row) => row < 0 || row >= this.batch))
+      throw new WorkbenchError('FORWARD_INPUT', 'The rows to keep of a cache are not among its rows.', {
+        actual: [...rows],
+        expected: this.batch,
+      });
+    const selected = new OnnxCache(this.config, this.pool, rows.length, this.length);
+    const size = this.rowSize;
+    this.arrays.forEach((array, i) => {
+      rows.forEach((row, at) => {
+        selected.arrays[i]!.set(array.subarray(row * size, (row + 1) * size), at * size);
+      });
+    });
+    return selected;
+  }
+
+  dispose(): void {
+    for (const array of this.arrays) this.pool.give(array);
+    this.arrays = [];
+  }
+}
+
+function ownCache(cache: KvCache, batch = cache.batch): OnnxCache {
+  if (cache instanceof OnnxCache && cache.batch === batch) return cache;
+  throw new WorkbenchError('FORWARD_CACHE', 'This cache belongs to another executor or batch.');
+}

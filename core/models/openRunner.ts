@@ -1,0 +1,52 @@
+/** Chooses what runs a model: the fastest executor that is there, or the one that was asked for. */
+import { cpus } from 'node:os';
+import { WorkbenchError } from '../base/errors.ts';
+import type { Work } from '../base/progress.ts';
+import { openTfjs, type TfjsBackend } from '../tensor/tfjs/backend.ts';
+import { type ModelFolder, openModelFolder } from './modelFolder.ts';
+import { openOnnxRunner } from './onnxRunner.ts';
+import type { Runner } from './runner.ts';
+import { TfjsModel } from './tfjsModel.ts';
+
+export const EXECUTORS = ['auto', 'onnxruntime-cpu', 'tfjs-tensorflow', 'tfjs-wasm'] as const;
+export type ExecutorChoice = (typeof EXECUTORS)[number];
+
+export interface RunnerOptions {
+  /** A folder that is open already, or the path of one. */
+  model: ModelFolder | string;
+  /** `auto`: ONNX Runtime, else tfjs on libtensorflow, else on WebAssembly. */
+  executor?: ExecutorChoice;
+  /** ONNX Runtime's threads; absent: one for each processor. */
+  threads?: number;
+  work?: Work;
+}
+
+/**
+ * Throws what opening the folder throws; ONNXRUNTIME_UNAVAILABLE and TENSORFLOW_UNAVAILABLE where just that executor was
+ * asked for. With `auto` the reason of a slower one is in `runner.executor.reason`.
+ */
+export async function openRunner(options: RunnerOptions): Promise<Runner> {
+  const folder = typeof options.model === 'string' ? await openModelFolder(options.model) : options.model;
+  const threads = options.threads ?? cpus().length;
+  const executor = options.executor ?? 'auto';
+  if (executor === 'tfjs-tensorflow' || executor === 'tfjs-wasm')
+    return openTfjsRunner(folder, options, executor === 'tfjs-wasm' ? 'wasm' : 'tensorflow');
+  try {
+    return await openOnnxRunner(folder, { threads });
+  } catch (error) {
+    const unavailable = error instanceof WorkbenchError && error.code === 'ONNXRUNTIME_UNAVAILABLE';
+    if (!unavailable || executor !== 'auto') throw error;
+    return openTfjsRunner(folder, options, undefined, error.message);
+  }
+}
+
+async function openTfjsRunner(
+  folder: ModelFolder,
+  { work }: RunnerOptions,
+  prefer?: TfjsBackend,
+  whyNotOnnx?: string,
+): Promise<Runner> {
+  const tfjs = await openTfjs(prefer ? { prefer } : {});
+  const reason = [whyNotOnnx, tfjs.executor.reason].filter(Boolean).join(' ');
+  return TfjsModel.load(folder, { ...tfjs, executor: { ...tfjs.executor, reason } }, work);
+}
