@@ -244,6 +244,34 @@ export function functionalGroups(attributes: Attributes, frame: number): Attribu
 
 // ------------------------------------------------------------------------------------------------------------- the film
 
+/** Of PNG and JPEG films. */
+export const NO_TAGS: FilmTags = {
+  patientName: '',
+  patientId: '',
+  patientSex: '',
+  patientAge: '',
+  patientBirthDate: '',
+  studyDate: '',
+  studyTime: '',
+  studyDescription: '',
+  seriesDescription: '',
+  seriesNumber: '',
+  instanceNumber: '',
+  modality: '',
+  bodyPart: '',
+  viewPosition: '',
+  laterality: '',
+  patientOrientation: '',
+  presentationIntent: '',
+  manufacturer: '',
+  institution: '',
+  studyInstanceUid: '',
+  seriesInstanceUid: '',
+  sopInstanceUid: '',
+  sopClassUid: '',
+  accessionNumber: '',
+};
+
 export function readTags(attributes: Attributes): FilmTags {
   const text = (tag: string) => attributes.text(tag, 256);
   return {

@@ -7,9 +7,10 @@ import { bytesOf, sha256 } from '../base/hash.ts';
 import { applyPalette, readPalette, toRgb } from './color.ts';
 import { type DicomFile, looksLikeDicom, readDicom } from './dataSet.ts';
 import { type DecodedFrame, decodeFrame, type FrameSource, openFrames } from './decode.ts';
-import type { Film, FilmTags, ModalityTransform, Voi } from './film.ts';
+import type { Film, ModalityTransform, Voi } from './film.ts';
 import {
   functionalGroups,
+  NO_TAGS,
   readCautions,
   readInverse,
   readModality,
@@ -191,30 +192,3 @@ function plainDisplay(pixels: Uint8Array | Uint16Array, bits: number): Omit<Disp
     padding: null,
   };
 }
-
-const NO_TAGS: FilmTags = {
-  patientName: '',
-  patientId: '',
-  patientSex: '',
-  patientAge: '',
-  patientBirthDate: '',
-  studyDate: '',
-  studyTime: '',
-  studyDescription: '',
-  seriesDescription: '',
-  seriesNumber: '',
-  instanceNumber: '',
-  modality: '',
-  bodyPart: '',
-  viewPosition: '',
-  laterality: '',
-  patientOrientation: '',
-  presentationIntent: '',
-  manufacturer: '',
-  institution: '',
-  studyInstanceUid: '',
-  seriesInstanceUid: '',
-  sopInstanceUid: '',
-  sopClassUid: '',
-  accessionNumber: '',
-};

@@ -2,8 +2,8 @@
 /**
  * The WebAssembly codecs: CharLS (JPEG-LS), OpenJPEG (JPEG 2000), OpenJPH (HTJ2K), libjpeg-turbo (JPEG, 8 bits).
  *
- * Each is loaded on first use. The packages' own scripts find their .wasm file beside themselves, so a bundle either
- * leaves the packages external or copies the four .wasm files beside the bundled script.
+ * Each is loaded on first use. The packages' own scripts look for their .wasm file beside themselves, in a bundle beside
+ * the bundled script: wasmFiles.ts lists what a build has to copy there.
  * A codec's memory is bounded, and a codec that failed is thrown away: its heap may be in any state.
  */
 import { readFile } from 'node:fs/promises';
