@@ -19,6 +19,8 @@ import {
 /** A deflated data set may not grow beyond this (a film of 8,000 x 8,000 and 16 bits is half of it). */
 export const MAX_INFLATED_BYTES = 256 * 2 ** 20;
 const UNDEFINED_LENGTH = 0xffffffff;
+/** Directory Record Sequence. */
+const DIRECTORY_RECORDS = 'x00041220';
 const PIXEL_TAGS = new Set(['x7fe00008', 'x7fe00009', 'x7fe00010']);
 
 /** Where the pixels lie in `DicomFile.bytes`. */
@@ -41,12 +43,14 @@ export interface DicomFile {
   /** How the data set is in fact encoded. */
   bigEndian: boolean;
   pixelData: PixelDataElement | null;
+  /** A DICOMDIR: its records are the items of (0004,1220). */
+  isDirectory: boolean;
   /** Sentences for the person who opens the file. */
   warnings: string[];
 }
 
 export interface ReadOptions {
-  /** `bytes` are only the beginning of the file; reading ends at Pixel Data. */
+  /** `bytes` are only the beginning of the file; reading ends at Pixel Data, or at a DICOMDIR's records. */
   prefix?: boolean;
 }
 
@@ -82,6 +86,7 @@ export function readDicom(file: Uint8Array, options: ReadOptions = {}): DicomFil
     transferSyntax: meta.transferSyntax || encoding.uid,
     bigEndian: encoding.bigEndian,
     pixelData: body.pixelData,
+    isDirectory: body.dataSet.elements[DIRECTORY_RECORDS] !== undefined,
     warnings,
   };
 }
@@ -231,6 +236,10 @@ function readBody(
         body.pixelData = locatePixelData(bytes, element);
         if (options.prefix) return body;
         stream.position = endOfPixelData(bytes, element, encoding.bigEndian);
+      } else if (element.tag === DIRECTORY_RECORDS) {
+        elements[element.tag] = element;
+        if (options.prefix) return body;
+        readRecords(stream, element, encoding, warnings);
       } else {
         requireInside(stream, element, options);
         elements[element.tag] = element;
@@ -248,17 +257,49 @@ function readBody(
 /** dicom-parser takes these for VRs with a 16-bit length (they are newer than it is). */
 const LONG_VRS = new Set(['OV', 'SV', 'UV']);
 
-/** One element. The stream stands behind it, or, for pixel data, at its value. */
+/** One element. The stream stands behind it, or, for pixel data and directory records, at its value. */
 function readElement(stream: ByteStream, encoding: Encoding): Element {
   const { byteArray, position } = stream;
   const tag = readTag(byteArray, position, encoding.bigEndian);
-  const until = PIXEL_TAGS.has(tag) ? tag : undefined;
+  const until = PIXEL_TAGS.has(tag) || tag === DIRECTORY_RECORDS ? tag : undefined;
   if (!encoding.explicitVr) return dicomParser.readDicomElementImplicit(stream, until);
   const vr = latin1(byteArray.subarray(position + 4, position + 6));
   if (!LONG_VRS.has(vr)) return dicomParser.readDicomElementExplicit(stream, [], until);
   const length = u32(byteArray, position + 8, encoding.bigEndian);
   stream.position = position + 12 + length;
   return { tag, vr, length, dataOffset: position + 12 };
+}
+
+/** A DICOMDIR's records, as many as can be read: one that is cut off does not take the others with it. */
+function readRecords(stream: ByteStream, element: Element, encoding: Encoding, warnings: string[]): void {
+  const bytes = stream.byteArray;
+  const end = Math.min(element.dataOffset + element.length, bytes.length);
+  const items: Element[] = [];
+  element.items = items;
+  while (stream.position + 8 <= end && readTag(bytes, stream.position, encoding.bigEndian) === 'xfffee000') {
+    const length = u32(bytes, stream.position + 4, encoding.bigEndian);
+    const dataOffset = stream.position + 8;
+    const elements: Record<string, Element> = {};
+    items.push({ tag: 'xfffee000', length, dataOffset, dataSet: emptyDataSet(bytes, encoding.bigEndian, elements) });
+    stream.position = dataOffset;
+    try {
+      readRecord(stream, Math.min(dataOffset + length, bytes.length), encoding, elements);
+    } catch {
+      warnings.push(`The directory record at byte ${dataOffset} is damaged.`);
+    }
+    if (length !== UNDEFINED_LENGTH) stream.position = dataOffset + length;
+  }
+  if (stream.position !== end) warnings.push('The directory records end too early, or with something else.');
+  stream.position = Math.max(stream.position, end);
+}
+
+function readRecord(stream: ByteStream, end: number, encoding: Encoding, elements: Record<string, Element>): void {
+  while (stream.position + 8 <= end) {
+    const element = guarded({}, () => readElement(stream, encoding));
+    if (element.tag === 'xfffee00d') return;
+    requireInside(stream, element, {});
+    elements[element.tag] = element;
+  }
 }
 
 function readTag(bytes: Uint8Array, at: number, bigEndian: boolean): string {

@@ -72,7 +72,7 @@ function parseHeader(path: string, bytes: Uint8Array, whole: boolean): FilmHeade
 
 function dicomHeader(path: string, file: DicomFile): FilmHeader {
   const { attributes } = file;
-  if (attributes.has('x00041220')) {
+  if (file.isDirectory) {
     throw new WorkbenchError('DICOM_IS_DIRECTORY', 'This is a DICOMDIR: a list of films, not a film.');
   }
   const { rows, columns, frames, photometricInterpretation } = readPixelDescription(file);

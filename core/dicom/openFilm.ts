@@ -66,7 +66,7 @@ export function openDicom(bytes: Uint8Array): DicomFile {
     );
   }
   const file = readDicom(bytes);
-  if (file.attributes.has('x00041220') && !file.pixelData) {
+  if (file.isDirectory) {
     throw new WorkbenchError('DICOM_IS_DIRECTORY', 'This is a DICOMDIR: a list of films, not a film.', {}, 'Scan it.');
   }
   return file;

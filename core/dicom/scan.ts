@@ -3,7 +3,7 @@
  * folders that may not be read and files that vanish are survived; whatever is no film is listed with its reason.
  */
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { type ErrorData, toErrorData } from '../base/errors.ts';
 import { type Progress, throwIfCancelled, type Work } from '../base/progress.ts';
 import { readDicomDirectory } from './dicomDir.ts';
@@ -44,6 +44,7 @@ export async function scanPaths(
 class Scan {
   readonly rejected: ScanSummary['rejected'] = [];
   readonly started = Date.now();
+  private readonly seen = new Set<string>();
   private readonly patients = new Set<string>();
   private readonly studies = new Set<string>();
   private readonly series = new Set<string>();
@@ -65,14 +66,44 @@ class Scan {
       throwIfCancelled(this.work.signal);
       const next = await files.next();
       if (next.done) return;
-      try {
-        this.add(await readFilmHeader(next.value));
-      } catch (error) {
-        this.reject(next.value, toErrorData(error));
-      }
-      this.done++;
-      this.handOver();
+      await this.read(next.value);
     }
+  }
+
+  private async read(file: string): Promise<void> {
+    try {
+      this.add(await readFilmHeader(file));
+    } catch (error) {
+      const data = toErrorData(error);
+      if (data.code === 'DICOM_IS_DIRECTORY') await this.readDirectory(file);
+      else this.reject(file, data);
+    }
+    this.done++;
+    this.handOver();
+  }
+
+  /** A DICOMDIR's files; those that the scan has met already are passed over. */
+  private async readDirectory(path: string): Promise<void> {
+    try {
+      const directory = await readDicomDirectory(path);
+      for (const message of directory.warnings) this.reject(path, { code: 'DICOMDIR_DAMAGED', message, details: {} });
+      for (const { path: file, error } of directory.references) {
+        throwIfCancelled(this.work.signal);
+        if (error) this.reject(file ?? path, error);
+        else if (file && (await this.isNew(file))) await this.read(file);
+      }
+    } catch (error) {
+      throwIfCancelled(this.work.signal);
+      this.reject(path, toErrorData(error));
+    }
+  }
+
+  /** Whether no other way has led to this file or folder yet. */
+  async isNew(path: string): Promise<boolean> {
+    const real = await realpath(path);
+    if (this.seen.has(real)) return false;
+    this.seen.add(real);
+    return true;
   }
 
   reject(file: string, { code, message }: ErrorData): void {
@@ -128,37 +159,18 @@ class Scan {
 
 /** Every file once, whatever way leads to it. */
 async function* filesOf(paths: readonly string[], scan: Scan): AsyncGenerator<string> {
-  const seen = new Set<string>();
-  for (const path of paths) yield* walk(path, scan, seen);
+  for (const path of paths) yield* walk(path, scan);
 }
 
-async function* walk(path: string, scan: Scan, seen: Set<string>): AsyncGenerator<string> {
+async function* walk(path: string, scan: Scan): AsyncGenerator<string> {
   try {
-    const real = await realpath(path);
-    if (seen.has(real)) return;
-    seen.add(real);
-    const entry = await stat(real);
-    if (entry.isDirectory()) yield* walkFolder(path, scan, seen);
-    else if (entry.isFile()) yield* isDirectoryName(path) ? walkDicomDirectory(path, scan, seen) : [path];
+    if (!(await scan.isNew(path))) return;
+    const entry = await stat(path);
+    if (entry.isFile()) yield path;
+    else if (entry.isDirectory()) {
+      for (const name of (await readdir(path)).sort()) yield* walk(join(path, name), scan);
+    }
   } catch (error) {
     scan.reject(path, toErrorData(error));
-  }
-}
-
-async function* walkFolder(folder: string, scan: Scan, seen: Set<string>): AsyncGenerator<string> {
-  const names = (await readdir(folder)).sort();
-  for (const name of names) yield* walk(join(folder, name), scan, seen);
-}
-
-/** PS3.10 8.6: the file is called DICOMDIR; copies of it often have something added. */
-function isDirectoryName(path: string): boolean {
-  return /^DICOMDIR/i.test(basename(path));
-}
-
-async function* walkDicomDirectory(path: string, scan: Scan, seen: Set<string>): AsyncGenerator<string> {
-  const { references } = await readDicomDirectory(path);
-  for (const { path: file, error } of references) {
-    if (error) scan.reject(file ?? path, error);
-    else if (file) yield* walk(file, scan, seen);
   }
 }
