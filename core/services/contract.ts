@@ -52,6 +52,9 @@ export interface Checkpoint {
   /** Name of the preset that turns a film into model input. */
   preprocessing: string;
   promptId: string;
+  maxNewTokens: number;
+  /** Knows phantom films only; what it says about a real film means nothing. */
+  phantomOnly: boolean;
   hash: string;
   info: ModelInfo | null;
   bytes: number;
@@ -82,6 +85,8 @@ export interface FilmEntry {
   columns: number;
   /** From a label table, where there is one. */
   truth: LabelValues | null;
+  /** A phantom, not a patient. */
+  phantom: boolean;
   /** The model must not be asked without a warning: lateral, for processing, no chest, real anatomy for the phantom's model. */
   warnings: string[];
 }

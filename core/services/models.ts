@@ -1,0 +1,80 @@
+/** Loaded models: the network, its tokenizer, template and image processor, kept while they are used. */
+import { ImageFeatureCache } from '../generation/imageFeatureCache.ts';
+import { openModelFolder } from '../models/modelFolder.ts';
+import { openRunner } from '../models/openRunner.ts';
+import type { Runner } from '../models/runner.ts';
+import type { Adapter } from '../peft/adapter.ts';
+import { readAdapter } from '../peft/folder.ts';
+import { loadGemma3Processor, type ProcessorConfig } from '../preprocessing/gemma3Processor.ts';
+import { ChatTemplate } from '../text/chatTemplate.ts';
+import { gemma3ImageTokens, type ImageTokens } from '../text/promptInput.ts';
+import { Tokenizer } from '../text/tokenizer.ts';
+
+export interface LoadedModel {
+  runner: Runner;
+  tokenizer: Tokenizer;
+  template: ChatTemplate;
+  imageTokens: ImageTokens;
+  processor: ProcessorConfig;
+  features: ImageFeatureCache;
+}
+
+export interface ModelOptions {
+  executor?: string;
+  threads?: number;
+}
+
+/** Base models kept at once: two can be compared without loading them again. */
+const KEPT = 2;
+
+export class Models {
+  private readonly bases = new Map<string, Promise<LoadedModel>>();
+  private readonly adapters = new Map<string, Promise<Adapter>>();
+
+  constructor(private readonly options: ModelOptions = {}) {}
+
+  /** @param dir folder of a base model */
+  async base(dir: string): Promise<LoadedModel> {
+    const there = this.bases.get(dir) ?? loadModel(dir, this.options);
+    this.bases.delete(dir);
+    this.bases.set(dir, there);
+    there.catch(() => this.bases.delete(dir));
+    await this.forgetOldest();
+    return there;
+  }
+
+  /** @param dir folder of an adapter  @param baseDir of the base that it belongs to */
+  adapter(dir: string, baseDir: string): Promise<Adapter> {
+    const there = this.adapters.get(dir) ?? openModelFolder(baseDir).then((base) => readAdapter(dir, base));
+    this.adapters.set(dir, there);
+    there.catch(() => this.adapters.delete(dir));
+    return there;
+  }
+
+  /** After its files changed. */
+  forgetAdapter(dir: string): void {
+    this.adapters.delete(dir);
+  }
+
+  async dispose(): Promise<void> {
+    for (const loading of this.bases.values()) await loading.then((model) => model.runner.dispose()).catch(() => {});
+    this.bases.clear();
+  }
+
+  private async forgetOldest(): Promise<void> {
+    for (const dir of [...this.bases.keys()].slice(0, Math.max(0, this.bases.size - KEPT))) {
+      const old = this.bases.get(dir)!;
+      this.bases.delete(dir);
+      await old.then((model) => model.runner.dispose()).catch(() => {});
+    }
+  }
+}
+
+async function loadModel(dir: string, options: ModelOptions): Promise<LoadedModel> {
+  const tokenizer = await Tokenizer.load(dir);
+  const template = await ChatTemplate.load(dir, tokenizer);
+  const processor = await loadGemma3Processor(dir);
+  const runner = await openRunner({ modelDir: dir, ...options });
+  const features = new ImageFeatureCache();
+  return { runner, tokenizer, template, processor, features, imageTokens: gemma3ImageTokens(tokenizer) };
+}
