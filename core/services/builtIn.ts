@@ -1,0 +1,116 @@
+/**
+ * The built-in workspace: phantom films of three institutions and the three checkpoints that were trained on one of them,
+ * so that the whole job can be done on a machine that has nothing else. It is made where it is missing, and only what is
+ * missing is made.
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Progress, Work } from '../base/progress.ts';
+import { writePhantom } from '../phantom/generate.ts';
+import type { Institution } from '../phantom/scene.ts';
+import type { Platform } from '../platform/platform.ts';
+import { readJsonLines, writeFileAtomic } from '../platform/files.ts';
+import { Workspace } from '../workspace/workspace.ts';
+import type { Checkpoints } from './checkpoints.ts';
+import type { Collections } from './collections.ts';
+import type { Collection } from './contract.ts';
+
+export const BUILT_IN_CHECKPOINTS = ['base', 'sft', 'grpo'] as const;
+
+/** Seeds of the built-in films; none of them is a seed of the experiment that trained the checkpoints. */
+const SEEDS: Record<Institution, number> = { m: 9001, a: 9002, b: 9003 };
+/** Pixels a side of the data sets' films: a quarter of the work of 1,024, and the model reduces both to the same pixels. */
+const DATASET_SIZE = 512;
+const DICOM_SIZE = 1024;
+const DICOM_FILMS = 4;
+const TRAINING_FILMS = 64;
+
+const NAMES: Record<Institution, string> = {
+  m: 'Phantom m (training source)',
+  a: 'Phantom a (CheXpert-like)',
+  b: 'Phantom b (NIH-like)',
+};
+
+export async function openBuiltIn(platform: Platform, folder: string): Promise<Workspace> {
+  return Workspace.open(folder, { name: 'Phantom institutions', builtIn: true, now: platform.now() });
+}
+
+/** The shipped checkpoints. @returns false where the application was built without them */
+export async function addBuiltInCheckpoints(platform: Platform, checkpoints: Checkpoints): Promise<void> {
+  const known = new Set(checkpoints.list().map((checkpoint) => checkpoint.id));
+  for (const name of BUILT_IN_CHECKPOINTS) {
+    if (known.has(name)) continue;
+    await checkpoints.add({ path: join(platform.resourcesDir, 'models', name), name });
+  }
+}
+
+/** A few films to look at, as DICOM, and the real films that the application ships. */
+export async function addBuiltInStudies(
+  platform: Platform,
+  workspace: Workspace,
+  collections: Collections,
+  work: Work,
+): Promise<void> {
+  const folders = ['m', 'a', 'b'].map((institution) => workspace.pathOf('films', institution));
+  for (const [i, institution] of (['m', 'a', 'b'] as const).entries()) {
+    await writePhantom(
+      { institution, count: DICOM_FILMS, seed: SEEDS[institution], out: folders[i]!, size: DICOM_SIZE, format: 'dicom' },
+      work,
+    );
+  }
+  const real = join(platform.resourcesDir, 'studies');
+  const paths = (await isFolder(real)) ? [...folders, real] : folders;
+  await collections.add(paths, { signal: work.signal, report: ({ found: _, ...progress }) => work.report(progress) });
+}
+
+/** Data sets of the three institutions in the formats of MIMIC-CXR-JPG, CheXpert and NIH ChestX-ray14. */
+export async function addBuiltInDatasets(
+  workspace: Workspace,
+  collections: Collections,
+  films: number,
+  work: Work,
+): Promise<Record<Institution, Collection>> {
+  const added: Partial<Record<Institution, Collection>> = {};
+  for (const institution of ['m', 'a', 'b'] as const) {
+    added[institution] = await addInstitution(workspace, collections, institution, films, work);
+  }
+  return added as Record<Institution, Collection>;
+}
+
+async function addInstitution(
+  workspace: Workspace,
+  collections: Collections,
+  institution: Institution,
+  films: number,
+  work: Work,
+): Promise<Collection> {
+  const out = workspace.pathOf('datasets', institution);
+  const count = institution === 'm' ? TRAINING_FILMS : films;
+  const there = collections.list().find((collection) => collection.name === NAMES[institution]);
+  if (there && there.films >= count) return there;
+  const report = (progress: Progress) => work.report({ ...progress, stage: `Drawing films of institution ${institution}` });
+  const written = await writePhantom(
+    { institution, count, seed: SEEDS[institution] + 100, out, size: DATASET_SIZE, format: 'png' },
+    { signal: work.signal, report },
+  );
+  if (institution === 'm') await writeTraces(out);
+  const role = ({ m: 'training-source', a: 'source', b: 'target' } as const)[institution];
+  const { kind, csv, images } = written;
+  return collections.addDataset({ kind, csv, images, policy: 'zeros', role, name: NAMES[institution] }, true);
+}
+
+export const TRACES_FILE = 'traces.jsonl';
+
+/** The teacher's traces of institution m in the form in which any traces are imported: path and text. */
+async function writeTraces(folder: string): Promise<void> {
+  const facts = await readJsonLines<{ path: string; traces: { main: string } }>(join(folder, 'phantom.jsonl'));
+  const lines = facts.map(({ path, traces }) => `${JSON.stringify({ path, text: traces.main })}\n`);
+  await writeFileAtomic(join(folder, TRACES_FILE), lines.join(''));
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return readdir(path).then(
+    () => true,
+    () => false,
+  );
+}
