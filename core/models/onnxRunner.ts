@@ -25,13 +25,18 @@ import type { ExecutorInfo, ForwardInput, ForwardOutput, ImageFeatures, KvCache,
 /** Throws ONNXRUNTIME_UNAVAILABLE where ONNX Runtime cannot be loaded, WEIGHT_DTYPE for weights that are no floats. */
 export async function openOnnxRunner(folder: ModelFolder, settings: OnnxSettings): Promise<OnnxRunner> {
   const ort = await loadOnnxRuntime();
-  const executor: ExecutorInfo = {
+  return new OnnxRunner(folder, await weightLocator(folder), await onnxExecutor(settings), ort);
+}
+
+/** Throws ONNXRUNTIME_UNAVAILABLE where ONNX Runtime cannot be loaded. */
+export async function onnxExecutor(settings: OnnxSettings): Promise<ExecutorInfo> {
+  const { env } = await loadOnnxRuntime();
+  return {
     name: 'onnxruntime-cpu',
-    version: ort.env.versions.node ?? ort.env.versions.common,
+    version: env.versions.node ?? env.versions.common,
     threads: settings.threads,
     reason: 'ONNX Runtime is the fastest executor for reading and generating text.',
   };
-  return new OnnxRunner(folder, await weightLocator(folder), executor, ort);
 }
 
 async function weightLocator({ weights }: ModelFolder): Promise<LocateWeight> {

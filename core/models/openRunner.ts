@@ -1,11 +1,11 @@
 /** Chooses what runs a model: the fastest executor that is there, or the one that was asked for. */
 import { cpus } from 'node:os';
-import { WorkbenchError } from '../base/errors.ts';
+import { toErrorData, WorkbenchError } from '../base/errors.ts';
 import type { Work } from '../base/progress.ts';
 import { openTfjs, type TfjsBackend } from '../tensor/tfjs/backend.ts';
 import { type ModelFolder, openModelFolder } from './modelFolder.ts';
-import { openOnnxRunner } from './onnxRunner.ts';
-import type { Runner } from './runner.ts';
+import { onnxExecutor, openOnnxRunner } from './onnxRunner.ts';
+import type { ExecutorInfo, Runner } from './runner.ts';
 import { TfjsModel } from './tfjsModel.ts';
 
 export const EXECUTORS = ['auto', 'onnxruntime-cpu', 'tfjs-tensorflow', 'tfjs-wasm'] as const;
@@ -19,6 +19,16 @@ export interface RunnerOptions {
   /** ONNX Runtime's threads; absent: one for each processor. */
   threads?: number;
   work?: Work;
+}
+
+/** What `auto` would run, found out without a model. */
+export async function bestExecutor(threads = cpus().length): Promise<ExecutorInfo> {
+  try {
+    return await onnxExecutor({ threads });
+  } catch (error) {
+    const { executor } = await openTfjs();
+    return { ...executor, reason: `${toErrorData(error).message} ${executor.reason}` };
+  }
 }
 
 /**
