@@ -1,6 +1,7 @@
 /** The window: rail, screen, status line, and what lies over them. */
 import { useEffect, useMemo } from 'react';
 import { ComparePanel } from './compare/ComparePanel.tsx';
+import { EvaluateScreen } from './evaluation/EvaluateScreen.tsx';
 import { useFrom, useWorkbench, WorkbenchContext } from './frame/context.ts';
 import { DropZone } from './frame/DropZone.tsx';
 import { Notices } from './frame/Notices.tsx';
@@ -57,6 +58,8 @@ function Window() {
 
 function ScreenOf({ screen }: { screen: Screen }) {
   switch (screen) {
+    case 'evaluate':
+      return <EvaluateScreen />;
     default:
       return (
         <div className="read">

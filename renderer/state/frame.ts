@@ -6,7 +6,7 @@ import type { AppState, HostBridge, JobInfo } from '../../core/services/contract
 export const SCREENS = ['read', 'evaluate', 'train', 'report', 'checkpoints', 'settings'] as const;
 export type Screen = (typeof SCREENS)[number];
 
-/** A line at the edge of the window: never in the way, stays until it is read. */
+/** A line at the edge of the window, never in the way. An error stays until it is dismissed. */
 export interface Notice {
   id: number;
   kind: 'error' | 'done';
@@ -22,16 +22,24 @@ export interface FrameState {
   open: 'nothing' | 'palette' | 'keys';
 }
 
+const DONE_SHOWN_MS = 8_000;
+
 export type Frame = ReturnType<typeof createFrame>;
 
 export function createFrame(bridge: HostBridge) {
   const store = createStore<FrameState>(() => ({ screen: 'read', app: null, jobs: [], notices: [], open: 'nothing' }));
   let nextNotice = 1;
 
-  function notice(kind: Notice['kind'], title: string, error: ErrorData | null): void {
+  function notice(kind: Notice['kind'], title: string, error: ErrorData | null): number {
     const { notices } = store.getState();
     const same = (other: Notice) => other.title === title && other.error?.message === error?.message;
-    store.setState({ notices: [...notices.filter((other) => !same(other)), { id: nextNotice++, kind, title, error }] });
+    const id = nextNotice++;
+    store.setState({ notices: [...notices.filter((other) => !same(other)), { id, kind, title, error }] });
+    return id;
+  }
+
+  function dismiss(id: number): void {
+    store.setState({ notices: store.getState().notices.filter((each) => each.id !== id) });
   }
 
   return {
@@ -43,8 +51,11 @@ export function createFrame(bridge: HostBridge) {
       const error = toErrorData(thrown);
       if (error.code !== 'CANCELLED') notice('error', title, error);
     },
-    done: (title: string) => notice('done', title, null),
-    dismiss: (id: number) => store.setState({ notices: store.getState().notices.filter((each) => each.id !== id) }),
+    done(title: string): void {
+      const id = notice('done', title, null);
+      setTimeout(() => dismiss(id), DONE_SHOWN_MS);
+    },
+    dismiss,
     setJobs: (jobs: JobInfo[]) => store.setState({ jobs }),
     async refresh(): Promise<void> {
       const [app, jobs] = await Promise.all([bridge.engine.call('app.state', {}), bridge.engine.call('jobs.list', {})]);

@@ -3,6 +3,7 @@ import type { EngineEvent, HostBridge } from '../../core/services/contract.ts';
 import { text } from '../text.ts';
 import { createCheckpoints } from './checkpoints.ts';
 import { createDisplay } from './display.ts';
+import { createEvaluating, NEW_TABLE } from './evaluating.ts';
 import { createFrame } from './frame.ts';
 import { createLibrary } from './library.ts';
 import { createReading } from './reading.ts';
@@ -15,6 +16,7 @@ export function createWorkbench(bridge: HostBridge) {
   const library = createLibrary(bridge, frame);
   const reading = createReading(bridge, library, checkpoints);
   const display = createDisplay();
+  const evaluating = createEvaluating(bridge, frame, library, checkpoints);
   reading.store.subscribe(({ film }) => {
     if (film.state !== 'loading') display.show(film.state === 'ready' ? film.value.film : null);
   });
@@ -24,7 +26,7 @@ export function createWorkbench(bridge: HostBridge) {
     collections: library.refresh,
     checkpoints: checkpoints.refresh,
     predictions: () => reading.refresh(),
-    evaluations: async () => {},
+    evaluations: evaluating.refresh,
     training: async () => {},
     workspace: refreshAll,
   };
@@ -32,6 +34,7 @@ export function createWorkbench(bridge: HostBridge) {
   async function refreshAll(): Promise<void> {
     reading.forget();
     await Promise.all([frame.refresh(), checkpoints.refresh(), library.refresh()]);
+    await evaluating.refresh();
   }
 
   const refresh = (work: () => Promise<unknown>) => work().catch((error) => frame.fail(text.frame.startFailed, error));
@@ -54,7 +57,11 @@ export function createWorkbench(bridge: HostBridge) {
       const of = (...kinds: string[]) => recognised.filter((each) => kinds.includes(each.kind)).map(({ path }) => path);
       for (const path of of('base', 'adapter')) await checkpoints.add(path);
       for (const path of of('workspace')) await bridge.engine.call('workspace.open', { path });
-      if (of('table').length > 0) frame.done(text.frame.tableNeedsImages);
+      const table = recognised.find((each) => each.kind === 'table');
+      if (table) {
+        evaluating.editTable({ ...NEW_TABLE, csv: table.path, kind: table.table ?? NEW_TABLE.kind });
+        frame.show('evaluate');
+      }
       const films = of('films');
       if (films.length > 0) {
         frame.show('read');
@@ -73,6 +80,7 @@ export function createWorkbench(bridge: HostBridge) {
     library,
     reading,
     display,
+    evaluating,
     openPaths,
     /** Reads everything and listens; the returned function stops listening. */
     start(): () => void {

@@ -7,24 +7,19 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { build } from 'vite';
+import { mediaType, PAGE_HEADERS } from '../../../main/page.ts';
 
-export const CONTENT_SECURITY_POLICY =
-  "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'none'; img-src 'self' blob: data:";
+/** The hosts' own headers, with one thing less: the screens need no inline styles. */
+const HEADERS = {
+  ...PAGE_HEADERS,
+  'Content-Security-Policy': PAGE_HEADERS['Content-Security-Policy'].replace(" 'unsafe-inline'", ''),
+};
 
 const CHROMIUM = [process.env.CHEXREASON_CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome'];
 export const chromiumPath = CHROMIUM.find((path) => path && existsSync(path));
-
-const TYPES: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript',
-  '.mjs': 'text/javascript',
-  '.css': 'text/css',
-  '.woff2': 'font/woff2',
-  '.wasm': 'application/wasm',
-};
 
 export interface OpenPage {
   page: Page;
@@ -73,13 +68,7 @@ function serve(folder: string): Promise<Server> {
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;
     readFile(join(folder, path)).then(
-      (body) =>
-        response
-          .writeHead(200, {
-            'content-type': TYPES[extname(path)] ?? 'application/octet-stream',
-            'content-security-policy': CONTENT_SECURITY_POLICY,
-          })
-          .end(body),
+      (body) => response.writeHead(200, { ...HEADERS, 'Content-Type': mediaType(path) }).end(body),
       () => response.writeHead(path.endsWith('favicon.ico') ? 204 : 404).end(),
     );
   });

@@ -11,11 +11,13 @@ import type {
   Collection,
   Engine,
   EngineEvent,
+  EvaluationSummary,
   FilmEntry,
   Method,
   Prediction,
   Results,
 } from '../../../core/services/contract.ts';
+import { evaluationResult } from './evaluation.ts';
 import { chest, filmOf, ramp } from './films.ts';
 
 export type Handlers = {
@@ -250,6 +252,18 @@ export function predictionOf(filmId: string, checkpointId: string): Prediction {
   };
 }
 
+const SUMMARY: EvaluationSummary = {
+  id: 'e1',
+  name: 'Phantom a against Phantom b',
+  createdAt: '2026-11-23T08:00:00.000Z',
+  state: 'complete',
+  datasetIds: ['a', 'b'],
+  checkpointIds: ['base', 'sft', 'grpo'],
+  limit: 200,
+  done: 1200,
+  total: 1200,
+};
+
 /** The whole world of the page tests; a test may replace single answers. */
 export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
   const films = new Map<string, Film>();
@@ -266,6 +280,7 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
   const predictions = new Map<string, Record<string, Prediction>>();
   predictions.set('a0', { base: predictionOf('a0', 'base'), sft: predictionOf('a0', 'sft') });
 
+  const evaluations: EvaluationSummary[] = [];
   const handlers: Handlers = {
     'app.state': () => ({
       version: '0.1.0',
@@ -315,6 +330,40 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
     },
     'paths.recognise': ({ paths }) => paths.map((path) => ({ path, kind: 'films', table: null })),
     'films.add': () => ({ patients: 0, studies: 0, series: 0, instances: 0, rejected: [], seconds: 0 }),
+    'evaluations.list': () => evaluations,
+    'evaluations.cost': ({ datasetIds, checkpointIds, limit }) => ({
+      films: datasetIds.length * checkpointIds.length * (limit ?? 1000),
+      alreadyDone: evaluations.some((each) => each.state !== 'running') ? 400 : 0,
+      estimatedSeconds: 96,
+    }),
+    'evaluations.run': async ({ sourceDatasetId, targetDatasetId, checkpointIds }, { signal, progress }) => {
+      for (let done = 0; done <= 200; done += 10) {
+        const cells = [sourceDatasetId, targetDatasetId].flatMap((datasetId) =>
+          checkpointIds.map((checkpointId) => ({
+            datasetId,
+            checkpointId,
+            done,
+            total: 200,
+            failures: Math.floor(done / 60),
+            macroF1: done < 20 ? null : 0.3 + done / 1000,
+          })),
+        );
+        const total = cells.length * 200;
+        const all = { stage: 'Reading films', done: done * cells.length, total, rate: 6.5, secondsLeft: 40, cells };
+        progress({ ...all, evaluationId: 'e1' });
+        await pause(60, signal);
+      }
+      const result = evaluationResult();
+      evaluations.splice(0, 1, { ...SUMMARY, checkpointIds });
+      return result;
+    },
+    'evaluations.result': () => evaluationResult(),
+    'evaluations.films': ({ label, outcome }) =>
+      entries
+        .filter(
+          (entry) => entry.collectionId === 'b' && (!label || outcome !== 'tp' || entry.truth?.[label as Label] === 1),
+        )
+        .map((entry) => ({ entry, truth: entry.truth ?? {}, prediction: null })),
     'settings.get': () => ({}),
     'settings.set': () => null,
     ...changed,

@@ -1,0 +1,42 @@
+/** Evaluate: what is compared, how far it is, and whether the gain survives; every number leads to its films. */
+
+import { useFrom, useWorkbench } from '../frame/context.ts';
+import { Empty, ErrorBox } from '../frame/parts.tsx';
+import { labelled, runningProgress } from '../state/evaluating.ts';
+import { readyValue } from '../state/loading.ts';
+import { text } from '../text.ts';
+import { AddTable } from './AddTable.tsx';
+import { Gaps } from './Gaps.tsx';
+import { Grid } from './Grid.tsx';
+import { PerLabel } from './PerLabel.tsx';
+import { Setup } from './Setup.tsx';
+
+export function EvaluateScreen() {
+  const { evaluating, frame, library } = useWorkbench();
+  const state = useFrom(evaluating, (all) => all);
+  const jobs = useFrom(frame, (all) => all.jobs);
+  const collections = useFrom(library, (all) => all.collections);
+  const progress = runningProgress(state, jobs);
+  const result = readyValue(state.result);
+  const enough = labelled(collections).length >= 2;
+  return (
+    <div className="evaluate page">
+      <Setup />
+      {state.table && <AddTable table={state.table} />}
+      {!enough && <Empty title={text.evaluate.needTwo} hint={text.evaluate.needTwoHint} />}
+      {result && !progress && <p className="headline">{result.headline}</p>}
+      {(result || progress) && <Grid result={result} progress={progress} />}
+      {result && !progress && (
+        <>
+          <Gaps result={result} />
+          <PerLabel result={result} />
+        </>
+      )}
+      {state.result.state === 'loading' && <Empty title={text.evaluate.loading} />}
+      {state.result.state === 'failed' && <ErrorBox title={text.evaluate.resultFailed} error={state.result.error} />}
+      {enough && state.result.state === 'none' && !progress && (
+        <Empty title={text.evaluate.empty} hint={text.evaluate.emptyHint} />
+      )}
+    </div>
+  );
+}

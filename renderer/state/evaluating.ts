@@ -1,0 +1,237 @@
+/** The evaluation: what is compared on what, what it costs, how far it is, and what came out. */
+import { createStore } from 'zustand/vanilla';
+import { toErrorData } from '../../core/base/errors.ts';
+import type { EvaluationResult } from '../../core/evaluation/types.ts';
+import type { Label, UncertaintyPolicy } from '../../core/labels/labels.ts';
+import type {
+  Collection,
+  EvaluationCost,
+  EvaluationProgress,
+  EvaluationSummary,
+  HostBridge,
+  JobInfo,
+  Parameters,
+} from '../../core/services/contract.ts';
+import { text } from '../text.ts';
+import type { Checkpoints } from './checkpoints.ts';
+import type { Frame } from './frame.ts';
+import type { Library } from './library.ts';
+import type { Loading } from './loading.ts';
+
+export type Outcome = NonNullable<Parameters<'evaluations.films'>['outcome']>;
+
+export interface TableToAdd {
+  csv: string;
+  images: string;
+  kind: 'chexpert' | 'nih' | 'mimic';
+  policy: UncertaintyPolicy;
+  role: Collection['role'];
+}
+
+export const NEW_TABLE: TableToAdd = { csv: '', images: '', kind: 'chexpert', policy: 'zeros', role: 'none' };
+
+export interface EvaluatingState {
+  list: EvaluationSummary[];
+  sourceId: string | null;
+  targetId: string | null;
+  checkpointIds: string[];
+  /** Films of each data set; null: all. */
+  limit: number | null;
+  cost: Loading<EvaluationCost>;
+  /** Of the evaluation that this window started. */
+  progress: EvaluationProgress | null;
+  running: boolean;
+  shownId: string | null;
+  result: Loading<EvaluationResult>;
+  labels: 'shared' | 'own';
+  label: Label | null;
+  /** A label table that is being added; null: the form is closed. */
+  table: TableToAdd | null;
+  adding: boolean;
+}
+
+export type Evaluating = ReturnType<typeof createEvaluating>;
+
+/** Data sets that an evaluation can be made on: those with a label table. */
+export function labelled(collections: Collection[]): Collection[] {
+  return collections.filter((collection) => collection.labels.length > 0);
+}
+
+export function createEvaluating(bridge: HostBridge, frame: Frame, library: Library, checkpoints: Checkpoints) {
+  const store = createStore<EvaluatingState>(() => ({
+    list: [],
+    sourceId: null,
+    targetId: null,
+    checkpointIds: [],
+    limit: 200,
+    cost: { state: 'none' },
+    progress: null,
+    running: false,
+    shownId: null,
+    result: { state: 'none' },
+    labels: 'shared',
+    label: null,
+    table: null,
+    adding: false,
+  }));
+  let running: AbortController | null = null;
+
+  library.store.subscribe(({ collections }, before) => {
+    if (collections !== before.collections) chooseDatasets(collections);
+  });
+  checkpoints.store.subscribe(({ list }, before) => {
+    if (list === before.list) return;
+    const known = store.getState().checkpointIds.filter((id) => list.some((each) => each.id === id && !each.error));
+    const all = list.filter((each) => !each.error).map((each) => each.id);
+    change({ checkpointIds: known.length > 0 ? known : all });
+  });
+
+  function chooseDatasets(collections: Collection[]): void {
+    const sets = labelled(collections);
+    const { sourceId, targetId } = store.getState();
+    const keep = (id: string | null) => sets.find((each) => each.id === id);
+    const source = keep(sourceId) ?? sets.find((each) => each.role === 'source') ?? sets[0];
+    const others = sets.filter((each) => each !== source);
+    const target = keep(targetId) ?? others.find((each) => each.role === 'target') ?? others[0];
+    change({ sourceId: source?.id ?? null, targetId: target?.id ?? null });
+  }
+
+  type Choice = Partial<Pick<EvaluatingState, 'sourceId' | 'targetId' | 'checkpointIds' | 'limit'>>;
+
+  function change(choice: Choice): void {
+    store.setState(choice);
+    void price();
+  }
+
+  /** null where something is still to be chosen. */
+  function parameters(): Parameters<'evaluations.run'> | null {
+    const { sourceId, targetId, checkpointIds, limit } = store.getState();
+    if (!sourceId || !targetId || sourceId === targetId || checkpointIds.length === 0) return null;
+    return { sourceDatasetId: sourceId, targetDatasetId: targetId, checkpointIds, limit };
+  }
+
+  async function price(): Promise<void> {
+    const chosen = parameters();
+    if (!chosen) return store.setState({ cost: { state: 'none' } });
+    const { sourceDatasetId, targetDatasetId, checkpointIds, limit } = chosen;
+    const asked = { datasetIds: [sourceDatasetId, targetDatasetId], checkpointIds, limit };
+    const current = () => JSON.stringify(parameters()) === JSON.stringify(chosen);
+    try {
+      const value = await bridge.engine.call('evaluations.cost', asked);
+      if (current()) store.setState({ cost: { state: 'ready', value } });
+    } catch (error) {
+      if (current()) store.setState({ cost: { state: 'failed', error: toErrorData(error) } });
+    }
+  }
+
+  async function run(): Promise<void> {
+    const chosen = parameters();
+    if (!chosen || running) return;
+    running = new AbortController();
+    store.setState({ running: true, progress: null });
+    try {
+      const result = await bridge.engine.call('evaluations.run', chosen, {
+        signal: running.signal,
+        onProgress: (progress) => store.setState({ progress }),
+      });
+      store.setState({ result: { state: 'ready', value: result }, shownId: result.id });
+      frame.done(text.evaluate.finished);
+    } catch (error) {
+      frame.fail(text.evaluate.failed, error);
+    } finally {
+      running = null;
+      store.setState({ running: false, progress: null });
+      await refresh().catch((error) => frame.fail(text.evaluate.failed, error));
+    }
+  }
+
+  async function refresh(): Promise<void> {
+    const list = await bridge.engine.call('evaluations.list', {});
+    store.setState({ list: [...list].sort((a, b) => b.createdAt.localeCompare(a.createdAt)) });
+    void price();
+    const { shownId, result } = store.getState();
+    if (shownId === null || result.state === 'none') await showLatest();
+  }
+
+  async function showLatest(): Promise<void> {
+    const latest = store.getState().list.find((each) => each.done > 0);
+    if (latest) await show(latest.id);
+  }
+
+  async function show(evaluationId: string): Promise<void> {
+    store.setState({ shownId: evaluationId, result: { state: 'loading' }, label: null });
+    try {
+      const value = await bridge.engine.call('evaluations.result', { evaluationId });
+      if (store.getState().shownId === evaluationId) store.setState({ result: { state: 'ready', value } });
+    } catch (error) {
+      if (store.getState().shownId === evaluationId)
+        store.setState({ result: { state: 'failed', error: toErrorData(error) } });
+    }
+  }
+
+  return {
+    store,
+    change,
+    run,
+    show,
+    refresh,
+    cancel(): void {
+      running?.abort();
+      const job = evaluationJob(frame.store.getState().jobs);
+      if (!running && job) void frame.cancelJob(job.id);
+    },
+    toggleCheckpoint(id: string): void {
+      const { checkpointIds } = store.getState();
+      const order = checkpoints.usable().map((each) => each.id);
+      const wanted = checkpointIds.includes(id) ? checkpointIds.filter((each) => each !== id) : [...checkpointIds, id];
+      change({ checkpointIds: order.filter((each) => wanted.includes(each)) });
+    },
+    chooseLabels: (labels: 'shared' | 'own') => store.setState({ labels, label: null }),
+    chooseLabel: (label: Label | null) => store.setState({ label }),
+    /** The films behind a number, in Read. */
+    async films(title: string, asked: Omit<Parameters<'evaluations.films'>, 'evaluationId'>): Promise<void> {
+      const { shownId } = store.getState();
+      if (!shownId) return;
+      try {
+        const found = await bridge.engine.call('evaluations.films', { evaluationId: shownId, ...asked });
+        if (found.length === 0) frame.done(text.evaluate.noFilms);
+        else
+          library.follow(
+            title,
+            found.map(({ entry }) => entry),
+          );
+      } catch (error) {
+        frame.fail(text.evaluate.filmsFailed, error);
+      }
+    },
+    editTable: (table: TableToAdd | null) => store.setState({ table }),
+    async addTable(): Promise<void> {
+      const { table } = store.getState();
+      if (!table) return;
+      store.setState({ adding: true });
+      try {
+        const { images, ...rest } = table;
+        const added = await bridge.engine.call('datasets.add', { ...rest, ...(images ? { images } : {}) });
+        frame.done(text.evaluate.added(added.name, added.films));
+        store.setState({ table: null });
+        await library.refresh();
+      } catch (error) {
+        frame.fail(text.evaluate.addFailed, error);
+      } finally {
+        store.setState({ adding: false });
+      }
+    },
+  };
+}
+
+/** An evaluation that runs in the engine, whoever started it. */
+export function evaluationJob(jobs: JobInfo[]): JobInfo | undefined {
+  return jobs.find((job) => job.kind === 'evaluate' && job.state === 'running');
+}
+
+/** The grid of the running evaluation: this window's own, or the job's. */
+export function runningProgress(state: EvaluatingState, jobs: JobInfo[]): EvaluationProgress | null {
+  if (state.progress) return state.progress;
+  const progress = evaluationJob(jobs)?.progress;
+  return progress && 'cells' in progress ? progress : null;
+}

@@ -1,0 +1,104 @@
+/** The Evaluate screen in Chromium, on the fixture's engine. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { chromiumPath, type OpenPage, openPage } from './support/chromium.ts';
+
+describe.skipIf(!chromiumPath)('Evaluate (in Chromium; skipped where there is none)', () => {
+  let open: OpenPage;
+  const page = () => open.page;
+  const start = () => page().locator('.setup-run button.primary');
+  const calls = (method: string) =>
+    page().evaluate((wanted) => window.engine.calls.filter((call) => call.method === wanted), method);
+
+  beforeAll(async () => {
+    open = await openPage();
+  });
+  afterAll(() => open?.close());
+  beforeEach(async () => {
+    await open.reload();
+    await page().keyboard.press('Alt+2');
+    await page().waitForSelector('.setup');
+  });
+
+  it('chooses source and other institution by their roles, and says what it costs before it starts', async () => {
+    expect(await page().getByLabel('Source').inputValue()).toBe('a');
+    expect(await page().getByLabel('Other institution').inputValue()).toBe('b');
+    expect(await page().locator('.setup-run').textContent()).toContain('1,200 answers to make: about 2 min.');
+    await page().getByLabel('Films of each data set').fill('50');
+    await page().getByText('Phantom base').click();
+    await page().waitForFunction(() => document.querySelector('.setup-run')?.textContent?.includes('200 answers'));
+    expect((await calls('evaluations.run')).length).toBe(0);
+  });
+
+  it('fills the grid while it runs, can be cancelled and goes on', async () => {
+    await start().click();
+    await page().waitForSelector('.grid-cell progress');
+    expect(await page().locator('.overall').textContent()).toContain('6.5 films/s');
+    await page().getByRole('button', { name: 'Cancel', exact: true }).click();
+    await page().waitForSelector('.setup-run button.primary');
+    expect(await page().locator('.notices .error-box').count()).toBe(0);
+    await start().click();
+    await page().waitForSelector('.headline');
+    expect((await calls('evaluations.run')).map((call) => call.params)).toEqual([
+      { sourceDatasetId: 'a', targetDatasetId: 'b', checkpointIds: ['base', 'sft', 'grpo'], limit: 200 },
+      { sourceDatasetId: 'a', targetDatasetId: 'b', checkpointIds: ['base', 'sft', 'grpo'], limit: 200 },
+    ]);
+  });
+
+  it('says the gap on the shared labels first, and that 14 against 9 cannot be compared', async () => {
+    await start().click();
+    await page().waitForSelector('.headline');
+    const titles = await page().locator('.block h2').allTextContents();
+    expect(titles[0]).toBe('From source to target, on the 9 shared labels');
+    expect(titles).toContain('From source to target, each on its own labels');
+    const first = page().locator('.block >> nth=0');
+    expect(await first.locator('tbody tr').allTextContents()).toEqual([
+      'Phantom base0.4580.4580.000−0.030 to +0.030',
+      'SFT0.5780.518−0.060−0.090 to −0.030',
+      'GRPO0.6080.468−0.140−0.170 to −0.110',
+    ]);
+    expect(await first.locator('.settled').allTextContents()).toEqual(['−0.060', '−0.140']);
+    expect(await page().locator('.not-comparable').count()).toBe(3);
+  });
+
+  it('leads from a number to its films in Read, and back to all', async () => {
+    await start().click();
+    await page().waitForSelector('.headline');
+    await page().getByRole('button', { name: 'Edema' }).click();
+    await page().locator('.behind table >> nth=1 >> tbody tr >> nth=2 >> button >> nth=2').click();
+    await page().waitForSelector('.followed');
+    expect(await page().locator('.followed').textContent()).toContain('Edema, GRPO on Phantom b: missed');
+    expect(await page().locator('.line-film').count()).toBe(4);
+    expect((await calls('evaluations.films')).at(-1)?.params).toEqual({
+      evaluationId: 'e1',
+      datasetId: 'b',
+      checkpointId: 'grpo',
+      label: 'Edema',
+      outcome: 'fn',
+    });
+    await page().getByRole('button', { name: 'Show all films' }).click();
+    expect(await page().locator('.line-film').count()).toBe(14);
+  });
+
+  it('adds a label table that was dropped on the window', async () => {
+    await page().evaluate(() => {
+      window.engine.handlers['paths.recognise'] = ({ paths }) =>
+        paths.map((path) => ({ path, kind: 'table', table: 'nih' }));
+      window.engine.handlers['datasets.add'] = () => {
+        throw Object.assign(new Error('The column "Finding Labels" is missing.'), { code: 'TABLE_COLUMN_MISSING' });
+      };
+      const files = new DataTransfer();
+      files.items.add(new File(['Image Index'], 'nih.csv'));
+      window.dispatchEvent(new DragEvent('drop', { dataTransfer: files }));
+    });
+    await page().waitForSelector('.add-table');
+    expect(await page().getByLabel('Label table (CSV)').inputValue()).toBe('/dropped/nih.csv');
+    expect(await page().getByLabel('Format').inputValue()).toBe('nih');
+    await page().getByRole('button', { name: 'Add', exact: true }).click();
+    await page().waitForSelector('.notices .error-box');
+    expect(await page().locator('.notices').textContent()).toContain('The column "Finding Labels" is missing.');
+  });
+
+  it('wrote no error to the console, and broke no rule of the content security policy', () => {
+    expect(open.faults).toEqual([]);
+  });
+});
