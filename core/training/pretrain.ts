@@ -161,7 +161,9 @@ export async function pretrainLanguage(
   };
   await trainStage('Pretraining all parameters', run, parametersOf(run), run.source, async (batch) => {
     const supervised = batch.reduce((sum, example) => sum + sequenceOf(example).targetLength, 0);
-    const parts = pieces(batch, settings.microBatch).map(async ({ items }): Promise<LossPart> => {
+    // Similar lengths together: less padding.
+    const sorted = [...batch].sort((a, b) => sequenceOf(a).ids.length - sequenceOf(b).ids.length);
+    const parts = pieces(sorted, settings.microBatch).map(async ({ items }): Promise<LossPart> => {
       const pixels = await pixelsOf(
         items.map((item) => () => item.image()),
         processor,

@@ -5,7 +5,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Random } from '../../core/base/random.ts';
+import type { Random } from '../../core/base/random.ts';
 import { CHEXPERT_LABELS, type Label } from '../../core/labels/labels.ts';
 import { parseGemma3Config } from '../../core/models/gemma3/config.ts';
 import { tensorShapes } from '../../core/models/gemma3/names.ts';
@@ -106,10 +106,15 @@ export async function writeBaseFolder(dir: string, resources: string): Promise<v
       pad_token_id: ids.pad_token,
     },
     'preprocessor_config.json': { ...PROCESSOR, image_seq_length: IMAGE_TOKENS, processor_class: 'Gemma3Processor' },
-    'processor_config.json': { image_processor: PROCESSOR, image_seq_length: IMAGE_TOKENS, processor_class: 'Gemma3Processor' },
+    'processor_config.json': {
+      image_processor: PROCESSOR,
+      image_seq_length: IMAGE_TOKENS,
+      processor_class: 'Gemma3Processor',
+    },
     ...gemmaTokenizerFiles(await trainTokenizer(resources), template),
   };
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(dir, name), `${JSON.stringify(content, null, 1)}\n`);
+  for (const [name, content] of Object.entries(files))
+    writeFileSync(join(dir, name), `${JSON.stringify(content, null, 1)}\n`);
   writeFileSync(join(dir, 'chat_template.jinja'), template);
 }
 
@@ -122,14 +127,25 @@ export async function saveBaseWeights(dir: string, weights: ReadonlyMap<string, 
 }
 
 /** Findings whose side the tower learns too. */
-const SIDED = ['lesion', 'consolidation', 'pneumonia', 'atelectasis', 'pneumothorax', 'effusion', 'pleuralOther', 'fracture'] as const;
+const SIDED = [
+  'lesion',
+  'consolidation',
+  'pneumonia',
+  'atelectasis',
+  'pneumothorax',
+  'effusion',
+  'pleuralOther',
+  'fracture',
+] as const;
 
 /** What the vision tower is asked: every finding, its side, devices, the view, and how wide the heart is. */
 export function visionTargets(scene: Scene): number[] {
   const present = FINDINGS.map((name) => (scene.findings[name] ? 1 : 0));
   const sides = SIDED.flatMap((name) => {
     const finding = scene.findings[name];
-    return (['left', 'right'] as const).map((side) => (finding && finding.side !== (side === 'left' ? 'right' : 'left') ? 1 : 0));
+    return (['left', 'right'] as const).map((side) =>
+      finding && finding.side !== (side === 'left' ? 'right' : 'left') ? 1 : 0,
+    );
   });
   const heart = Math.min(1, Math.max(0, (scene.anatomy.cardiothoracicRatio - 0.36) / 0.3));
   return [...present, ...sides, scene.devices.length > 0 ? 1 : 0, scene.view === 'AP' ? 1 : 0, heart];
@@ -162,8 +178,13 @@ export function languageSource(films: FilmSet, resources: string, freeReasoning:
     const kind = random.uniform();
     const image = () => films.image(index);
     const seed = random.uint32();
-    if (kind < 0.12) return { image, promptText: random.pick(CAPTION_PROMPTS), targetText: caption(scene, labels, seed) };
+    if (kind < 0.12)
+      return { image, promptText: random.pick(CAPTION_PROMPTS), targetText: caption(scene, labels, seed) };
     if (kind < 0.2) return { image, promptText: onlyLabel, targetText: `<solution>${labels.join(', ')}</solution>` };
-    return { image, promptText: kind < 0.65 ? freeReasoning : random.pick(training), targetText: trace(scene, labels, seed) };
+    return {
+      image,
+      promptText: kind < 0.65 ? freeReasoning : random.pick(training),
+      targetText: trace(scene, labels, seed),
+    };
   };
 }
