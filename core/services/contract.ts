@@ -319,6 +319,8 @@ export const parameters = {
       kind: z.enum(['sft', 'grpo']),
       name: z.string().min(1).max(120),
       startFromId: id,
+      /** The films that are learned from; absent: the collection whose part is the training source. */
+      datasetId: id.optional(),
       config: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
     })
     .strict(),

@@ -1,6 +1,6 @@
 /** Windows made from the film's own gray values, for CR and DX films, whose files often have none that fits. */
 import type { Film, Voi } from '../../core/dicom/film.ts';
-import { modalityValue } from './gray.ts';
+import { modalityFunction } from '../../core/dicom/voi.ts';
 
 const SAMPLES = 200_000;
 
@@ -21,11 +21,12 @@ export const PERCENTILE_WINDOWS: readonly PercentileWindow[] = [
 /** Sorted modality values of up to 200,000 pixels at even distances; padding is left out. */
 export function sampledValues(film: Film): Float64Array {
   const { pixels, padding } = film;
+  const value = modalityFunction(film.modality);
   const step = Math.max(1, Math.floor(pixels.length / SAMPLES));
   const values: number[] = [];
   for (let at = 0; at < pixels.length; at += step) {
     const stored = pixels[at];
-    if (!padding || stored < padding.low || stored > padding.high) values.push(modalityValue(film, stored));
+    if (!padding || stored < padding.low || stored > padding.high) values.push(value(stored));
   }
   return Float64Array.from(values).sort();
 }

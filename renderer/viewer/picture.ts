@@ -5,16 +5,13 @@
  */
 import { type EnabledElement, type Image, setToPixelCoordinateSystem } from 'cornerstone-core';
 import type { Film, PixelArray, Voi } from '../../core/dicom/film.ts';
-import { modalityValue, voiGray } from './gray.ts';
+import { displayFunction, grayTable } from '../../core/dicom/voi.ts';
 
 export interface Picture {
   image: Image;
   /** What is shown from the next drawing on. */
   setTone(voi: Voi, invert: boolean): void;
 }
-
-/** Integer values of at most this range are looked up in a table; others are computed one by one. */
-const LARGEST_TABLE = 1 << 16;
 
 export function pictureOf(film: Film): Picture {
   const canvas = document.createElement('canvas');
@@ -89,21 +86,17 @@ export function paint(film: Film, voi: Voi, invert: boolean, target: Uint32Array
 }
 
 function paintGray(film: Film, voi: Voi, invert: boolean, target: Uint32Array): void {
-  const flip = film.inverse !== invert;
-  const word = (stored: number) => {
-    const gray = voiGray(voi, modalityValue(film, stored));
-    return wordOf(flip ? 255 - gray : gray);
-  };
-  const range = tableRange(film.pixels);
-  if (!range) {
-    for (let i = 0; i < target.length; i++) target[i] = word(film.pixels[i]);
+  const options = { inverse: film.inverse !== invert };
+  const { pixels } = film;
+  const lut = grayTable(film, voi, options);
+  if (!lut) {
+    const display = displayFunction(film, voi, options);
+    for (let i = 0; i < target.length; i++) target[i] = wordOf(display(pixels[i]));
     return;
   }
-  const table = new Uint32Array(range.high - range.low + 1);
-  for (let i = 0; i < table.length; i++) table[i] = word(range.low + i);
-  const { pixels } = film;
-  const { low } = range;
-  for (let i = 0; i < target.length; i++) target[i] = table[pixels[i] - low];
+  const words = Uint32Array.from(lut.table, wordOf);
+  const { first } = lut;
+  for (let i = 0; i < target.length; i++) target[i] = words[pixels[i] - first];
 }
 
 function wordOf(gray: number): number {
@@ -116,20 +109,4 @@ function paintColour(pixels: PixelArray, invert: boolean, target: Uint32Array): 
     const at = 3 * i;
     target[i] = (0xff000000 | ((pixels[at] | (pixels[at + 1] << 8) | (pixels[at + 2] << 16)) ^ mask)) >>> 0;
   }
-}
-
-/** Smallest and largest stored value that the array's type can hold, where a table over them is small enough. */
-function tableRange(pixels: PixelArray): { low: number; high: number } | null {
-  if (pixels instanceof Uint8Array) return { low: 0, high: 255 };
-  if (pixels instanceof Int8Array) return { low: -128, high: 127 };
-  if (pixels instanceof Uint16Array) return { low: 0, high: 65535 };
-  if (pixels instanceof Int16Array) return { low: -32768, high: 32767 };
-  if (pixels instanceof Float32Array || pixels instanceof Float64Array) return null;
-  let low = Number.POSITIVE_INFINITY;
-  let high = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < pixels.length; i++) {
-    if (pixels[i] < low) low = pixels[i];
-    if (pixels[i] > high) high = pixels[i];
-  }
-  return high - low < LARGEST_TABLE ? { low, high } : null;
 }

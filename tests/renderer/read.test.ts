@@ -1,8 +1,9 @@
 /** The Read screen in Chromium, on the fixture's engine: what a reader does, and what must then be on the screen. */
+
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { renderGray } from '../../core/dicom/voi.ts';
 import { chromiumPath, type OpenPage, openPage } from './support/chromium.ts';
 import { RAMPS } from './support/engine.ts';
-import { displayedGray } from './support/gray.ts';
 
 describe.skipIf(!chromiumPath)('Read (in Chromium; skipped where there is none)', () => {
   let open: OpenPage;
@@ -27,7 +28,7 @@ describe.skipIf(!chromiumPath)('Read (in Chromium; skipped where there is none)'
     await page().waitForFunction((filmId) => window.workbench.reading.store.getState().filmId === filmId, id);
     await page().keyboard.press('o');
     const drawn = await canvasGray(64);
-    const wanted = displayedGray(RAMPS[id]);
+    const wanted = renderGray(RAMPS[id], RAMPS[id].voi[0]);
     let largest = 0;
     for (let i = 0; i < wanted.length; i++) largest = Math.max(largest, Math.abs(wanted[i] - drawn[i]));
     expect(largest).toBeLessThanOrEqual(1);

@@ -133,6 +133,7 @@ function entryOf(id: string, collectionId: string, film: Film, truth: LabelValue
     rows: film.rows,
     columns: film.columns,
     truth,
+    phantom: collectionId !== 'ramps',
     warnings: collectionId === 'ramps' ? ['Not a chest film of the phantom: outside what these checkpoints know.'] : [],
   };
 }
@@ -181,6 +182,8 @@ function checkpoint(id: string, name: string, role: Checkpoint['role'], secondsP
     trainingSource: 'phantom m',
     preprocessing: 'gemma3-64',
     promptId: 'free-reasoning',
+    maxNewTokens: 256,
+    phantomOnly: true,
     hash: `${id}0123456789abcdef`.repeat(3),
     info: {
       architecture: 'Gemma3ForConditionalGeneration',
