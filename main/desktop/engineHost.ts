@@ -1,0 +1,73 @@
+/**
+ * The engine as Electron's utilityProcess, and a port to it for every window. A crash costs the requests under way: the
+ * engine is started again, and each window gets a new port.
+ */
+import { MessageChannelMain, type MessagePortMain, utilityProcess, type WebContents } from 'electron';
+import type { DesktopEvent } from '../../core/services/contract.ts';
+import type { EngineArguments } from '../engine/process.ts';
+import { type Supervised, Supervisor } from '../engine/supervisor.ts';
+
+interface EngineProcess extends Supervised {
+  pid(): number | undefined;
+  connect(port: MessagePortMain): void;
+}
+
+export class EngineHost {
+  private readonly windows = new Set<WebContents>();
+  private readonly supervisor: Supervisor<EngineProcess>;
+
+  constructor(program: string, args: EngineArguments) {
+    this.supervisor = new Supervisor(
+      () => launch(program, args),
+      (_process, reason) => {
+        if (reason === null) return;
+        for (const window of this.windows) this.giveThePort(window);
+        this.tell({ type: 'engine-restarted', reason });
+      },
+      (reason) => this.tell({ type: 'engine-ended', reason }),
+    );
+  }
+
+  get pid(): number | undefined {
+    return this.supervisor.process?.pid();
+  }
+
+  /** The window gets a port now and after every restart; a window that was loaded again gets a new one. */
+  connect(window: WebContents): void {
+    if (!this.windows.has(window)) {
+      this.windows.add(window);
+      window.once('destroyed', () => this.windows.delete(window));
+    }
+    this.giveThePort(window);
+  }
+
+  stop(): void {
+    this.supervisor.stop();
+  }
+
+  private giveThePort(window: WebContents): void {
+    const engine = this.supervisor.process;
+    // Between an end and the next start there is none; the start gives it.
+    if (!engine) return;
+    const { port1, port2 } = new MessageChannelMain();
+    engine.connect(port1);
+    window.postMessage('engine-port', null, [port2]);
+  }
+
+  private tell(event: DesktopEvent): void {
+    for (const window of this.windows) window.send('host-event', event);
+  }
+}
+
+function launch(program: string, args: EngineArguments): EngineProcess {
+  const child = utilityProcess.fork(program, [JSON.stringify(args)], {
+    serviceName: 'ChexReason engine',
+    stdio: 'inherit',
+  });
+  return {
+    pid: () => child.pid,
+    connect: (port) => child.postMessage(null, [port]),
+    onEnd: (listener) => child.once('exit', (code) => listener(`ended with status ${code}`)),
+    stop: () => child.kill(),
+  };
+}

@@ -1,0 +1,72 @@
+/** The application's menu. What the engine or the screens do is sent to the window as an event. */
+import { app, type BrowserWindow, dialog, Menu, type MenuItemConstructorOptions } from 'electron';
+import type { EngineEvent } from '../../core/services/contract.ts';
+
+export const FILM_FILTERS = [
+  { name: 'Films', extensions: ['dcm', 'dicom', 'ima', 'png', 'jpg', 'jpeg'] },
+  { name: 'All files', extensions: ['*'] },
+];
+
+const SCREENS = ['Read', 'Evaluate', 'Train', 'Report', 'Checkpoints', 'Settings'];
+
+export function installMenu(tell: (event: EngineEvent) => void, window: () => BrowserWindow | null): void {
+  const command = (name: string) => () => tell({ type: 'command', command: name });
+  const open = (options: Electron.OpenDialogOptions) => async () => {
+    const parent = window();
+    if (!parent) return;
+    const { canceled, filePaths } = await dialog.showOpenDialog(parent, options);
+    if (!canceled && filePaths.length > 0) tell({ type: 'open-paths', paths: filePaths });
+  };
+  const file: MenuItemConstructorOptions = {
+    label: '&File',
+    submenu: [
+      {
+        label: 'Open files…',
+        accelerator: 'CmdOrCtrl+O',
+        click: open({ properties: ['openFile', 'multiSelections'], filters: FILM_FILTERS }),
+      },
+      { label: 'Open folder…', accelerator: 'CmdOrCtrl+Shift+O', click: open({ properties: ['openDirectory'] }) },
+      {
+        label: 'Open DICOMDIR…',
+        click: open({ properties: ['openFile'], filters: [{ name: 'All files', extensions: ['*'] }] }),
+      },
+      { type: 'separator' },
+      { role: process.platform === 'darwin' ? 'close' : 'quit' },
+    ],
+  };
+  const view: MenuItemConstructorOptions = {
+    label: '&View',
+    submenu: [
+      ...SCREENS.map((screen) => ({ label: screen, click: command(`screen:${screen.toLowerCase()}`) })),
+      { type: 'separator' },
+      { role: 'resetZoom' },
+      { role: 'zoomIn' },
+      { role: 'zoomOut' },
+      { role: 'togglefullscreen' },
+      { type: 'separator' },
+      { role: 'reload' },
+      { role: 'toggleDevTools' },
+    ],
+  };
+  const help: MenuItemConstructorOptions = {
+    label: '&Help',
+    role: 'help',
+    submenu: [
+      { label: 'Keys', click: command('help:keys') },
+      { label: `About ${app.name}`, click: () => void showAbout(window()) },
+    ],
+  };
+  const mac: MenuItemConstructorOptions[] = process.platform === 'darwin' ? [{ role: 'appMenu' }] : [];
+  Menu.setApplicationMenu(Menu.buildFromTemplate([...mac, file, { role: 'editMenu' }, view, help]));
+}
+
+async function showAbout(parent: BrowserWindow | null): Promise<void> {
+  const options = {
+    type: 'info' as const,
+    title: app.name,
+    message: `${app.name} ${app.getVersion()}`,
+    detail: `Research use only; not a medical device.\nElectron ${process.versions.electron}, Chromium ${process.versions.chrome}, Node ${process.versions.node}`,
+  };
+  if (parent) await dialog.showMessageBox(parent, options);
+  else await dialog.showMessageBox(options);
+}
