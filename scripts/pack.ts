@@ -14,7 +14,10 @@ import { buildAll } from './build.ts';
 const FILE_PROTOCOL_FUSE_SINCE = 29;
 
 /** The folder of the packed application. What out/ holds is packed. */
-export async function packFolder(output = 'dist', electronDist = process.env['CHEXREASON_ELECTRON_DIST']): Promise<string> {
+export async function packFolder(
+  output = 'dist',
+  electronDist = process.env['CHEXREASON_ELECTRON_DIST'],
+): Promise<string> {
   const projectDir = resolve(import.meta.dirname, '..');
   const version = electronDist ? readFileSync(join(electronDist, 'version'), 'utf8').trim() : undefined;
   const old = version !== undefined && Number.parseInt(version, 10) < FILE_PROTOCOL_FUSE_SINCE;

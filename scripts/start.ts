@@ -3,8 +3,8 @@
  * is missing it says so, and serves the same screens as a page instead.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { buildAll } from './build.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -15,9 +15,11 @@ function findElectron(): { program: string } | { missing: string } {
     return { missing: 'there is no display here' };
   }
   const dist = process.env['CHEXREASON_ELECTRON_DIST'] ?? process.env['ELECTRON_OVERRIDE_DIST_PATH'];
-  const program = dist ? join(dist, 'electron') : ofThePackage();
+  const program = dist ? startable(dist) : ofThePackage();
   if (program && existsSync(program)) return { program };
-  return { missing: 'the electron package has not fetched its program (node node_modules/electron/install.js fetches it)' };
+  return {
+    missing: 'the electron package has not fetched its program (node node_modules/electron/install.js fetches it)',
+  };
 }
 
 /** Where the electron package keeps its program: path.txt is written by its install script. */
@@ -25,6 +27,17 @@ function ofThePackage(): string | null {
   const folder = join(root, 'node_modules', 'electron');
   const pathFile = join(folder, 'path.txt');
   return existsSync(pathFile) ? join(folder, 'dist', readFileSync(pathFile, 'utf8').trim()) : null;
+}
+
+/** An Electron without its default application does not read a path from the command line: a copy of it gets ours. */
+function startable(dist: string): string {
+  if (existsSync(join(dist, 'resources', 'default_app.asar'))) return join(dist, 'electron');
+  const copy = join(root, '.cache', 'electron-with-app');
+  if (!existsSync(join(copy, 'resources', 'app'))) {
+    cpSync(dist, copy, { recursive: true });
+    symlinkSync(root, join(copy, 'resources', 'app'));
+  }
+  return join(copy, 'electron');
 }
 
 function run(program: string, args: string[]): void {
@@ -43,7 +56,5 @@ if ('program' in electron) {
   run(electron.program, [root, ...asRoot, ...args]);
 } else {
   console.error(`No desktop: ${electron.missing}. Serving the page instead.`);
-  const tsx = join(dirname(root), 'node_modules');
   run(process.execPath, ['--import', 'tsx', join(root, 'main/headless/chexreason.ts'), 'serve', ...args]);
-  void tsx;
 }

@@ -83,6 +83,46 @@ function real(lowest: number, highest: number): (text: string) => number {
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
 const json = () => new Option('--json', 'exactly one JSON object per line on stdout');
 
+subcommand('decode <file...>', 'decodes films: header facts, range and hashes of their pixels')
+  .addOption(json())
+  .action(runs(async () => (await import('./commands/films.ts')).decode));
+
+function asksAModel(command: Command): Command {
+  return command
+    .requiredOption('--model <dir>', 'folder of a model in Hugging Face’s layout')
+    .option('--adapter <dir>', 'folder of a LoRA adapter in PEFT’s format')
+    .option('--image <file>', 'film: DICOM, PNG or JPEG; several times: one answer for each', collect)
+    .option('--prompt <name>', 'instruction format of resources/prompts (default: free-reasoning)')
+    .option('--text <text>', 'instruction')
+    .option('--messages <file>', 'JSON list of messages; --image then fills its places in order')
+    .option('--executor <name>', 'auto, onnxruntime-cpu, tfjs-tensorflow or tfjs-wasm')
+    .option('--threads <n>', 'threads of ONNX Runtime', integer(1, 1024))
+    .addOption(json());
+}
+
+asksAModel(subcommand('infer', 'asks a model about films: reasoning and findings'))
+  .option('--max-new-tokens <n>', 'the checkpoint’s own maximum, else 512', integer(1, 1_000_000))
+  .option('--temperature <t>', '0: the most probable token', real(0, 100), 0)
+  .option('--top-p <p>', 'nucleus sampling', real(0, 1), 1)
+  .option('--top-k <k>', '0: off', integer(0), 0)
+  .option('--seed <n>', 'sample i is drawn with seed + i', integer(0), 0)
+  .option('--samples <n>', 'completions of each film', integer(1, 1024), 1)
+  .action(runs(async () => (await import('./commands/models.ts')).infer));
+
+asksAModel(subcommand('score', 'log-probabilities of a given completion'))
+  .requiredOption('--completion <text>', 'what the model would have said')
+  .action(runs(async () => (await import('./commands/models.ts')).score));
+
+subcommand('phantom', 'writes procedural films of an institution, with its label tables')
+  .addOption(new Option('--institution <name>', 'm, a or b').choices(['m', 'a', 'b']).makeOptionMandatory())
+  .requiredOption('--count <n>', 'films', integer(1, 1_000_000))
+  .requiredOption('--seed <n>', 'the same seed makes the same films', integer(0))
+  .requiredOption('--out <dir>', 'folder; made where it is missing')
+  .option('--size <pixels>', 'pixels a side (default: 1024)', integer(32, 4096))
+  .addOption(new Option('--format <name>', 'files to write (default: dicom)').choices(['dicom', 'png']))
+  .addOption(json())
+  .action(runs(async () => (await import('./commands/films.ts')).phantom));
+
 subcommand('serve', 'the application as a page on this machine: prints its address')
   .option('--port <n>', 'port on 127.0.0.1; 0: any free one', integer(0, 65535), 8765)
   .option('--workspace <dir>', 'workspace to open; by default the built-in one')

@@ -3,7 +3,7 @@
  * progress and everything that libraries print go to stderr.
  */
 import { type ErrorData, toErrorData } from '../../core/base/errors.ts';
-import type { Progress, Work } from '../../core/base/progress.ts';
+import { type Progress, throwIfCancelled, type Work } from '../../core/base/progress.ts';
 
 /** Exit statuses: done; an input failed; arguments that cannot be used; stopped by the user. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -39,6 +39,17 @@ export class Output {
     const { code, message, details } = data;
     if (this.json) this.stdout.write(`${JSON.stringify({ file, error: { code, message, details } })}\n`);
     else this.stderr.write(`${file === null ? '' : `${file}: `}${describeError(data)}\n`);
+  }
+
+  /** An answer for an input; one that fails costs itself only, a cancelled one ends the command. */
+  async attempt(file: string | null, signal: AbortSignal, answer: () => Promise<object>): Promise<void> {
+    throwIfCancelled(signal);
+    try {
+      this.result(await answer());
+    } catch (error) {
+      throwIfCancelled(signal);
+      this.failure(file, error);
+    }
   }
 
   /** Something that a person who waits wants to know. */

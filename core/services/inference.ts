@@ -1,0 +1,228 @@
+/**
+ * One model, with or without an adapter, asked directly: what `chexreason infer` and `chexreason score` do. No workspace,
+ * nothing is stored.
+ */
+
+import { access, readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { locate, WorkbenchError } from '../base/errors.ts';
+import { openFilm } from '../dicom/openFilm.ts';
+import { parseCompletion } from '../findings/parse.ts';
+import type { ParseFailure } from '../findings/types.ts';
+import { type Completion, type GenerationRequest, generate } from '../generation/generate.ts';
+import type { Sampling } from '../generation/sampling.ts';
+import { score } from '../generation/score.ts';
+import type { Label } from '../labels/labels.ts';
+import type { ExecutorInfo } from '../models/runner.ts';
+import type { Adapter } from '../peft/adapter.ts';
+import { pixelValues } from '../preprocessing/gemma3Processor.ts';
+import { toModelImage } from '../preprocessing/presets.ts';
+import { promptInput } from '../text/promptInput.ts';
+import type { ContentPart, Message } from '../text/types.ts';
+import { readCard } from '../workspace/card.ts';
+import { type LoadedModel, Models } from './models.ts';
+
+const DEFAULT_PREPROCESSING = 'mimic-cxr-jpg';
+const DEFAULT_MAX_NEW_TOKENS = 512;
+
+export interface InferenceOptions {
+  /** Folder of a model. */
+  model: string;
+  /** Folder of an adapter on it. */
+  adapter?: string;
+  executor?: string;
+  threads?: number;
+}
+
+export interface Question {
+  messages: Message[];
+  /** Files of the images, in the order of their places in the messages. */
+  images: string[];
+}
+
+export interface InferenceSettings {
+  sampling: Sampling;
+  /** Absent: what the checkpoint's card says, else 512. */
+  maxNewTokens?: number;
+  /** Completions; sample i is drawn with seed + i. */
+  samples: number;
+  signal?: AbortSignal;
+}
+
+export interface Sample {
+  text: string;
+  tokenIds: number[];
+  /** Natural logarithms, under softmax of the logits. */
+  logprobs: number[];
+  stop: 'end' | 'length';
+  reasoning: string;
+  findings: Label[];
+  parseFailure: ParseFailure | null;
+}
+
+export interface InferenceResult extends Sample {
+  promptTokenIds: number[];
+  executor: ExecutorInfo;
+  /** `load` is the model's, once for all questions. */
+  seconds: { load: number; vision: number; prefill: number; decode: number };
+  /** All of them, where more than one was asked for; the first is repeated above. */
+  samples?: Sample[];
+}
+
+export interface ScoreResult {
+  tokenIds: number[];
+  logprobs: number[];
+  promptTokenIds: number[];
+  executor: ExecutorInfo;
+}
+
+export class Inference {
+  private constructor(
+    private readonly models: Models,
+    private readonly model: LoadedModel,
+    private readonly adapter: Adapter | null,
+    private readonly card: { preprocessing: string; maxNewTokens: number },
+    private readonly loadSeconds: number,
+  ) {}
+
+  static async open(options: InferenceOptions): Promise<Inference> {
+    const start = performance.now();
+    const models = new Models({ executor: options.executor, threads: options.threads });
+    const model = await models.base(options.model);
+    const adapter = options.adapter === undefined ? null : await models.adapter(options.adapter, options.model);
+    const card = (await readCard(options.adapter ?? options.model)) ?? (await readCard(options.model));
+    const { preprocessing = DEFAULT_PREPROCESSING, maxNewTokens = DEFAULT_MAX_NEW_TOKENS } = card ?? {};
+    const seconds = (performance.now() - start) / 1000;
+    return new Inference(models, model, adapter, { preprocessing, maxNewTokens }, seconds);
+  }
+
+  async infer(question: Question, settings: InferenceSettings): Promise<InferenceResult> {
+    const start = performance.now();
+    const prompt = await this.read(question);
+    const vision = (performance.now() - start) / 1000;
+    const requests = Array.from(
+      { length: settings.samples },
+      (_, i): GenerationRequest => ({
+        ...prompt,
+        sampling: { ...settings.sampling, seed: settings.sampling.seed + i },
+        maxNewTokens: settings.maxNewTokens ?? this.card.maxNewTokens,
+        stopIds: this.model.runner.info.endTokenIds,
+      }),
+    );
+    const completions = await generate(this.model.runner, requests, { signal: settings.signal });
+    const samples = completions.map((completion) => this.sampleOf(completion));
+    const decode = Math.max(...completions.map(({ seconds }) => seconds.decode));
+    return {
+      ...samples[0]!,
+      promptTokenIds: [...prompt.promptIds],
+      executor: this.model.runner.executor,
+      seconds: { load: this.loadSeconds, vision, prefill: completions[0]!.seconds.prefill, decode },
+      ...(settings.samples > 1 ? { samples } : {}),
+    };
+  }
+
+  /** Log-probabilities of a given completion's tokens, given what is before them. */
+  async score(question: Question, completion: string, signal?: AbortSignal): Promise<ScoreResult> {
+    const prompt = await this.read(question);
+    const tokenIds = this.model.tokenizer.encode(completion);
+    const [logprobs] = await score(this.model.runner, [{ ...prompt, completionIds: tokenIds }], { signal });
+    const executor = this.model.runner.executor;
+    return { tokenIds, logprobs: logprobs!, promptTokenIds: [...prompt.promptIds], executor };
+  }
+
+  async dispose(): Promise<void> {
+    await this.models.dispose();
+  }
+
+  /** The question as the network gets it. */
+  private async read({ messages, images }: Question) {
+    const { runner, processor } = this.model;
+    const { imageTokens, imageSize } = runner.info;
+    const { inputIds } = promptInput(
+      messages,
+      images.map(() => imageTokens),
+      this.model,
+    );
+    const pixels = new Float32Array(images.length * 3 * imageSize * imageSize);
+    for (const [i, file] of images.entries()) {
+      const image = toModelImage(await openFilm(file), this.card.preprocessing);
+      pixels.set(pixelValues(image, processor), i * 3 * imageSize * imageSize);
+    }
+    const features = images.length === 0 ? null : await runner.encodeImages(pixels, images.length);
+    return { promptIds: inputIds, images: features, adapter: this.adapter };
+  }
+
+  private sampleOf({ tokenIds, logprobs, stop }: Completion): Sample {
+    const text = this.model.tokenizer.decode(tokenIds);
+    const { reasoning, findings, parseFailure } = parseCompletion(text);
+    return { text, tokenIds, logprobs, stop, reasoning, findings, parseFailure };
+  }
+}
+
+const part = z.union([
+  z.object({ type: z.literal('text'), text: z.string() }),
+  z.object({ type: z.literal('image'), image: z.string().optional() }),
+]);
+const conversation = z.array(
+  z.object({ role: z.enum(['system', 'user', 'assistant']), content: z.union([z.string(), z.array(part)]) }),
+);
+const messagesFile = z.union([conversation, z.object({ messages: conversation }).transform((file) => file.messages)]);
+
+/**
+ * A conversation from a JSON file: the list of messages that transformers' chat templates take. An image part names its
+ * file, beside the JSON file or in a folder `images` there; `images` that are given are used instead, in order.
+ * @throws JSON_UNREADABLE, MESSAGES_UNREADABLE, IMAGE_NOT_NAMED, IMAGE_NOT_FOUND
+ */
+export async function readMessages(file: string, images: readonly string[] = []): Promise<Question> {
+  const messages = parseMessages(await readFile(file, 'utf8'), file);
+  if (images.length > 0) return { messages, images: [...images] };
+  const named = messages.flatMap(({ content }) => (typeof content === 'string' ? [] : content.filter(isImage)));
+  return { messages, images: await Promise.all(named.map((image) => findImage(image.image, file))) };
+}
+
+function parseMessages(text: string, file: string): Message[] {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new WorkbenchError('JSON_UNREADABLE', `This file is not valid JSON: ${(error as Error).message}`, { file });
+  }
+  const parsed = messagesFile.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new WorkbenchError(
+    'MESSAGES_UNREADABLE',
+    'This file holds no list of messages.',
+    { file, issues: parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) },
+    'Write [{"role": "user", "content": [{"type": "image", "image": "film.png"}, {"type": "text", "text": "..."}]}].',
+  );
+}
+
+function isImage(content: ContentPart): content is Extract<ContentPart, { type: 'image' }> {
+  return content.type === 'image';
+}
+
+async function findImage(name: string | undefined, messagesPath: string): Promise<string> {
+  if (name === undefined) {
+    throw new WorkbenchError(
+      'IMAGE_NOT_NAMED',
+      'An image in the messages names no file, and none was given.',
+      { file: messagesPath },
+      'Give the images with --image, in the order of their places.',
+    );
+  }
+  const folder = dirname(messagesPath);
+  for (const path of [resolve(folder, name), join(folder, 'images', name)]) {
+    const found = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (found) return path;
+  }
+  throw locate(
+    new WorkbenchError('IMAGE_NOT_FOUND', 'The image that the messages name is not there.', { image: name }),
+    {
+      file: messagesPath,
+    },
+  );
+}
