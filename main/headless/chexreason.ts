@@ -87,6 +87,10 @@ subcommand('decode <file...>', 'decodes films: header facts, range and hashes of
   .addOption(json())
   .action(runs(async () => (await import('./commands/films.ts')).decode));
 
+subcommand('scan <path...>', 'counts patients, studies, series and films in files, folders and DICOMDIRs')
+  .addOption(json())
+  .action(runs(async () => (await import('./commands/films.ts')).scan));
+
 function asksAModel(command: Command): Command {
   return command
     .requiredOption('--model <dir>', 'folder of a model in Hugging Face’s layout')

@@ -34,11 +34,16 @@ export class Output {
   /** An input that failed; the command goes on with the next, and its exit status will be 1. */
   failure(file: string | null, error: unknown): void {
     this.endProgress();
-    this.failed = true;
+    this.markFailed();
     const data = toErrorData(error);
     const { code, message, details } = data;
     if (this.json) this.stdout.write(`${JSON.stringify({ file, error: { code, message, details } })}\n`);
     else this.stderr.write(`${file === null ? '' : `${file}: `}${describeError(data)}\n`);
+  }
+
+  /** The exit status will be 1. */
+  markFailed(): void {
+    this.failed = true;
   }
 
   /** An answer for an input; one that fails costs itself only, a cancelled one ends the command. */

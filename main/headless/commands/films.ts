@@ -1,14 +1,25 @@
-/** The commands about films alone: decode, phantom. */
+/** The commands about films alone: decode, scan, phantom. */
 import { decodeFile } from '../../../core/dicom/decodeFile.ts';
+import { scanPaths } from '../../../core/dicom/scan.ts';
 import { writePhantom } from '../../../core/phantom/generate.ts';
 import type { Institution } from '../../../core/phantom/scene.ts';
 import type { Call } from '../call.ts';
-import { userPath } from '../places.ts';
+import { pathAsGiven, userPath } from '../places.ts';
 
 export async function decode({ output, signal }: Call, _options: object, files: string[]): Promise<void> {
   for (const file of files) {
     await output.attempt(file, signal, async () => ({ ...(await decodeFile(userPath(file))), file }));
   }
+}
+
+/** Files in a folder that are no films are part of the answer; a path that was asked for and cannot be read is a failure. */
+export async function scan({ output, signal }: Call, _options: object, paths: string[]): Promise<void> {
+  const asked = paths.map(userPath);
+  const summary = await scanPaths(asked, output.work(signal), () => {});
+  const { patients, studies, series, instances, rejected, seconds } = summary;
+  const files = rejected.map(({ file, code }) => ({ file: pathAsGiven(file, paths), code }));
+  output.result({ patients, studies, series, instances, rejected: files, seconds });
+  if (rejected.some(({ file }) => asked.includes(file))) output.markFailed();
 }
 
 export interface PhantomCommandOptions {
