@@ -7,6 +7,7 @@ import { access, readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { locate, WorkbenchError } from '../base/errors.ts';
+import type { Film } from '../dicom/film.ts';
 import { openFilm } from '../dicom/openFilm.ts';
 import { parseCompletion } from '../findings/parse.ts';
 import type { ParseFailure } from '../findings/types.ts';
@@ -14,16 +15,23 @@ import { type Completion, type GenerationRequest, generate } from '../generation
 import type { Sampling } from '../generation/sampling.ts';
 import { score } from '../generation/score.ts';
 import type { Label } from '../labels/labels.ts';
-import type { ExecutorInfo } from '../models/runner.ts';
+import type { ExecutorChoice } from '../models/openRunner.ts';
 import type { Adapter } from '../peft/adapter.ts';
 import { pixelValues } from '../preprocessing/gemma3Processor.ts';
-import { toModelImage } from '../preprocessing/presets.ts';
+import { type Preset, toModelImage } from '../preprocessing/presets.ts';
+import type { ExecutorInfo } from '../tensor/executor.ts';
 import { promptInput } from '../text/promptInput.ts';
 import type { ContentPart, Message } from '../text/types.ts';
+import { conversationSequence } from '../training/batch.ts';
 import { readCard } from '../workspace/card.ts';
 import { type LoadedModel, Models } from './models.ts';
 
-const DEFAULT_PREPROCESSING = 'mimic-cxr-jpg';
+/** For a folder without a card: DICOM as MIMIC-CXR-JPG made its JPEGs, PNG and JPEG as somebody else has prepared them. */
+const DEFAULT_PREPROCESSING: Record<Film['kind'], Preset> = {
+  dicom: 'mimic-cxr-jpg',
+  png: 'as-stored',
+  jpeg: 'as-stored',
+};
 const DEFAULT_MAX_NEW_TOKENS = 512;
 
 export interface InferenceOptions {
@@ -31,8 +39,10 @@ export interface InferenceOptions {
   model: string;
   /** Folder of an adapter on it. */
   adapter?: string;
-  executor?: string;
+  executor?: ExecutorChoice;
   threads?: number;
+  /** Name of the preset that turns a film into model input; absent: the checkpoint's own, else by the kind of file. */
+  preprocessing?: string;
 }
 
 export interface Question {
@@ -63,7 +73,9 @@ export interface Sample {
 
 export interface InferenceResult extends Sample {
   promptTokenIds: number[];
-  executor: ExecutorInfo;
+  /** Its name; `engine` says which version, with how many threads, and why this one. */
+  executor: string;
+  engine: ExecutorInfo;
   /** `load` is the model's, once for all questions. */
   seconds: { load: number; vision: number; prefill: number; decode: number };
   /** All of them, where more than one was asked for; the first is repeated above. */
@@ -74,7 +86,8 @@ export interface ScoreResult {
   tokenIds: number[];
   logprobs: number[];
   promptTokenIds: number[];
-  executor: ExecutorInfo;
+  executor: string;
+  engine: ExecutorInfo;
 }
 
 export class Inference {
@@ -82,7 +95,8 @@ export class Inference {
     private readonly models: Models,
     private readonly model: LoadedModel,
     private readonly adapter: Adapter | null,
-    private readonly card: { preprocessing: string; maxNewTokens: number },
+    private readonly preprocessing: string | undefined,
+    private readonly maxNewTokens: number,
     private readonly loadSeconds: number,
   ) {}
 
@@ -92,9 +106,9 @@ export class Inference {
     const model = await models.base(options.model);
     const adapter = options.adapter === undefined ? null : await models.adapter(options.adapter, options.model);
     const card = (await readCard(options.adapter ?? options.model)) ?? (await readCard(options.model));
-    const { preprocessing = DEFAULT_PREPROCESSING, maxNewTokens = DEFAULT_MAX_NEW_TOKENS } = card ?? {};
-    const seconds = (performance.now() - start) / 1000;
-    return new Inference(models, model, adapter, { preprocessing, maxNewTokens }, seconds);
+    const preprocessing = options.preprocessing ?? card?.preprocessing;
+    const maxNewTokens = card?.maxNewTokens ?? DEFAULT_MAX_NEW_TOKENS;
+    return new Inference(models, model, adapter, preprocessing, maxNewTokens, (performance.now() - start) / 1000);
   }
 
   async infer(question: Question, settings: InferenceSettings): Promise<InferenceResult> {
@@ -106,7 +120,7 @@ export class Inference {
       (_, i): GenerationRequest => ({
         ...prompt,
         sampling: { ...settings.sampling, seed: settings.sampling.seed + i },
-        maxNewTokens: settings.maxNewTokens ?? this.card.maxNewTokens,
+        maxNewTokens: settings.maxNewTokens ?? this.maxNewTokens,
         stopIds: this.model.runner.info.endTokenIds,
       }),
     );
@@ -116,23 +130,27 @@ export class Inference {
     return {
       ...samples[0]!,
       promptTokenIds: [...prompt.promptIds],
-      executor: this.model.runner.executor,
+      ...this.engine(),
       seconds: { load: this.loadSeconds, vision, prefill: completions[0]!.seconds.prefill, decode },
       ...(settings.samples > 1 ? { samples } : {}),
     };
   }
 
-  /** Log-probabilities of a given completion's tokens, given what is before them. */
+  /** Log-probabilities of a given completion's tokens, given what is before them; the token that ends a turn closes it. */
   async score(question: Question, completion: string, signal?: AbortSignal): Promise<ScoreResult> {
     const prompt = await this.read(question);
-    const tokenIds = this.model.tokenizer.encode(completion);
+    const tokenIds = this.endTurn(question, this.model.tokenizer.encode(completion));
     const [logprobs] = await score(this.model.runner, [{ ...prompt, completionIds: tokenIds }], { signal });
-    const executor = this.model.runner.executor;
-    return { tokenIds, logprobs: logprobs!, promptTokenIds: [...prompt.promptIds], executor };
+    return { tokenIds, logprobs: logprobs!, promptTokenIds: [...prompt.promptIds], ...this.engine() };
   }
 
   async dispose(): Promise<void> {
     await this.models.dispose();
+  }
+
+  private engine(): { executor: string; engine: ExecutorInfo } {
+    const engine = this.model.runner.executor;
+    return { executor: engine.name, engine };
   }
 
   /** The question as the network gets it. */
@@ -146,11 +164,20 @@ export class Inference {
     );
     const pixels = new Float32Array(images.length * 3 * imageSize * imageSize);
     for (const [i, file] of images.entries()) {
-      const image = toModelImage(await openFilm(file), this.card.preprocessing);
+      const film = await openFilm(file);
+      const image = toModelImage(film, this.preprocessing ?? DEFAULT_PREPROCESSING[film.kind]);
       pixels.set(pixelValues(image, processor), i * 3 * imageSize * imageSize);
     }
     const features = images.length === 0 ? null : await runner.encodeImages(pixels, images.length);
     return { promptIds: inputIds, images: features, adapter: this.adapter };
+  }
+
+  /** Appends the end token that the chat template writes after an answer, where the completion does not have it. */
+  private endTurn({ messages, images }: Question, completionIds: number[]): number[] {
+    const { runner } = this.model;
+    if (runner.info.endTokenIds.includes(completionIds[completionIds.length - 1]!)) return completionIds;
+    const answer = conversationSequence(messages, images.length, 'answer', this.model, runner.info);
+    return [...completionIds, answer.ids[answer.promptLength + answer.targetLength - 1]!];
   }
 
   private sampleOf({ tokenIds, logprobs, stop }: Completion): Sample {

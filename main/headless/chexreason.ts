@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { toErrorData } from '../../core/base/errors.ts';
+import type { ExecutorChoice } from '../../core/models/openRunner.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { type Call, UsageError } from './call.ts';
 import { EXIT, Output } from './output.ts';
@@ -80,6 +81,8 @@ function real(lowest: number, highest: number): (text: string) => number {
   };
 }
 
+/** core/models/openRunner.ts says what they are; it is not loaded for an explanation. */
+const EXECUTORS: readonly ExecutorChoice[] = ['auto', 'onnxruntime-cpu', 'tfjs-tensorflow', 'tfjs-wasm'];
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
 const json = () => new Option('--json', 'exactly one JSON object per line on stdout');
 
@@ -99,7 +102,8 @@ function asksAModel(command: Command): Command {
     .option('--prompt <name>', 'instruction format of resources/prompts (default: free-reasoning)')
     .option('--text <text>', 'instruction')
     .option('--messages <file>', 'JSON list of messages; --image then fills its places in order')
-    .option('--executor <name>', 'auto, onnxruntime-cpu, tfjs-tensorflow or tfjs-wasm')
+    .addOption(new Option('--executor <name>', 'what runs the model').choices(EXECUTORS).default('auto'))
+    .option('--preprocessing <name>', 'preset that turns a film into model input; by default the checkpoint’s own')
     .option('--threads <n>', 'threads of ONNX Runtime', integer(1, 1024))
     .addOption(json());
 }

@@ -1,6 +1,7 @@
 /** The commands that ask a model: infer, score. */
 import { join } from 'node:path';
 import { WorkbenchError } from '../../../core/base/errors.ts';
+import type { ExecutorChoice } from '../../../core/models/openRunner.ts';
 import { Inference, type Question, readMessages } from '../../../core/services/inference.ts';
 import { imageQuestion } from '../../../core/text/promptInput.ts';
 import { loadPrompts } from '../../../core/text/prompts.ts';
@@ -18,8 +19,9 @@ export interface QuestionOptions {
   prompt?: string;
   text?: string;
   messages?: string;
-  executor?: string;
+  executor?: ExecutorChoice;
   threads?: number;
+  preprocessing?: string;
 }
 
 export interface InferOptions extends QuestionOptions {
@@ -50,10 +52,10 @@ async function askEach(
   if ([options.prompt, options.text, options.messages].filter((given) => given !== undefined).length > 1) {
     throw new UsageError('give one of --prompt, --text and --messages.');
   }
-  const { executor, threads } = options;
+  const { executor, threads, preprocessing } = options;
   const adapter = options.adapter === undefined ? undefined : userPath(options.adapter);
   const questions = await questionsOf(options);
-  const inference = await Inference.open({ model: userPath(options.model), adapter, executor, threads });
+  const inference = await Inference.open({ model: userPath(options.model), adapter, executor, threads, preprocessing });
   try {
     for (const [file, question] of questions) {
       await output.attempt(file, signal, async () => {
