@@ -3,12 +3,12 @@ import { extname, join, normalize, sep } from 'node:path';
 
 /**
  * Only what comes from the application itself is loaded or spoken to; nothing is evaluated from text, nothing is framed.
- * Inline style attributes are React's and the charts'. `blob:` images are rendered films; workers draw the report's preview.
+ * `blob:` images are rendered films; workers draw the report's preview; WebAssembly decodes there.
  */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self' 'wasm-unsafe-eval'",
-  "style-src 'self' 'unsafe-inline'",
+  "style-src 'self'",
   "img-src 'self' blob: data:",
   "font-src 'self'",
   "connect-src 'self'",

@@ -1,0 +1,141 @@
+/**
+ * The desktop as a user has it: packed by electron-builder with all its fuses, started under a display (Xvfb where there is
+ * none), and driven through Chromium's own debugging port, because the fuses close Node's.
+ *
+ * CHEXREASON_ELECTRON_DIST names the folder of the Electron that is packed (scripts/get-electron.sh); without it, or
+ * without a display and Xvfb, there is nothing to test and `missing` says why.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { buildAll } from '../../scripts/build.ts';
+import { packFolder } from '../../scripts/pack.ts';
+
+const PROGRAM = 'chexreason-workbench';
+const START_TIMEOUT_MS = 60_000;
+
+export const electronDist = process.env['CHEXREASON_ELECTRON_DIST'] ?? process.env['ELECTRON_OVERRIDE_DIST_PATH'];
+
+/** Why there is no desktop here; null: there is one. */
+export const missing = whyMissing();
+
+function whyMissing(): string | null {
+  if (process.platform !== 'linux') return 'packed and driven on Linux only';
+  if (!electronDist || !existsSync(join(electronDist, 'electron')))
+    return 'no Electron: CHEXREASON_ELECTRON_DIST is not set';
+  if (!process.env['DISPLAY'] && !hasProgram('Xvfb')) return 'no display and no Xvfb';
+  return null;
+}
+
+function hasProgram(name: string): boolean {
+  try {
+    execFileSync('which', [name], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Builds and packs the application; the folder of the result. */
+export async function packDesktop(): Promise<string> {
+  await buildAll();
+  return packFolder('test-results/packed', electronDist);
+}
+
+export interface Display {
+  name: string;
+  close(): void;
+}
+
+/** The display that is there, or an Xvfb of our own. */
+export async function openDisplay(): Promise<Display> {
+  const given = process.env['DISPLAY'];
+  if (given) return { name: given, close: () => {} };
+  const xvfb = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1680x1050x24', '-nolisten', 'tcp'], {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+  });
+  const number = await new Promise<string>((resolve, reject) => {
+    xvfb.stdio[3]!.once('data', (text) => resolve(String(text).trim()));
+    xvfb.once('exit', () => reject(new Error('Xvfb did not start')));
+  });
+  return { name: `:${number}`, close: () => xvfb.kill() };
+}
+
+export interface Desktop {
+  page: Page;
+  /** What the page wrote to its console as an error. */
+  faults: string[];
+  /** Starts the program a second time, as a double click on a file does; it hands its arguments over and ends. */
+  startAgain(args: string[]): Promise<number | null>;
+  close(): Promise<void>;
+}
+
+export interface DesktopOptions {
+  packed: string;
+  display: string;
+  /** The user's folder; by default a new one. */
+  home?: string;
+  args?: string[];
+}
+
+export async function startDesktop({ packed, display, home, args = [] }: DesktopOptions): Promise<Desktop> {
+  const userDir = home ?? mkdtempSync(join(tmpdir(), 'desktop-home-'));
+  const env = { ...process.env, DISPLAY: display, CHEXREASON_HOME: userDir };
+  // As root Chromium starts only without its sandbox; Xvfb has no GPU.
+  const switches = [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-gpu'];
+  const start = (more: string[]) => spawn(join(packed, PROGRAM), [...switches, ...more], { env, stdio: 'pipe' });
+  const app = start(['--remote-debugging-port=0', ...args]);
+  const { browser, page } = await connect(app);
+  const faults: string[] = [];
+  page.on('pageerror', (error) => faults.push(String(error)));
+  page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+  return {
+    page,
+    faults,
+    startAgain: (more) => new Promise((resolve) => start(more).once('exit', resolve)),
+    close: async () => {
+      const ended = new Promise((resolve) => app.once('exit', resolve));
+      app.kill();
+      await ended;
+      await browser.close().catch(() => {});
+    },
+  };
+}
+
+async function connect(app: ChildProcess): Promise<{ browser: Browser; page: Page }> {
+  const address = await debuggerAddress(app);
+  const { host } = new URL(address);
+  // Attached while the first page is still being loaded, Chromium 108 sometimes never tells of its end.
+  await until(async () => {
+    const targets = (await (await fetch(`http://${host}/json/list`)).json()) as { type: string; title: string }[];
+    return targets.some(({ type, title }) => type === 'page' && title !== '');
+  });
+  const browser = await chromium.connectOverCDP(address, { noDefaults: true });
+  return { browser, page: browser.contexts()[0]!.pages()[0]! };
+}
+
+function debuggerAddress(app: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const timer = setTimeout(() => reject(new Error(`the desktop did not start:\n${said}`)), START_TIMEOUT_MS);
+    app.stderr!.on('data', (text) => {
+      said += text;
+      const found = /DevTools listening on (ws:\S+)/.exec(said);
+      if (!found) return;
+      clearTimeout(timer);
+      resolve(found[1]!);
+    });
+    app.stdout!.resume();
+    app.once('exit', (code) => reject(new Error(`the desktop ended with ${code}:\n${said}`)));
+  });
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + START_TIMEOUT_MS;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error('the desktop showed no page');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
