@@ -1,0 +1,188 @@
+/**
+ * Streams a table (CSV, plain or gzip) row by row. A row that cannot be used is rejected with its line and column and the
+ * rest goes on; a table that cannot be read at all is an error. Line 1 is the header.
+ */
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { parse } from 'csv-parse';
+import { locate, WorkbenchError } from '../base/errors.ts';
+import { throwIfCancelled, unattended, type Work } from '../base/progress.ts';
+
+export interface RejectedRow {
+  /** Line of the file; the header is line 1. */
+  row: number;
+  /** null where the row as a whole is at fault. */
+  column: string | null;
+  code: string;
+  message: string;
+}
+
+/** Rejected rows are all counted, and the first thousand kept. */
+export class Rejections {
+  readonly rows: RejectedRow[] = [];
+  count = 0;
+
+  add(row: RejectedRow): void {
+    this.count++;
+    if (this.rows.length < 1000) this.rows.push(row);
+  }
+}
+
+/** Thrown by a row's reader: the row is left out, the table goes on. */
+export class RowError extends Error {
+  constructor(
+    readonly code: string,
+    readonly column: string | null,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export function wrongFieldCount(found: number, expected: number): RowError {
+  return new RowError('DATASET_ROW_FIELDS', null, `The row has ${found} fields where the header has ${expected}.`);
+}
+
+/** A value as a message may show it. */
+export function shown(value: string): string {
+  return value.length > 40 ? `"${value.slice(0, 40)}..."` : `"${value}"`;
+}
+
+export class Columns {
+  private readonly index = new Map<string, number>();
+
+  constructor(
+    readonly names: string[],
+    readonly file: string,
+  ) {
+    names.forEach((name, i) => {
+      const key = plain(name);
+      if (!this.index.has(key)) this.index.set(key, i);
+    });
+  }
+
+  has(name: string): boolean {
+    return this.index.has(plain(name));
+  }
+
+  /** Position of a column by any of its spellings; -1 where it is absent. */
+  find(...spellings: string[]): number {
+    for (const name of spellings) {
+      const i = this.index.get(plain(name));
+      if (i !== undefined) return i;
+    }
+    return -1;
+  }
+
+  /** Throws DATASET_COLUMNS_MISSING, naming every one that is not there; one spelling of each list suffices. */
+  require(expected: readonly (string | readonly string[])[]): void {
+    const missing = expected
+      .map((spellings) => (typeof spellings === 'string' ? [spellings] : spellings))
+      .filter((spellings) => this.find(...spellings) < 0)
+      .map((spellings) => spellings.join(' or '));
+    if (missing.length === 0) return;
+    throw new WorkbenchError(
+      'DATASET_COLUMNS_MISSING',
+      `The table has no column ${missing.map((name) => `"${name}"`).join(', ')}.`,
+      { file: this.file, row: 1, missing, columns: this.names.slice(0, 40).map((name) => name.slice(0, 80)) },
+      'Choose the table in the form in which the data set is distributed, with its header line.',
+    );
+  }
+}
+
+function plain(name: string): string {
+  return name.trim().toLowerCase();
+}
+
+/** What reads a table: told the columns once, then every row. */
+export type RowReader = (columns: Columns) => (fields: string[], row: number) => void;
+
+export interface TableRead {
+  columns: string[];
+  /** Data rows, rejected ones included; empty lines are none. */
+  rows: number;
+}
+
+/** Reads every row; a RowError of the reader rejects its row. Errors: FILE_NOT_FOUND, CSV_UNREADABLE, CSV_EMPTY, and the reader's. */
+export async function readTable(
+  file: string,
+  reader: RowReader,
+  rejected: Rejections,
+  work: Work = unattended(),
+): Promise<TableRead> {
+  let columns: Columns | null = null;
+  let onRow: ReturnType<RowReader> = () => {};
+  let line = 0;
+  let rows = 0;
+  const take = (fields: string[]) => {
+    line++;
+    if (fields.length === 1 && fields[0]!.trim() === '') return;
+    if (columns === null) {
+      columns = new Columns(fields, file);
+      onRow = reader(columns);
+      return;
+    }
+    rows++;
+    rejecting(rejected, line, () => onRow(fields, line));
+    if (rows % 4096 === 0) {
+      throwIfCancelled(work.signal);
+      work.report({ stage: 'Reading the table', done: rows, total: null });
+    }
+  };
+  await streamRecords(file, take);
+  if (columns === null) throw new WorkbenchError('CSV_EMPTY', 'The table is empty: it has no header line.', { file });
+  return { columns: (columns as Columns).names, rows };
+}
+
+function rejecting(rejected: Rejections, row: number, read: () => void): void {
+  try {
+    read();
+  } catch (error) {
+    if (!(error instanceof RowError)) throw error;
+    rejected.add({ row, column: error.column, code: error.code, message: error.message });
+  }
+}
+
+async function streamRecords(file: string, take: (fields: string[]) => void): Promise<void> {
+  // Records are taken inside the parser, which then passes on none: an object stream would cost as much again.
+  const onRecord = (record: string[]) => {
+    take(record);
+    return null;
+  };
+  const parser = parse({ bom: true, relax_column_count: true, max_record_size: 1 << 20, on_record: onRecord });
+  parser.resume();
+  try {
+    const gzip = await isGzip(file);
+    const source = createReadStream(file, { highWaterMark: 1 << 18 });
+    if (gzip) await pipeline(source, createGunzip(), parser);
+    else await pipeline(source, parser);
+  } catch (error) {
+    throw unreadable(error, file);
+  }
+}
+
+async function isGzip(file: string): Promise<boolean> {
+  const handle = await open(file);
+  try {
+    const magic = Buffer.alloc(2);
+    await handle.read(magic, 0, 2, 0);
+    return magic[0] === 0x1f && magic[1] === 0x8b;
+  } finally {
+    await handle.close();
+  }
+}
+
+function unreadable(error: unknown, file: string): WorkbenchError {
+  if (error instanceof WorkbenchError) return error;
+  const { code = '', message, lines } = error as { code?: string; message: string; lines?: number };
+  if (!code.startsWith('CSV_') && !code.startsWith('Z_')) return locate(error, { file });
+  const what = code.startsWith('Z_') ? 'its gzip stream is damaged' : message;
+  return new WorkbenchError(
+    'CSV_UNREADABLE',
+    `The table cannot be read: ${what}`,
+    { file, ...(lines === undefined ? {} : { row: lines }) },
+    'Check that the file is a complete CSV table (it may be compressed with gzip).',
+  );
+}
