@@ -3,21 +3,23 @@
  * answer depends on. Films of one base model are read together, whatever checkpoint they are asked of: image features are
  * computed once for all, and base, SFT and GRPO answer in one batch.
  */
-import { throwIfCancelled } from '../base/progress.ts';
+
 import { sha256 } from '../base/hash.ts';
+import { throwIfCancelled } from '../base/progress.ts';
 import type { Film } from '../dicom/film.ts';
 import { parseCompletion } from '../findings/parse.ts';
 import { type Completion, type GenerationRequest, generate } from '../generation/generate.ts';
 import type { ImageFeatures } from '../models/runner.ts';
-import { pixelValues } from '../preprocessing/gemma3Processor.ts';
+import { loadGemma3Processor, pixelValues } from '../preprocessing/gemma3Processor.ts';
 import { toModelImage } from '../preprocessing/presets.ts';
-import { promptInput, readingMessages } from '../text/promptInput.ts';
+import { resize } from '../preprocessing/resize.ts';
+import { imageQuestion, promptInput } from '../text/promptInput.ts';
 import type { Prompt } from '../text/types.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Collections } from './collections.ts';
-import type { Checkpoint, FilmEntry, Prediction, Provenance } from './contract.ts';
+import type { Checkpoint, FilmEntry, ModelView, Prediction, Provenance } from './contract.ts';
 import type { LoadedModel, Models } from './models.ts';
-import { predictionKey, type PredictionStore } from './predictions.ts';
+import { type PredictionStore, predictionKey } from './predictions.ts';
 
 export interface AnswerSettings {
   temperature: number;
@@ -37,7 +39,7 @@ export interface Question {
 export interface AnswerOptions {
   signal?: AbortSignal;
   /** The text so far of the question's answer. */
-  onText?(question: Question, text: string): void;
+  onText?(question: Question, text: string, tokens: number): void;
   /** Called once for each question, as answers come; stored before. */
   onAnswer?(question: Question, prediction: Prediction): void | Promise<void>;
 }
@@ -71,6 +73,16 @@ export class Answers {
       if (prediction) answers[checkpoint.id] = { ...prediction, filmId: entry.id, checkpointId: checkpoint.id };
     }
     return answers;
+  }
+
+  /** The pixels that the checkpoint's network gets of the film, before normalization. */
+  async modelView({ film: entry, checkpoint }: Question): Promise<ModelView> {
+    const film = await this.collections.open(entry.id);
+    const processor = await loadGemma3Processor(this.checkpoints.baseFolder(checkpoint));
+    const image = toModelImage(film, checkpoint.preprocessing);
+    const { width, height, channels, data } = resize(image, processor.width, processor.height, processor.interpolation);
+    const gray = channels === 1 ? data : luminance(data);
+    return { width, height, gray, preprocessing: checkpoint.preprocessing };
   }
 
   /** Answers every question, from the store where the answer is there already. In the order of the questions. */
@@ -129,7 +141,7 @@ export class Answers {
     const requests = await Promise.all(
       asked.map((question, i) => this.request(question, features[i]!, model, provenances[missing[i]!]!)),
     );
-    const streams = asked.map(() => ({ text: '', stream: model.tokenizer.stream() }));
+    const streams = asked.map(() => ({ text: '', tokens: 0, stream: model.tokenizer.stream() }));
     const stored: Promise<void>[] = [];
     await generate(model.runner, requests, {
       batchSize: BATCH,
@@ -138,7 +150,8 @@ export class Answers {
         if (!options.onText) return;
         const growing = streams[row]!;
         growing.text += growing.stream.push(tokenId);
-        options.onText(asked[row]!, growing.text);
+        growing.tokens++;
+        options.onText(asked[row]!, growing.text, growing.tokens);
       },
       onCompletion: (row, completion) => {
         const at = missing[row]!;
@@ -159,12 +172,7 @@ export class Answers {
     return this.prompts.get(checkpoint.promptId) ?? this.prompts.get('free-reasoning')!;
   }
 
-  private provenanceOf(
-    { checkpoint }: Question,
-    film: Film,
-    model: LoadedModel,
-    settings: AnswerSettings,
-  ): Provenance {
+  private provenanceOf({ checkpoint }: Question, film: Film, model: LoadedModel, settings: AnswerSettings): Provenance {
     const prompt = this.promptOf(checkpoint);
     const { executor, info } = model.runner;
     return {
@@ -190,20 +198,22 @@ export class Answers {
     films: ReadonlyMap<string, Film>,
     model: LoadedModel,
   ): Promise<ImageFeatures[]> {
-    const keyOf = ({ film, checkpoint }: Question) => `${films.get(film.id)!.sha256}/${checkpoint.preprocessing}`;
     const found = new Map<string, ImageFeatures>();
-    for (const question of questions) {
-      const key = keyOf(question);
-      if (found.has(key)) continue;
-      found.set(
-        key,
-        await model.features.get(key, () => {
-          const image = toModelImage(films.get(question.film.id)!, question.checkpoint.preprocessing);
-          return model.runner.encodeImages(pixelValues(image, model.processor), 1);
-        }),
-      );
+    const all: ImageFeatures[] = [];
+    for (const { film: entry, checkpoint } of questions) {
+      const film = films.get(entry.id)!;
+      const { preprocessing } = checkpoint;
+      const key = { imageHash: film.sha256, preprocessing, baseHash: model.runner.info.weightsHash };
+      const id = `${film.sha256}/${preprocessing}`;
+      const features =
+        found.get(id) ??
+        (await model.features.get(key, () =>
+          model.runner.encodeImages(pixelValues(toModelImage(film, preprocessing), model.processor), 1),
+        ));
+      found.set(id, features);
+      all.push(features);
     }
-    return questions.map((question) => found.get(keyOf(question))!);
+    return all;
   }
 
   private async request(
@@ -212,7 +222,7 @@ export class Answers {
     model: LoadedModel,
     provenance: Provenance,
   ): Promise<GenerationRequest> {
-    const messages = readingMessages(this.promptOf(checkpoint).text);
+    const messages = imageQuestion(this.promptOf(checkpoint).text);
     const { inputIds } = promptInput(messages, [images.tokens], model);
     const baseFolder = this.checkpoints.baseFolder(checkpoint);
     const adapter =
@@ -252,4 +262,11 @@ export class Answers {
       createdAt: this.now().toISOString(),
     };
   }
+}
+
+/** ITU-R BT.601, of interleaved RGB. */
+function luminance(rgb: Uint8Array): Uint8Array {
+  return Uint8Array.from({ length: rgb.length / 3 }, (_, i) =>
+    Math.round(0.299 * rgb[3 * i]! + 0.587 * rgb[3 * i + 1]! + 0.114 * rgb[3 * i + 2]!),
+  );
 }

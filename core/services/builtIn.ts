@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import type { Progress, Work } from '../base/progress.ts';
 import { writePhantom } from '../phantom/generate.ts';
 import type { Institution } from '../phantom/scene.ts';
-import type { Platform } from '../platform/platform.ts';
 import { readJsonLines, writeFileAtomic } from '../platform/files.ts';
+import type { Platform } from '../platform/platform.ts';
 import { Workspace } from '../workspace/workspace.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Collections } from './collections.ts';
@@ -54,7 +54,14 @@ export async function addBuiltInStudies(
   const folders = ['m', 'a', 'b'].map((institution) => workspace.pathOf('films', institution));
   for (const [i, institution] of (['m', 'a', 'b'] as const).entries()) {
     await writePhantom(
-      { institution, count: DICOM_FILMS, seed: SEEDS[institution], out: folders[i]!, size: DICOM_SIZE, format: 'dicom' },
+      {
+        institution,
+        count: DICOM_FILMS,
+        seed: SEEDS[institution],
+        out: folders[i]!,
+        size: DICOM_SIZE,
+        format: 'dicom',
+      },
       work,
     );
   }
@@ -88,7 +95,8 @@ async function addInstitution(
   const count = institution === 'm' ? TRAINING_FILMS : films;
   const there = collections.list().find((collection) => collection.name === NAMES[institution]);
   if (there && there.films >= count) return there;
-  const report = (progress: Progress) => work.report({ ...progress, stage: `Drawing films of institution ${institution}` });
+  const report = (progress: Progress) =>
+    work.report({ ...progress, stage: `Drawing films of institution ${institution}` });
   const written = await writePhantom(
     { institution, count, seed: SEEDS[institution] + 100, out, size: DATASET_SIZE, format: 'png' },
     { signal: work.signal, report },
@@ -96,7 +104,7 @@ async function addInstitution(
   if (institution === 'm') await writeTraces(out);
   const role = ({ m: 'training-source', a: 'source', b: 'target' } as const)[institution];
   const { kind, csv, images } = written;
-  return collections.addDataset({ kind, csv, images, policy: 'zeros', role, name: NAMES[institution] }, true);
+  return collections.addDataset({ kind, csv, images, policy: 'zeros', role, name: NAMES[institution] }, work, true);
 }
 
 export const TRACES_FILE = 'traces.jsonl';

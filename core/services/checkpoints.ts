@@ -2,14 +2,14 @@
  * The checkpoints of a workspace: base models and adapters, each a folder that stays where it is. A folder is opened when
  * it is added and again when the workspace is; what is wrong with it is shown on its card.
  */
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, isAbsolute, join, relative, resolve } from 'node:path';
-import { toErrorData, WorkbenchError } from '../base/errors.ts';
+import { fromErrorData, locate, toErrorData, WorkbenchError } from '../base/errors.ts';
 import { openModelFolder } from '../models/modelFolder.ts';
-import { readAdapter } from '../peft/folder.ts';
 import { type CheckpointCard, readCard } from '../workspace/card.ts';
 import { slug, type Workspace } from '../workspace/workspace.ts';
 import type { CheckedParameters, Checkpoint } from './contract.ts';
+import { readAdapter } from './models.ts';
 
 const FILE = 'checkpoints.json';
 
@@ -50,10 +50,7 @@ export class Checkpoints {
   usable(id: string): Checkpoint {
     const checkpoint = this.known.get(id);
     if (!checkpoint) throw new WorkbenchError('CHECKPOINT_UNKNOWN', 'This checkpoint is not in the workspace.', { id });
-    if (checkpoint.error) {
-      const { code, message, details, remedy } = checkpoint.error;
-      throw new WorkbenchError(code, message, { checkpoint: id, ...details }, remedy);
-    }
+    if (checkpoint.error) throw locate(fromErrorData(checkpoint.error), { checkpoint: id });
     return checkpoint;
   }
 
@@ -84,7 +81,7 @@ export class Checkpoints {
     const before = this.list().find((checkpoint) => checkpoint.path === stored.path);
     stored.id = before?.id ?? this.freeId(slug(stored.name));
     const checkpoint = await this.open(stored);
-    if (checkpoint.error && !before) throw new WorkbenchError(checkpoint.error.code, checkpoint.error.message, checkpoint.error.details, checkpoint.error.remedy);
+    if (checkpoint.error && !before) throw fromErrorData(checkpoint.error);
     this.known.set(checkpoint.id, checkpoint);
     await this.save();
     return checkpoint;
@@ -111,7 +108,7 @@ export class Checkpoints {
     let reason: unknown;
     for (const base of bases) {
       try {
-        await readAdapter(folder, await openModelFolder(this.folder(base)));
+        await readAdapter(folder, this.folder(base));
         return base.id;
       } catch (error) {
         reason = error;
@@ -140,10 +137,10 @@ export class Checkpoints {
     if (stored.baseId === null) {
       const model = await openModelFolder(folder);
       const { info, warnings } = model;
-      return { hash: info.weightsHash, info, bytes: info.bytes, warnings };
+      return { hash: info.weightsHash, info, bytes: await bytesOf(folder), warnings };
     }
     const base = this.usable(stored.baseId);
-    const adapter = await readAdapter(folder, await openModelFolder(this.folder(base)));
+    const adapter = await readAdapter(folder, this.folder(base));
     return { hash: adapter.hash, info: base.info, bytes: adapter.bytes, warnings: adapter.warnings };
   }
 
@@ -175,6 +172,15 @@ export class Checkpoints {
     );
     await this.workspace.write(stored, FILE);
   }
+}
+
+/** Of its weights on disk. */
+async function bytesOf(folder: string): Promise<number> {
+  let bytes = 0;
+  for (const name of await readdir(folder)) {
+    if (name.endsWith('.safetensors')) bytes += (await stat(join(folder, name))).size;
+  }
+  return bytes;
 }
 
 async function isFile(path: string): Promise<boolean> {

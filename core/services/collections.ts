@@ -2,20 +2,24 @@
  * The films of a workspace, by collection: what the user opened, and data sets with their label tables. A data set keeps
  * only where its table lies; its rows are read when they are first wanted, so that the user's table stays the one truth.
  */
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
-import type { Work } from '../base/progress.ts';
-import { type DatasetRow, openDataset } from '../datasets/dataset.ts';
-import type { Film, PixelArray } from '../dicom/film.ts';
+import { type Progress, unattended, type Work } from '../base/progress.ts';
+import { readLabelTable } from '../datasets/summary.ts';
+import type { LabelledImage } from '../datasets/types.ts';
+import type { Film } from '../dicom/film.ts';
+import type { FilmHeader } from '../dicom/headerFile.ts';
 import { openFilm } from '../dicom/openFilm.ts';
-import { type FoundFilm, scanPaths } from '../dicom/scan.ts';
-import { CHEXPERT_LABELS, type Label, NIH_NINE } from '../labels/labels.ts';
+import { scanPaths } from '../dicom/scan.ts';
+import type { DatasetKind } from '../labels/mapping.ts';
 import { slug, type Workspace } from '../workspace/workspace.ts';
 import type { CheckedParameters, Collection, FilmEntry, ScanProgress, ScanSummary } from './contract.ts';
 
 const FOLDER = 'collections';
 const OPENED = 'opened';
+/** What phantom films carry in (0008,0070). */
+const PHANTOM_MANUFACTURER = 'ChexReason phantom';
 /** Decoded films kept, in bytes of stored pixels. */
 const CACHE_BYTES = 256 * 2 ** 20;
 
@@ -24,7 +28,7 @@ interface StoredCollection {
   /** Its films are phantoms. */
   phantom: boolean;
   /** For data sets. */
-  table: { csv: string; images: string | null } | null;
+  table: { csv: string; images: string } | null;
   /** For what was opened. */
   films: FilmEntry[];
 }
@@ -50,10 +54,6 @@ export class Collections {
 
   collection(id: string): Collection {
     return this.get(id).collection;
-  }
-
-  isPhantom(film: FilmEntry): boolean {
-    return this.get(film.collectionId).phantom || film.phantom;
   }
 
   async films(collectionId?: string): Promise<FilmEntry[]> {
@@ -83,15 +83,20 @@ export class Collections {
   async add(paths: string[], work: Work<ScanProgress>): Promise<ScanSummary> {
     const stored = this.stored.get(OPENED) ?? this.begin(OPENED, openedCollection());
     const known = new Set(stored.films.map((film) => film.id));
+    let last: Progress = { stage: 'Reading headers', done: 0, total: null };
+    const report = (found: FilmEntry[]) => work.report({ ...last, found });
+    const listen = (progress: Progress) => {
+      last = progress;
+      report([]);
+    };
     try {
-      return await scanPaths(paths, work.signal, (found, progress) => {
-        const fresh = found.map((film) => entryOf(film)).filter((film) => !known.has(film.id));
+      return await scanPaths(paths, { signal: work.signal, report: listen }, (headers) => {
+        const fresh = headers.map(entryOfHeader).filter((film) => !known.has(film.id));
         for (const film of fresh) {
           known.add(film.id);
-          this.entries.set(film.id, film);
           stored.films.push(film);
         }
-        work.report({ ...progress, found: fresh });
+        report(this.remember(fresh));
       });
     } finally {
       stored.collection = { ...stored.collection, ...counts(stored.films) };
@@ -100,31 +105,25 @@ export class Collections {
   }
 
   /** A data set with its label table; adding the same table again replaces it. */
-  async addDataset(params: CheckedParameters<'datasets.add'>, phantom = false): Promise<Collection> {
+  async addDataset(
+    params: CheckedParameters<'datasets.add'>,
+    work: Work = unattended(),
+    phantom = false,
+  ): Promise<Collection> {
     const { kind, csv, policy, role } = params;
-    const images = params.images ?? null;
-    const id = `${slug(params.name ?? basename(csv))}-${sha256(`${kind}:${csv}`).slice(0, 6)}`;
-    const { rows } = await openDataset({ kind, csv, images: images ?? undefined });
-    const films = rows.map((row) => entryOfRow(id, row));
-    const stored: StoredCollection = {
-      collection: {
-        id,
-        name: params.name ?? basename(csv),
-        kind,
-        role,
-        path: csv,
-        ...counts(films),
-        policy,
-        labels: labelsOf(kind),
-      },
-      phantom,
-      table: { csv, images },
-      films: [],
-    };
+    const images = params.images ?? dirname(csv);
+    const name = params.name ?? basename(csv);
+    const id = `${slug(name)}-${sha256(`${kind}:${csv}`).slice(0, 6)}`;
+    const table = await readLabelTable(kind, csv, { images }, work);
+    const films = filmsOfTable(id, table.images, phantom);
+    if (films.length === 0) throw noImages(csv, images, table.images.length);
+    const { labels } = table;
+    const collection: Collection = { id, name, kind, role, path: csv, ...counts(films), policy, labels };
+    const stored: StoredCollection = { collection, phantom, table: { csv, images }, films: [] };
     this.stored.set(id, stored);
     this.rows.set(id, Promise.resolve(this.remember(films)));
     await this.save(stored);
-    return stored.collection;
+    return collection;
   }
 
   private get(id: string): StoredCollection {
@@ -143,10 +142,10 @@ export class Collections {
     return there;
   }
 
-  private async readRows({ collection, table }: StoredCollection): Promise<FilmEntry[]> {
-    const kind = collection.kind as DatasetRowKind;
-    const { rows } = await openDataset({ kind, csv: table!.csv, images: table!.images ?? undefined });
-    return this.remember(rows.map((row) => entryOfRow(collection.id, row)));
+  private async readRows({ collection, table, phantom }: StoredCollection): Promise<FilmEntry[]> {
+    const { csv, images } = table!;
+    const { images: rows } = await readLabelTable(collection.kind as DatasetKind, csv, { images });
+    return this.remember(filmsOfTable(collection.id, rows, phantom));
   }
 
   private remember(films: FilmEntry[]): FilmEntry[] {
@@ -164,8 +163,6 @@ export class Collections {
     await this.workspace.write(stored, FOLDER, `${stored.collection.id}.json`);
   }
 }
-
-type DatasetRowKind = CheckedParameters<'datasets.add'>['kind'];
 
 function openedCollection(): Collection {
   return {
@@ -185,6 +182,98 @@ function counts(films: readonly FilmEntry[]): { films: number; patients: number 
   return { films: films.length, patients: new Set(films.map((film) => film.patientId)).size };
 }
 
-function labelsOf(kind: DatasetRowKind): Label[] {
-  return kind === 'nih' ? [...NIH_NINE] : [...CHEXPERT_LABELS];
+/** An opened film: its id is that of its place, so that opening it again finds it. */
+function entryOfHeader(header: FilmHeader): FilmEntry {
+  const { path, rows, columns, tags, warnings } = header;
+  return {
+    id: sha256(path).slice(0, 16),
+    collectionId: OPENED,
+    path,
+    frame: 0,
+    patientId: tags.patientId,
+    patientName: tags.patientName,
+    patientSex: tags.patientSex,
+    patientAge: tags.patientAge,
+    studyDate: tags.studyDate,
+    studyInstanceUid: tags.studyInstanceUid,
+    description: tags.studyDescription || tags.seriesDescription || basename(path),
+    modality: tags.modality,
+    viewPosition: tags.viewPosition,
+    rows,
+    columns,
+    truth: null,
+    phantom: tags.manufacturer === PHANTOM_MANUFACTURER,
+    warnings,
+  };
+}
+
+/** Rows whose image is there. */
+function filmsOfTable(collectionId: string, images: readonly LabelledImage[], phantom: boolean): FilmEntry[] {
+  return images.flatMap((image) => (image.imagePath === null ? [] : [entryOfRow(collectionId, image, phantom)]));
+}
+
+function entryOfRow(collectionId: string, row: LabelledImage, phantom: boolean): FilmEntry {
+  return {
+    id: `${collectionId}.${sha256(row.image).slice(0, 16)}`,
+    collectionId,
+    path: row.imagePath!,
+    frame: 0,
+    patientId: row.patientId,
+    patientName: '',
+    patientSex: row.sex,
+    patientAge: row.age === null ? '' : String(row.age),
+    studyDate: '',
+    studyInstanceUid: row.studyId,
+    description: basename(row.image),
+    modality: '',
+    viewPosition: row.view,
+    rows: 0,
+    columns: 0,
+    truth: row.labels,
+    phantom,
+    warnings: isLateral(row.view) ? ['A lateral film; the checkpoints read frontal ones.'] : [],
+  };
+}
+
+export function isLateral(view: string): boolean {
+  return /^(LL|RL|LATERAL|LAT)$/i.test(view);
+}
+
+function noImages(csv: string, images: string, rows: number): WorkbenchError {
+  return new WorkbenchError(
+    'DATASET_WITHOUT_IMAGES',
+    'None of the images that this table names was found.',
+    { file: csv, images, rows },
+    'Choose the folder that holds the images, with the folders that the table names in it.',
+  );
+}
+
+/** Decoded films by use; the least recently used ones go first. */
+class FilmCache {
+  private readonly films = new Map<string, { film: Promise<Film>; bytes: number }>();
+
+  constructor(private readonly limit: number) {}
+
+  get(key: string, open: () => Promise<Film>): Promise<Film> {
+    const there = this.films.get(key) ?? { film: open(), bytes: 0 };
+    this.films.delete(key);
+    this.films.set(key, there);
+    there.film.then(
+      (film) => {
+        there.bytes = film.pixels.byteLength;
+        this.shrink();
+      },
+      () => this.films.delete(key),
+    );
+    return there.film;
+  }
+
+  private shrink(): void {
+    let bytes = [...this.films.values()].reduce((sum, film) => sum + film.bytes, 0);
+    for (const [key, film] of this.films) {
+      if (bytes <= this.limit || this.films.size === 1) return;
+      this.films.delete(key);
+      bytes -= film.bytes;
+    }
+  }
 }

@@ -4,11 +4,13 @@
  */
 import { join } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
+import { VERSION } from '../base/version.ts';
 import { CHEXPERT_LABELS, NIH_NINE } from '../labels/labels.ts';
+import { bestExecutor } from '../models/openRunner.ts';
 import type { Platform } from '../platform/platform.ts';
-import { loadPrompts } from '../text/prompts.ts';
-import type { Prompt } from '../text/types.ts';
-import { VERSION } from '../version.ts';
+import { openTfjs } from '../tensor/tfjs/backend.ts';
+import { Workspace } from '../workspace/workspace.ts';
+import { addBuiltInCheckpoints, addBuiltInDatasets, addBuiltInStudies, openBuiltIn } from './builtIn.ts';
 import {
   type AppState,
   type CheckedParameters,
@@ -19,41 +21,212 @@ import {
   parameters,
   type Results,
 } from './contract.ts';
-import { generationExecutor, trainingExecutor } from './executors.ts';
 import { Jobs } from './jobs.ts';
+import type { ModelOptions } from './models.ts';
 import { recognisePath } from './recognise.ts';
 import { Session } from './session.ts';
 import { Settings } from './settings.ts';
 
-export interface EngineOptions {
+export interface EngineOptions extends ModelOptions {
   /** Folder of the workspace to open; absent: the built-in one in the user's folder, made where it is missing. */
   workspace?: string;
-  /** Name of the executor that generates; absent: the fastest that is there. */
-  executor?: string;
+}
+
+interface Call<M extends Method> {
+  signal?: AbortSignal;
+  onProgress?: (progress: ProgressOf[M]) => void;
 }
 
 type Handlers = {
-  [M in Method]: (
-    params: CheckedParameters<M>,
-    call: { signal?: AbortSignal; onProgress?: (progress: ProgressOf[M]) => void },
-  ) => Promise<Results[M]> | Results[M];
+  [M in Method]: (params: CheckedParameters<M>, call: Call<M>) => Promise<Results[M]> | Results[M];
 };
 
+/** Films of each built-in data set. */
+const BUILT_IN_FILMS = 200;
+
+/** The engine on a workspace. Films and checkpoints of the built-in one are added in the background, as a job. */
 export async function createEngine(platform: Platform, options: EngineOptions = {}): Promise<Engine> {
-  const listeners = new Set<(event: EngineEvent) => void>();
-  const emit = (event: EngineEvent) => {
-    for (const listener of [...listeners]) listener(event);
-  };
-  const handlers = await createHandlers(platform, options, emit);
-  return {
-    call: async (method, params, call = {}) => {
-      const handler = handlers[method] as Handlers[typeof method];
-      const checked = parameters[method].parse(params) as CheckedParameters<typeof method>;
-      return handler(checked, call as Parameters<typeof handler>[1]);
-    },
-    onEvent: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-  };
+  const engine = new LocalEngine(platform, options);
+  await engine.open(options.workspace);
+  return engine;
+}
+
+class LocalEngine implements Engine {
+  private readonly listeners = new Set<(event: EngineEvent) => void>();
+  private readonly jobs: Jobs;
+  private session!: Session;
+  private settings!: Settings;
+  private readonly handlers: Handlers;
+
+  constructor(
+    private readonly platform: Platform,
+    private readonly options: EngineOptions,
+  ) {
+    this.jobs = new Jobs((event) => this.emit(event), platform.now);
+    this.handlers = this.makeHandlers();
+  }
+
+  async call<M extends Method>(method: M, params: unknown, call: Call<M> = {}): Promise<Results[M]> {
+    const checked = parameters[method].parse(params) as CheckedParameters<M>;
+    return this.handlers[method](checked, call);
+  }
+
+  onEvent(listener: (event: EngineEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  async open(folder: string | undefined): Promise<void> {
+    const { platform } = this;
+    this.settings ??= await Settings.open(platform.userDir);
+    const workspace =
+      folder === undefined
+        ? await openBuiltIn(platform, join(platform.userDir, 'workspace'))
+        : await Workspace.open(folder, { name: folder, builtIn: false, now: platform.now() });
+    const before = this.session;
+    this.session = await Session.open(platform, workspace, this.options);
+    await before?.close();
+    if (workspace.file.builtIn) await this.fillBuiltIn();
+    this.changed('workspace');
+  }
+
+  /** The shipped checkpoints at once; the films in the background, the ones to look at first. */
+  private async fillBuiltIn(): Promise<void> {
+    const { workspace, checkpoints, collections } = this.session;
+    await addBuiltInCheckpoints(this.platform, checkpoints);
+    const filling = this.jobs.run('load', 'Making the built-in films', {}, async (work) => {
+      if (collections.list().length === 0) {
+        await addBuiltInStudies(this.platform, workspace, collections, work);
+        this.changed('films');
+      }
+      await addBuiltInDatasets(workspace, collections, BUILT_IN_FILMS, work);
+      this.changed('collections');
+      this.changed('films');
+    });
+    // The job shows its error; the engine goes on with what is there.
+    filling.catch(() => {});
+  }
+
+  private emit(event: EngineEvent): void {
+    for (const listener of [...this.listeners]) listener(event);
+  }
+
+  private changed(what: Extract<EngineEvent, { type: 'changed' }>['what']): void {
+    this.emit({ type: 'changed', what });
+  }
+
+  private async state(): Promise<AppState> {
+    const { workspace } = this.session;
+    const { name, builtIn } = workspace.file;
+    return {
+      version: VERSION,
+      engine: {
+        generation: await bestExecutor(this.options.threads),
+        training: (await openTfjs()).executor,
+        processId: process.pid,
+        memoryBytes: process.memoryUsage().rss,
+      },
+      workspace: { path: workspace.path, name, builtIn },
+      network: [],
+      paperLabels: { chexpert: CHEXPERT_LABELS, nih: NIH_NINE },
+    };
+  }
+
+  private makeHandlers(): Handlers {
+    return {
+      ...this.workspaceHandlers(),
+      ...this.filmHandlers(),
+      ...this.checkpointHandlers(),
+      ...this.predictionHandlers(),
+    } as Handlers;
+  }
+
+  private workspaceHandlers() {
+    return {
+      'app.state': () => this.state(),
+      'workspace.open': async ({ path }) => {
+        await this.open(path);
+        return this.state();
+      },
+      'paths.recognise': ({ paths }) => Promise.all(paths.map(recognisePath)),
+      'jobs.list': () => this.jobs.list(),
+      'jobs.cancel': ({ jobId }) => {
+        this.jobs.cancel(jobId);
+        return null;
+      },
+      'settings.get': () => this.settings.all(),
+      'settings.set': async ({ key, value }) => {
+        await this.settings.set(key, value);
+        return null;
+      },
+      'prompts.list': () => [...this.session.prompts.values()],
+    } satisfies Partial<Handlers>;
+  }
+
+  private filmHandlers() {
+    return {
+      'collections.list': () => this.session.collections.list(),
+      'films.add': ({ paths }, call) =>
+        this.jobs.run('scan', 'Reading films', call, async (work) => {
+          const summary = await this.session.collections.add(paths, work);
+          this.changed('films');
+          this.changed('collections');
+          return summary;
+        }),
+      'films.list': ({ collectionId }) => this.session.collections.films(collectionId),
+      'films.open': async ({ filmId, frame }) => ({
+        entry: await this.session.collections.entry(filmId),
+        film: await this.session.collections.open(filmId, frame),
+      }),
+      'films.modelView': async ({ filmId, checkpointId }) => {
+        const film = await this.session.collections.entry(filmId);
+        return this.session.answers.modelView({ film, checkpoint: this.session.checkpoints.usable(checkpointId) });
+      },
+      'datasets.add': (params, call) =>
+        this.jobs.run('scan', 'Reading a label table', call, async (work) => {
+          const collection = await this.session.collections.addDataset(params, work);
+          this.changed('collections');
+          return collection;
+        }),
+    } satisfies Partial<Handlers>;
+  }
+
+  private checkpointHandlers() {
+    return {
+      'checkpoints.list': () =>
+        this.session.checkpoints.list().map((checkpoint) => ({
+          ...checkpoint,
+          secondsPerFilm: this.session.predictions.secondsPerFilm(checkpoint.id),
+        })),
+      'checkpoints.add': async (params) => {
+        const checkpoint = await this.session.checkpoints.add(params);
+        this.changed('checkpoints');
+        return checkpoint;
+      },
+      'checkpoints.remove': async ({ checkpointId }) => {
+        await this.session.checkpoints.remove(checkpointId);
+        this.changed('checkpoints');
+        return null;
+      },
+    } satisfies Partial<Handlers>;
+  }
+
+  private predictionHandlers() {
+    return {
+      'predictions.ofFilm': async ({ filmId }) =>
+        this.session.answers.ofFilm(await this.session.collections.entry(filmId)),
+      'predictions.generate': async ({ filmId, checkpointId, ...settings }, call) => {
+        const { collections, checkpoints, answers } = this.session;
+        const question = { film: await collections.entry(filmId), checkpoint: checkpoints.usable(checkpointId) };
+        return this.jobs.run('generate', `${question.checkpoint.name} reads a film`, call, async (work) => {
+          const [prediction] = await answers.answer([question], settings, {
+            signal: work.signal,
+            onText: (_, text, done) => work.report({ stage: 'Reading', done, total: null, text }),
+          });
+          this.changed('predictions');
+          return prediction!;
+        });
+      },
+    } satisfies Partial<Handlers>;
+  }
 }

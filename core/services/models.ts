@@ -1,10 +1,11 @@
 /** Loaded models: the network, its tokenizer, template and image processor, kept while they are used. */
 import { ImageFeatureCache } from '../generation/imageFeatureCache.ts';
+import { adapterTarget } from '../models/gemma3/names.ts';
 import { openModelFolder } from '../models/modelFolder.ts';
-import { openRunner } from '../models/openRunner.ts';
+import { type ExecutorChoice, openRunner } from '../models/openRunner.ts';
 import type { Runner } from '../models/runner.ts';
 import type { Adapter } from '../peft/adapter.ts';
-import { readAdapter } from '../peft/folder.ts';
+import { openAdapter } from '../peft/adapterFolder.ts';
 import { loadGemma3Processor, type ProcessorConfig } from '../preprocessing/gemma3Processor.ts';
 import { ChatTemplate } from '../text/chatTemplate.ts';
 import { gemma3ImageTokens, type ImageTokens } from '../text/promptInput.ts';
@@ -20,7 +21,8 @@ export interface LoadedModel {
 }
 
 export interface ModelOptions {
-  executor?: string;
+  /** Absent: the fastest that is there. */
+  executor?: ExecutorChoice;
   threads?: number;
 }
 
@@ -45,7 +47,7 @@ export class Models {
 
   /** @param dir folder of an adapter  @param baseDir of the base that it belongs to */
   adapter(dir: string, baseDir: string): Promise<Adapter> {
-    const there = this.adapters.get(dir) ?? openModelFolder(baseDir).then((base) => readAdapter(dir, base));
+    const there = this.adapters.get(dir) ?? readAdapter(dir, baseDir).then(({ adapter }) => adapter);
     this.adapters.set(dir, there);
     there.catch(() => this.adapters.delete(dir));
     return there;
@@ -70,11 +72,17 @@ export class Models {
   }
 }
 
+/** An adapter, checked against the base model that it belongs to. */
+export async function readAdapter(dir: string, baseDir: string): Promise<{ adapter: Adapter; warnings: string[] }> {
+  const { config, info } = await openModelFolder(baseDir);
+  return openAdapter(dir, adapterTarget(config, info.weightsHash));
+}
+
 async function loadModel(dir: string, options: ModelOptions): Promise<LoadedModel> {
   const tokenizer = await Tokenizer.load(dir);
   const template = await ChatTemplate.load(dir, tokenizer);
   const processor = await loadGemma3Processor(dir);
-  const runner = await openRunner({ modelDir: dir, ...options });
+  const runner = await openRunner({ model: dir, ...options });
   const features = new ImageFeatureCache();
   return { runner, tokenizer, template, processor, features, imageTokens: gemma3ImageTokens(tokenizer) };
 }

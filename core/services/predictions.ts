@@ -26,13 +26,14 @@ export function comparabilityDifferences(a: Provenance, b: Provenance): string[]
 
 export class PredictionStore {
   private readonly byKey = new Map<string, Prediction>();
+  private readonly asked = new Set<string>();
 
   constructor(private readonly workspace: Workspace) {}
 
   async load(): Promise<void> {
     for (const name of await this.workspace.names(FOLDER)) {
       for (const prediction of await this.workspace.lines<Prediction>(FOLDER, name)) {
-        this.byKey.set(prediction.key, prediction);
+        this.remember(prediction);
       }
     }
   }
@@ -44,7 +45,17 @@ export class PredictionStore {
   async add(prediction: Prediction): Promise<void> {
     if (this.byKey.has(prediction.key)) return;
     await this.workspace.append(prediction, FOLDER, `${prediction.checkpointId}.jsonl`);
+    this.remember(prediction);
+  }
+
+  private remember(prediction: Prediction): void {
     this.byKey.set(prediction.key, prediction);
+    this.asked.add(`${prediction.filmId}/${prediction.checkpointId}`);
+  }
+
+  /** Whether this checkpoint has read this film, in whatever way. */
+  hasAnswer(filmId: string, checkpointId: string): boolean {
+    return this.asked.has(`${filmId}/${checkpointId}`);
   }
 
   /** Median seconds of a checkpoint's last hundred answers; null before the first. */

@@ -3,15 +3,12 @@ import { join } from 'node:path';
 import type { Platform } from '../platform/platform.ts';
 import { loadPrompts } from '../text/prompts.ts';
 import type { Prompt } from '../text/types.ts';
-import { Workspace } from '../workspace/workspace.ts';
+import type { Workspace } from '../workspace/workspace.ts';
 import { Answers } from './answers.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { Collections } from './collections.ts';
-import { Evaluations } from './evaluations.ts';
 import { type ModelOptions, Models } from './models.ts';
 import { PredictionStore } from './predictions.ts';
-import { Reports } from './reports.ts';
-import { Trainings } from './trainings.ts';
 
 export class Session {
   private constructor(
@@ -22,9 +19,6 @@ export class Session {
     readonly models: Models,
     readonly predictions: PredictionStore,
     readonly answers: Answers,
-    readonly evaluations: Evaluations,
-    readonly trainings: Trainings,
-    readonly reports: Reports,
   ) {}
 
   static async open(platform: Platform, workspace: Workspace, options: ModelOptions = {}): Promise<Session> {
@@ -38,21 +32,7 @@ export class Session {
     const { now } = platform;
     const models = new Models(options);
     const answers = new Answers(collections, checkpoints, models, prompts, predictions, now);
-    const evaluations = new Evaluations(workspace, collections, checkpoints, answers, predictions, now);
-    const trainings = new Trainings(platform, workspace, collections, checkpoints, models, prompts);
-    const reports = new Reports(platform, workspace, collections, checkpoints, evaluations, prompts);
-    return new Session(
-      workspace,
-      prompts,
-      collections,
-      checkpoints,
-      models,
-      predictions,
-      answers,
-      evaluations,
-      trainings,
-      reports,
-    );
+    return new Session(workspace, prompts, collections, checkpoints, models, predictions, answers);
   }
 
   async close(): Promise<void> {
