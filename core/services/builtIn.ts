@@ -14,6 +14,7 @@ import { Workspace } from '../workspace/workspace.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Collections } from './collections.ts';
 import type { Collection } from './contract.ts';
+import { TRACES_FILE } from './traces.ts';
 
 export const BUILT_IN_CHECKPOINTS = ['base', 'sft', 'grpo'] as const;
 
@@ -35,7 +36,7 @@ export async function openBuiltIn(platform: Platform, folder: string): Promise<W
   return Workspace.open(folder, { name: 'Phantom institutions', builtIn: true, now: platform.now() });
 }
 
-/** The shipped checkpoints. @returns false where the application was built without them */
+/** The shipped checkpoints, where the workspace does not have them yet. */
 export async function addBuiltInCheckpoints(platform: Platform, checkpoints: Checkpoints): Promise<void> {
   const known = new Set(checkpoints.list().map((checkpoint) => checkpoint.id));
   for (const name of BUILT_IN_CHECKPOINTS) {
@@ -106,8 +107,6 @@ async function addInstitution(
   const { kind, csv, images } = written;
   return collections.addDataset({ kind, csv, images, policy: 'zeros', role, name: NAMES[institution] }, work, true);
 }
-
-export const TRACES_FILE = 'traces.jsonl';
 
 /** The teacher's traces of institution m in the form in which any traces are imported: path and text. */
 async function writeTraces(folder: string): Promise<void> {

@@ -3,7 +3,6 @@
  * (server.ts); the command calls it directly.
  */
 import { join } from 'node:path';
-import { WorkbenchError } from '../base/errors.ts';
 import { VERSION } from '../base/version.ts';
 import { CHEXPERT_LABELS, NIH_NINE } from '../labels/labels.ts';
 import { bestExecutor } from '../models/openRunner.ts';
@@ -86,14 +85,17 @@ class LocalEngine implements Engine {
     const before = this.session;
     this.session = await Session.open(platform, workspace, this.options);
     await before?.close();
-    if (workspace.file.builtIn) await this.fillBuiltIn();
+    if (workspace.file.builtIn) this.fillBuiltIn();
     this.changed('workspace');
   }
 
-  /** The shipped checkpoints at once; the films in the background, the ones to look at first. */
-  private async fillBuiltIn(): Promise<void> {
+  /** The shipped checkpoints, and films: those to look at first. Jobs of their own; the engine answers meanwhile. */
+  private fillBuiltIn(): void {
     const { workspace, checkpoints, collections } = this.session;
-    await addBuiltInCheckpoints(this.platform, checkpoints);
+    const loading = this.jobs.run('load', 'Opening the built-in checkpoints', {}, async () => {
+      await addBuiltInCheckpoints(this.platform, checkpoints);
+      this.changed('checkpoints');
+    });
     const filling = this.jobs.run('load', 'Making the built-in films', {}, async (work) => {
       if (collections.list().length === 0) {
         await addBuiltInStudies(this.platform, workspace, collections, work);
@@ -103,8 +105,8 @@ class LocalEngine implements Engine {
       this.changed('collections');
       this.changed('films');
     });
-    // The job shows its error; the engine goes on with what is there.
-    filling.catch(() => {});
+    // A job shows its error; the engine goes on with what is there.
+    for (const job of [loading, filling]) job.catch(() => {});
   }
 
   private emit(event: EngineEvent): void {
@@ -138,7 +140,7 @@ class LocalEngine implements Engine {
       ...this.filmHandlers(),
       ...this.checkpointHandlers(),
       ...this.predictionHandlers(),
-    } as Handlers;
+    } as unknown as Handlers;
   }
 
   private workspaceHandlers() {
