@@ -2,7 +2,7 @@
  * The command `chexreason`. Each subcommand is thin: it reads its arguments, calls one function of core, and prints what
  * that gives back. What it needs is loaded when it is called, so that `--help` and `decode` start at once.
  */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { toErrorData } from '../../core/base/errors.ts';
 import type { ExecutorChoice } from '../../core/models/openRunner.ts';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -84,6 +84,8 @@ function real(lowest: number, highest: number): (text: string) => number {
 /** core/models/openRunner.ts says what they are; it is not loaded for an explanation. */
 const EXECUTORS: readonly ExecutorChoice[] = ['auto', 'onnxruntime-cpu', 'tfjs-tensorflow', 'tfjs-wasm'];
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
+const policy = () =>
+  new Option('--policy <name>', 'what an uncertain label counts as').choices(['zeros', 'ones', 'ignore']);
 const json = () => new Option('--json', 'exactly one JSON object per line on stdout');
 
 subcommand('decode <file...>', 'decodes films: header facts, range and hashes of their pixels')
@@ -120,6 +122,14 @@ asksAModel(subcommand('infer', 'asks a model about films: reasoning and findings
 asksAModel(subcommand('score', 'log-probabilities of a given completion'))
   .requiredOption('--completion <text>', 'what the model would have said')
   .action(runs(async () => (await import('./commands/models.ts')).score));
+
+subcommand('dataset', 'counts what is in a label table')
+  .addArgument(new Argument('<kind>', 'whose format it has').choices(['chexpert', 'nih', 'mimic']))
+  .requiredOption('--csv <file>', 'label table; MIMIC-CXR-JPG’s other tables are looked for beside it')
+  .option('--images <dir>', 'folder of the images that the table names')
+  .addOption(policy())
+  .addOption(json())
+  .action(runs(async () => (await import('./commands/datasets.ts')).dataset));
 
 subcommand('phantom', 'writes procedural films of an institution, with its label tables')
   .addOption(new Option('--institution <name>', 'm, a or b').choices(['m', 'a', 'b']).makeOptionMandatory())
