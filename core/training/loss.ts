@@ -15,13 +15,20 @@ import type { Tf } from '../tensor/tfjs/backend.ts';
  * Natural-log probabilities `[N]` of `tokens` `[N]` under softmax(logits / temperature), logits `[N,V]`. Its gradient is
  * (one-hot - softmax) / temperature, made from saved logits and normalizers, so that no `[N,V]` intermediate is kept.
  */
-export function tokenLogProbs(tf: Tf, logits: Tensor2D, tokens: Int32Array, temperature = 1): Tensor1D {
+export function tokenLogProbs(
+  tf: Tf,
+  logits: Tensor2D,
+  tokens: Int32Array,
+  temperature = 1,
+  statistics?: TokenStatistics,
+): Tensor1D {
   const [rows, vocabulary] = logits.shape;
   const flat = tokens.map((token, row) => row * vocabulary + token);
   const operation = tf.customGrad((x, save) => {
-    const scaled = temperature === 1 ? (x as Tensor2D) : tf.div(x as Tensor2D, temperature);
+    const scaled = (temperature === 1 ? x : tf.div(x as Tensor2D, temperature)) as Tensor2D;
     const normalizer = tf.logSumExp(scaled, 1, true) as Tensor2D;
     (save as (tensors: unknown[]) => void)([scaled, normalizer]);
+    if (statistics) addStatistics(tf, scaled, normalizer, tokens, statistics);
     const chosen = tf.gather(tf.reshape(scaled, [-1]), tf.tensor1d(flat, 'int32'));
     const value = tf.sub(chosen, tf.reshape(normalizer, [rows])) as Tensor1D;
     const gradFunc = (dy: Tensor1D, saved: unknown) => {
@@ -36,12 +43,21 @@ export function tokenLogProbs(tf: Tf, logits: Tensor2D, tokens: Int32Array, temp
   return operation(logits) as Tensor1D;
 }
 
-/** Mean entropy in nats of softmax(logits / temperature) over the rows. */
-export function meanEntropy(tf: Tf, logits: Tensor2D, temperature = 1): number {
-  return tf.tidy(() => {
-    const logp = tf.logSoftmax(tf.div(logits, temperature));
-    return -tf.mean(tf.sum(tf.mul(tf.exp(logp), logp), 1)).dataSync()[0]!;
-  });
+/** Sums over tokens, for a run's log. */
+export interface TokenStatistics {
+  tokens: number;
+  /** In nats, of softmax(logits / temperature). */
+  entropy: number;
+  /** Tokens that are the most probable ones. */
+  correct: number;
+}
+
+function addStatistics(tf: Tf, scaled: Tensor2D, normalizer: Tensor2D, tokens: Int32Array, sums: TokenStatistics) {
+  const expected = tf.sum(tf.mul(tf.exp(tf.sub(scaled, normalizer)), scaled));
+  const best = tf.argMax(scaled, 1).dataSync();
+  sums.tokens += tokens.length;
+  sums.entropy += tf.sub(tf.sum(normalizer), expected).dataSync()[0]!;
+  for (let i = 0; i < tokens.length; i++) sums.correct += best[i] === tokens[i] ? 1 : 0;
 }
 
 export interface HostLoss {
