@@ -78,8 +78,18 @@ export class FeatureCache {
   }
 }
 
-/** The features of several films, one after the other, as `[M,D]`. Call inside `tf.tidy`. */
-export function featureTensor(model: TrainableModel, features: readonly Float32Array[]): Tensor2D {
+/** Every array of features once, and the place of each sequence's among them (-1: none). */
+export function placeImages(features: readonly (Float32Array | null)[]): {
+  distinct: Float32Array[];
+  places: number[];
+} {
+  const distinct = [...new Set(features)].filter((array): array is Float32Array => array !== null);
+  return { distinct, places: features.map((array) => (array === null ? -1 : distinct.indexOf(array))) };
+}
+
+/** Features one after the other, as the network's input `[M,D]`; nothing where there is none. Call inside `tf.tidy`. */
+export function featureInput(model: TrainableModel, features: readonly Float32Array[]): { imageFeatures?: Tensor2D } {
+  if (features.length === 0) return {};
   const { width } = model.info;
   const all = new Float32Array(features.reduce((sum, { length }) => sum + length, 0));
   let offset = 0;
@@ -87,5 +97,5 @@ export function featureTensor(model: TrainableModel, features: readonly Float32A
     all.set(part, offset);
     offset += part.length;
   }
-  return model.tf.tensor2d(all, [all.length / width, width]);
+  return { imageFeatures: model.tf.tensor2d(all, [all.length / width, width]) };
 }

@@ -1,6 +1,17 @@
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { openAdapter } from '../../core/peft/adapterFolder.ts';
+import { adapterTarget } from '../../core/models/gemma3/names.ts';
+import { openSafetensors } from '../../core/tensor/safetensors.ts';
+import { conversationSequence } from '../../core/training/batch.ts';
+import { lossAndGradients } from '../../core/training/gradients.ts';
+import { trainedAdapter } from '../../core/training/lora.ts';
 import { grpoLoss, groupAdvantages } from '../../core/training/loss.ts';
+import { globalNorm, type Parameter } from '../../core/training/optimizer.ts';
+import { answerLoss } from '../../core/training/sft.ts';
+import { Stepper } from '../../core/training/step.ts';
 import { describeReference, readJsonFile, referenceDir } from '../support/reference.ts';
+import { backendsHere, loadTrainable } from '../support/tinyModel.ts';
 
 /** The unmasked entries of [B][T], one row after the other. */
 function unmasked(values: number[][], mask: number[][]): number[] {
@@ -42,5 +53,124 @@ describeReference('grpo: the loss on given numbers as in TRL', referenceDir('grp
         1e-6,
       );
     });
+  }
+});
+
+/** An adapter file of PEFT's as parameters of the same names and layout as the trained ones. */
+async function readAdapterFile(file: string, canonicalName: (module: string) => string | null) {
+  const tensors = await openSafetensors(file);
+  const values = new Map<string, Float32Array>();
+  for (const name of tensors.names) {
+    const [, module, which] = /^base_model\.model\.(.+)\.lora_([AB])(?:\.default)?\.weight$/.exec(name)!;
+    const [rows, columns] = tensors.entry(name).shape as [number, number];
+    const data = await tensors.read(name);
+    const transposed = data.map((_, i) => data[(i % rows) * columns + Math.floor(i / rows)]!);
+    values.set(`${canonicalName(module!)}.${which === 'A' ? 'down' : 'up'}`, transposed);
+  }
+  return values;
+}
+
+/** Adam divides by small second moments, so that single entries with tiny gradients differ far more than the mean. */
+function expectAdapter(
+  parameters: readonly Parameter[],
+  expected: ReadonlyMap<string, Float32Array>,
+  tolerance: { largest: number; mean: number },
+): void {
+  const differences = parameters.flatMap(({ name, value }) =>
+    Array.from(value, (x, i) => Math.abs(x - expected.get(name)![i]!)),
+  );
+  expect(differences.reduce((a, b) => Math.max(a, b), 0)).toBeLessThan(tolerance.largest);
+  expect(differences.reduce((a, b) => a + b, 0) / differences.length).toBeLessThan(tolerance.mean);
+}
+
+describeReference('sft: ten steps as in PyTorch and PEFT', referenceDir('sft'), async (folder) => {
+  const gemma3 = referenceDir('gemma3')!;
+  const reference = readJsonFile(folder, 'sft.json');
+
+  async function prepare(backend: 'tensorflow' | 'wasm') {
+    const { model, prompt } = await loadTrainable(join(gemma3, 'model'), backend);
+    const target = adapterTarget(model.config, model.info.weightsHash);
+    const { adapter } = await openAdapter(join(folder, 'initial_adapter'), target);
+    const pixels = await openSafetensors(join(gemma3, 'pixel_values.safetensors'));
+    const features = new Map<string, Float32Array>();
+    for (const { image } of reference.examples) {
+      if (image === null || features.has(image)) continue;
+      const size = model.info.imageSize;
+      const tensor = model.tf.tensor4d(await pixels.read(`pixel_values.${image}`), [1, 3, size, size]);
+      features.set(image, (await model.imageFeatures(tensor).data()) as Float32Array);
+    }
+    const sequences = reference.examples.map((example: { messages: []; completion: string; image: string | null }) =>
+      conversationSequence(example.messages, example.image === null ? 0 : 1, example.completion, prompt, model.info),
+    );
+    const trained = trainedAdapter(adapter);
+    const partOf = (indices: number[], supervised: number) =>
+      answerLoss(
+        model,
+        trained,
+        indices.map((i) => sequences[i]!),
+        indices.map((i) => features.get(reference.examples[i].image) ?? null),
+        supervised,
+      );
+    return { model, target, trained, sequences, partOf };
+  }
+
+  for (const backend of await backendsHere()) {
+    it(`${backend}: tokens and labels of every example`, async () => {
+      const { sequences } = await prepare(backend);
+      reference.examples.forEach((example: { input_ids: number[]; labels: number[] }, i: number) => {
+        const { ids, promptLength, targetLength } = sequences[i]!;
+        expect(ids).toEqual(example.input_ids);
+        const inTarget = (position: number) => position >= promptLength && position < promptLength + targetLength;
+        expect(ids.map((id: number, position: number) => (inTarget(position) ? id : -100))).toEqual(example.labels);
+      });
+    });
+
+    it(`${backend}: gradients of the first step`, async () => {
+      const { model, target, trained, partOf } = await prepare(backend);
+      const expected = await readAdapterFile(join(folder, 'first_step_gradients.safetensors'), target.canonicalName);
+      const { tokens } = reference.steps[0];
+      const micro: number[][] = reference.microbatches.slice(0, 2);
+      const parts = micro.map((indices) => lossAndGradients(model.tf, trained.parameters, partOf(indices, tokens)));
+      trained.parameters.forEach(({ name }, p) => {
+        const values = expected.get(name)!;
+        const sum = values.map((_, i) => parts[0]!.gradients[p]![i]! + parts[1]!.gradients[p]![i]!);
+        const difference = sum.map((value, i) => value - values[i]!);
+        expect(globalNorm([difference])).toBeLessThanOrEqual(1e-4 * globalNorm([values]) + 1e-12);
+      });
+    });
+
+    for (const [title, expected, maxGradNorm, file] of [
+      ['every step clipped', reference.steps, reference.hyperparameters.max_grad_norm, 'final_adapter.safetensors'],
+      [
+        'some steps clipped',
+        reference.clipping_variant.steps,
+        reference.clipping_variant.max_grad_norm,
+        'final_adapter_clipping.safetensors',
+      ],
+    ] as const) {
+      it(`${backend}: losses, norms, rates and the final adapter, ${title}`, async () => {
+        const { model, target, trained, partOf } = await prepare(backend);
+        const { lr, weight_decay, steps, accumulation, warmup_ratio } = reference.hyperparameters;
+        const stepper = new Stepper(model.tf, trained.parameters, {
+          learningRate: lr,
+          weightDecay: weight_decay,
+          maxGradNorm,
+          schedule: 'cosine',
+          warmupRatio: warmup_ratio,
+          totalSteps: steps,
+        });
+        for (const step of expected) {
+          const start = (step.step - 1) * accumulation;
+          const micro: number[][] = reference.microbatches.slice(start, start + accumulation);
+          const report = stepper.step(micro.map((indices) => partOf(indices, step.tokens)));
+          expect(Math.abs(report.loss - step.loss)).toBeLessThan(1e-4);
+          expect(Math.abs(report.gradNorm / step.grad_norm - 1)).toBeLessThan(1e-3);
+          expect(report.learningRate).toBeCloseTo(step.lr, 12);
+        }
+        const final = await readAdapterFile(join(folder, file), target.canonicalName);
+        expect(final.size).toBe(trained.parameters.length);
+        expectAdapter(trained.parameters, final, { largest: 4e-4, mean: 1e-6 });
+      });
+    }
   }
 });

@@ -1,0 +1,322 @@
+/**
+ * Supervised fine-tuning of a LoRA adapter on answers about films (paper.md, "SFT").
+ *
+ * Departures from the paper, in every run (those of settings are listed in the run's config.json besides):
+ * - precision f32 instead of bf16, and no gradient checkpointing: the results are those of f32, memory is larger;
+ * - visual tokens: as many as the model's own projector makes (256 for MedGemma); the paper bounds the processor of
+ *   Qwen2.5-VL to 256-512;
+ * - early stopping keeps the adapter of the epoch with the lowest validation loss (the paper does not say which);
+ * - image features of the frozen vision encoder are computed once per film, which changes nothing.
+ * As in the paper: the loss is the negative log-likelihood of the assistant's tokens (and of the end of its turn) only,
+ * normalized over all supervised tokens of the step; AdamW, cosine schedule with warm-up, gradient-norm clipping.
+ */
+import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
+import { WorkbenchError } from '../base/errors.ts';
+import { nextTurn, throwIfCancelled, type Work } from '../base/progress.ts';
+import { Random } from '../base/random.ts';
+import { adapterTarget } from '../models/gemma3/names.ts';
+import type { TrainableModel } from '../models/trainable.ts';
+import type { Adapter } from '../peft/adapter.ts';
+import { createAdapter } from '../peft/adapterFolder.ts';
+import type { ProcessorConfig } from '../preprocessing/gemma3Processor.ts';
+import { answerSequence, type PromptModel, type TrainingSequence, trainingBatch } from './batch.ts';
+import { fieldDepartures, type SftConfig } from './config.ts';
+import { FeatureCache, featureInput, placeImages } from './features.ts';
+import { asTensors } from './gradients.ts';
+import { loraDropout, loraInputs, restore, snapshot, type TrainedAdapter, trainedAdapter } from './lora.ts';
+import { hostLoss, sftLoss, type TokenStatistics, tokenLogProbs } from './loss.ts';
+import { RunFolder, type RunProgress, stateAfter } from './run.ts';
+import { dataOf, drawExamples, holdOut } from './split.ts';
+import { epochOrder, type LossPart, Stepper } from './step.ts';
+import type { Departure, TrainingExample, TrainingLogLine } from './types.ts';
+
+export interface SftRun {
+  model: TrainableModel;
+  prompt: PromptModel;
+  processor: ProcessorConfig;
+  examples: readonly TrainingExample[];
+  /** An adapter to go on from; null: a new one. */
+  start: Adapter | null;
+  config: SftConfig;
+  folder: string;
+  /** How the adapter names its base. */
+  baseName: string;
+  /** Why settings differ from the paper, by field. */
+  reasons?: Readonly<Record<string, string>>;
+  now: Date;
+  work: Work<RunProgress>;
+}
+
+export interface SftResult {
+  adapter: Adapter;
+  steps: number;
+  stoppedEarly: boolean;
+  /** Lowest validation loss and its epoch (from 1); null without held-out films. */
+  best: { loss: number; epoch: number } | null;
+}
+
+export const SFT_DEPARTURES: readonly Departure[] = [
+  { field: 'precision', paper: 'bf16', run: 'f32', reason: 'Both executors compute in f32.' },
+  {
+    field: 'gradient checkpointing',
+    paper: 'on',
+    run: 'off',
+    reason: 'It saves memory and changes no result; not needed for the sizes that this trains.',
+  },
+  {
+    field: 'visual tokens',
+    paper: '256 to 512 per image',
+    run: 'those of the model’s projector',
+    reason: 'Gemma 3 makes a fixed number per image.',
+  },
+];
+
+/** Runs, or resumes the run in `folder`; a cancelled run stops between two steps and can be resumed. */
+export async function trainSft(run: SftRun): Promise<SftResult> {
+  const trainer = new SftTrainer(run);
+  return trainer.run();
+}
+
+/** A film with its tokens. */
+interface Item {
+  example: TrainingExample;
+  sequence: TrainingSequence;
+}
+
+interface Best {
+  loss: number;
+  epoch: number;
+  adapter: Adapter;
+}
+
+class SftTrainer {
+  private readonly folder: RunFolder;
+  private readonly features: FeatureCache;
+  private readonly adapter: TrainedAdapter;
+  private readonly stepper: Stepper;
+  private readonly training: Item[];
+  private readonly heldOut: Item[];
+  private readonly stepsPerEpoch: number;
+  private readonly totalSteps: number;
+  private step = 0;
+  private tokens = 0;
+  private best: Best | null = null;
+  /** Epochs since the best one. */
+  private worse = 0;
+
+  constructor(private readonly settings: SftRun) {
+    const { model, config, examples, processor, prompt } = settings;
+    const target = adapterTarget(model.config, model.info.weightsHash);
+    this.folder = new RunFolder(settings.folder, target, settings.baseName);
+    this.features = new FeatureCache(model, processor);
+    const { training, heldOut } = holdOut(
+      drawExamples(examples, config.samples, config.seed),
+      config.heldOut,
+      config.seed,
+    );
+    const itemOf = (example: TrainingExample): Item => ({
+      example,
+      sequence: answerSequence(example.promptText, example.targetText, prompt, model.info),
+    });
+    this.training = training.map(itemOf);
+    this.heldOut = heldOut.map(itemOf);
+    if (training.length === 0) throw new WorkbenchError('TRAINING_EMPTY', 'There is no film to train on.');
+    this.adapter = trainedAdapter(settings.start ?? newAdapter(settings));
+    this.stepsPerEpoch = Math.ceil(training.length / config.batchSize);
+    const wanted = this.stepsPerEpoch * config.epochs;
+    this.totalSteps = config.maxSteps > 0 ? Math.min(config.maxSteps, wanted) : wanted;
+    this.stepper = new Stepper(model.tf, this.adapter.parameters, { ...config, totalSteps: this.totalSteps });
+  }
+
+  async run(): Promise<SftResult> {
+    await this.begin();
+    try {
+      await this.setState('running');
+      while (this.step < this.totalSteps && !this.stoppedEarly) {
+        await this.trainStep();
+        if (this.atEpochEnd()) await this.endEpoch();
+        if (this.isCheckpoint()) await this.saveCheckpoint();
+      }
+      return await this.finish();
+    } catch (error) {
+      await this.folder.setState({ steps: this.step, totalSteps: this.totalSteps, ...stateAfter(error) });
+      throw error;
+    }
+  }
+
+  private async begin(): Promise<void> {
+    const { config, model, examples, start, reasons, now } = this.settings;
+    const resumes = await this.folder.begin({
+      kind: 'sft',
+      createdAt: now.toISOString(),
+      config,
+      departures: [...SFT_DEPARTURES, ...fieldDepartures('sft', config, reasons)],
+      baseHash: model.info.weightsHash,
+      startHash: start?.hash ?? null,
+      executor: `${model.executor.name} ${model.executor.version}`,
+      data: dataOf(examples),
+    });
+    const checkpoint = resumes ? await this.folder.restoreCheckpoint(this.adapter, this.stepper.optimizer) : null;
+    if (checkpoint === null) return;
+    const state = checkpoint.state as unknown as { tokens: number; worse: number; best: Omit<Best, 'adapter'> | null };
+    this.step = checkpoint.step;
+    this.tokens = state.tokens;
+    this.worse = state.worse;
+    this.best = state.best && { ...state.best, adapter: checkpoint.best! };
+  }
+
+  private async trainStep(): Promise<void> {
+    const { config, work, model } = this.settings;
+    throwIfCancelled(work.signal);
+    const batch = this.batchOf(this.step);
+    const supervised = batch.reduce((sum, { sequence }) => sum + sequence.targetLength, 0);
+    const statistics: TokenStatistics = { tokens: 0, entropy: 0, correct: 0 };
+    const random = new Random(config.seed).fork(`dropout ${this.step}`);
+    const dropout = loraDropout(model.tf, config.dropout, random);
+    const parts: LossPart[] = [];
+    for (let start = 0; start < batch.length; start += config.microBatch) {
+      const items = batch.slice(start, start + config.microBatch);
+      parts.push(await this.lossPart(items, supervised, { statistics, ...(dropout ? { dropout } : {}) }));
+    }
+    const { loss, gradNorm, learningRate } = this.stepper.step(parts);
+    this.step++;
+    this.tokens += batch.reduce((sum, { sequence }) => sum + sequence.ids.length, 0);
+    await this.report({
+      step: this.step,
+      loss,
+      grad_norm: gradNorm,
+      learning_rate: learningRate,
+      mean_token_accuracy: statistics.correct / statistics.tokens,
+      entropy: statistics.entropy / statistics.tokens,
+      num_tokens: this.tokens,
+      epoch: this.step / this.stepsPerEpoch,
+    });
+    await nextTurn();
+  }
+
+  /** The last batch of an epoch may be smaller, as in the Trainer of transformers. */
+  private batchOf(step: number): Item[] {
+    const { batchSize, seed } = this.settings.config;
+    const order = epochOrder(this.training.length, seed, Math.floor(step / this.stepsPerEpoch));
+    const start = (step % this.stepsPerEpoch) * batchSize;
+    return order.slice(start, start + batchSize).map((index) => this.training[index]!);
+  }
+
+  private async lossPart(items: readonly Item[], supervised: number, options: AnswerLossOptions): Promise<LossPart> {
+    const features = await this.features.get(items.map(({ example }) => example));
+    const sequences = items.map(({ sequence }) => sequence);
+    return answerLoss(this.settings.model, this.adapter, sequences, features, supervised, options);
+  }
+
+  private atEpochEnd(): boolean {
+    return this.step % this.stepsPerEpoch === 0 || this.step === this.totalSteps;
+  }
+
+  private get stoppedEarly(): boolean {
+    const { patience } = this.settings.config;
+    return patience > 0 && this.worse >= patience;
+  }
+
+  private async endEpoch(): Promise<void> {
+    if (this.heldOut.length === 0) return;
+    const epoch = Math.ceil(this.step / this.stepsPerEpoch);
+    const { loss, accuracy } = await this.validate();
+    await this.report({ step: this.step, eval_loss: loss, eval_mean_token_accuracy: accuracy, epoch });
+    const improved = this.best === null || loss < this.best.loss;
+    if (improved) this.best = { loss, epoch, adapter: snapshot(this.adapter) };
+    this.worse = improved ? 0 : this.worse + 1;
+  }
+
+  /** Mean negative log-likelihood of a supervised token over the held-out films. */
+  private async validate(): Promise<{ loss: number; accuracy: number }> {
+    const { model, config, work } = this.settings;
+    const statistics: TokenStatistics = { tokens: 0, entropy: 0, correct: 0 };
+    let sum = 0;
+    for (let start = 0; start < this.heldOut.length; start += config.batchSize) {
+      throwIfCancelled(work.signal);
+      const items = this.heldOut.slice(start, start + config.batchSize);
+      const part = await this.lossPart(items, 1, { statistics });
+      sum += evaluate(model, this.adapter, part);
+      await nextTurn();
+    }
+    return { loss: sum / statistics.tokens, accuracy: statistics.correct / statistics.tokens };
+  }
+
+  private isCheckpoint(): boolean {
+    return this.step % this.settings.config.checkpointEvery === 0 || this.atEpochEnd();
+  }
+
+  private async saveCheckpoint(): Promise<void> {
+    const { tokens, worse, best } = this;
+    const state = { tokens, worse, best: best && { loss: best.loss, epoch: best.epoch } };
+    await this.folder.saveCheckpoint(this.step, this.adapter, this.stepper.optimizer, state, best?.adapter);
+    await this.setState('running');
+  }
+
+  private async finish(): Promise<SftResult> {
+    if (this.best) restore(this.adapter, this.best.adapter);
+    const adapter = snapshot(this.adapter);
+    await this.folder.finish(adapter);
+    await this.setState('complete');
+    const best = this.best && { loss: this.best.loss, epoch: this.best.epoch };
+    return { adapter, steps: this.step, stoppedEarly: this.stoppedEarly, best };
+  }
+
+  private async setState(state: 'running' | 'complete'): Promise<void> {
+    await this.folder.setState({ state, steps: this.step, totalSteps: this.totalSteps, error: null });
+  }
+
+  private async report(line: TrainingLogLine): Promise<void> {
+    await this.folder.log(line);
+    this.settings.work.report({ stage: 'Fine-tuning (SFT)', done: this.step, total: this.totalSteps, line });
+  }
+}
+
+function newAdapter({ model, config }: SftRun): Adapter {
+  const settings = {
+    r: config.rank,
+    lora_alpha: config.alpha,
+    lora_dropout: config.dropout,
+    target_modules: config.targets.split(',').map((name) => name.trim()),
+  };
+  const target = adapterTarget(model.config, model.info.weightsHash);
+  return createAdapter(target, settings, new Random(config.seed).fork('adapter'));
+}
+
+export interface AnswerLossOptions {
+  dropout?: (x: Tensor) => Tensor;
+  /** Counted up by every pass. */
+  statistics?: TokenStatistics;
+}
+
+/**
+ * The part of a micro-batch in the loss of a step whose micro-batches have `supervised` supervised tokens in all.
+ * `features[i]` belongs to sequence i (null: it has no image); one micro-batch is one forward pass.
+ */
+export function answerLoss(
+  model: TrainableModel,
+  adapter: TrainedAdapter,
+  sequences: readonly TrainingSequence[],
+  features: readonly (Float32Array | null)[],
+  supervised: number,
+  { dropout, statistics }: AnswerLossOptions = {},
+): LossPart {
+  const { tf } = model;
+  const images = placeImages(features);
+  const { input, targets } = trainingBatch(sequences, images.places, model.info);
+  return (tensors) => {
+    const options = { lora: loraInputs(tensors, adapter.scales), ...(dropout ? { dropout } : {}) };
+    const logits = model.languageLogits({ ...input, ...featureInput(model, images.distinct) }, options);
+    const logps: Tensor1D = tokenLogProbs(tf, logits, targets, 1, statistics);
+    return hostLoss(tf, logps, (values) => sftLoss(values, supervised));
+  };
+}
+
+/** A part's value without its gradient. */
+export function evaluate(model: TrainableModel, adapter: TrainedAdapter, part: LossPart): number {
+  let value = Number.NaN;
+  model.tf.tidy(() => {
+    value = part(asTensors(model.tf, adapter.parameters)).dataSync()[0]!;
+  });
+  return value;
+}
