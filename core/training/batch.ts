@@ -99,7 +99,8 @@ export function trainingBatch(
       inputIds[start + position] = id;
       attentionMask[start + position] = 1;
       positionIds[start + position] = position;
-      if (id === info.imageTokenId) imageIndex[start + position] = feature++;
+      // One that was sampled into a completion stands for no image.
+      if (id === info.imageTokenId && position < promptLength) imageIndex[start + position] = feature++;
     });
     checkImageTokens(feature - imageOf[row]! * info.imageTokens, imageOf[row]! < 0 ? 0 : info.imageTokens);
     for (let position = promptLength; position < promptLength + targetLength; position++) {

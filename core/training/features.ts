@@ -22,10 +22,10 @@ export function pixelTensor(model: TrainableModel, pixels: Float32Array, process
   return model.tf.tensor4d(pixels, [count, 3, processor.height, processor.width]);
 }
 
-/** Images that are encoded at once. */
-const ENCODE_BATCH = 16;
-
-/** Features by film. A film's features are computed again only where the cache had to let them go. */
+/**
+ * Features by film. A film's features are computed again only where the cache had to let them go, and by themselves: in a
+ * batch their last bits would depend on what else is in it, and a resumed run would differ.
+ */
 export class FeatureCache {
   private readonly features = new Map<string, Float32Array>();
   private bytes = 0;
@@ -39,32 +39,18 @@ export class FeatureCache {
 
   /** `[imageTokens, width]` for each example, in order. */
   async get(examples: readonly TrainingExample[]): Promise<Float32Array[]> {
-    const missing = [...new Map(examples.map((example) => [example.id, example])).values()].filter(
-      ({ id }) => !this.features.has(id),
-    );
-    const found = new Map(examples.map(({ id }) => [id, this.features.get(id)]));
-    for (let start = 0; start < missing.length; start += ENCODE_BATCH) {
-      const batch = missing.slice(start, start + ENCODE_BATCH);
-      const encoded = await this.encode(batch);
-      batch.forEach(({ id }, i) => {
-        found.set(id, encoded[i]!);
-        this.keep(id, encoded[i]!);
-      });
-    }
-    return examples.map(({ id }) => found.get(id)!);
+    const found: Float32Array[] = [];
+    for (const example of examples) found.push(this.features.get(example.id) ?? (await this.encode(example)));
+    return found;
   }
 
-  private async encode(examples: readonly TrainingExample[]): Promise<Float32Array[]> {
-    const pixels = await pixelsOf(
-      examples.map((example) => () => example.image()),
-      this.processor,
-    );
-    const { tf, info } = this.model;
-    const tensor = tf.tidy(() => this.model.imageFeatures(pixelTensor(this.model, pixels, this.processor)));
-    const all = (await tensor.data()) as Float32Array;
+  private async encode(example: TrainingExample): Promise<Float32Array> {
+    const pixels = await pixelsOf([() => example.image()], this.processor);
+    const tensor = this.model.tf.tidy(() => this.model.imageFeatures(pixelTensor(this.model, pixels, this.processor)));
+    const features = (await tensor.data()) as Float32Array;
     tensor.dispose();
-    const size = info.imageTokens * info.width;
-    return examples.map((_, i) => all.slice(i * size, (i + 1) * size));
+    this.keep(example.id, features);
+    return features;
   }
 
   private keep(id: string, features: Float32Array): void {

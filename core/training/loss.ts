@@ -53,11 +53,15 @@ export interface TokenStatistics {
 }
 
 function addStatistics(tf: Tf, scaled: Tensor2D, normalizer: Tensor2D, tokens: Int32Array, sums: TokenStatistics) {
-  const expected = tf.sum(tf.mul(tf.exp(tf.sub(scaled, normalizer)), scaled));
+  // Every term is positive: a difference of two large sums would lose its digits in f32.
+  const surprise = tf.sub(normalizer, scaled);
+  const entropies = tf.sum(tf.mul(tf.exp(tf.neg(surprise)), surprise), 1).dataSync();
   const best = tf.argMax(scaled, 1).dataSync();
   sums.tokens += tokens.length;
-  sums.entropy += tf.sub(tf.sum(normalizer), expected).dataSync()[0]!;
-  for (let i = 0; i < tokens.length; i++) sums.correct += best[i] === tokens[i] ? 1 : 0;
+  for (let i = 0; i < tokens.length; i++) {
+    sums.entropy += entropies[i]!;
+    sums.correct += best[i] === tokens[i] ? 1 : 0;
+  }
 }
 
 export interface HostLoss {

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import type { TrainableModel } from '../../core/models/trainable.ts';
 import { openAdapter } from '../../core/peft/adapterFolder.ts';
 import { adapterTarget } from '../../core/models/gemma3/names.ts';
 import { openSafetensors } from '../../core/tensor/safetensors.ts';
-import { conversationSequence } from '../../core/training/batch.ts';
+import { completionSequence, conversationSequence } from '../../core/training/batch.ts';
 import { lossAndGradients } from '../../core/training/gradients.ts';
+import { completionLogps, policyLoss, policyMetrics } from '../../core/training/grpo.ts';
 import { trainedAdapter } from '../../core/training/lora.ts';
 import { grpoLoss, groupAdvantages } from '../../core/training/loss.ts';
 import { globalNorm, type Parameter } from '../../core/training/optimizer.ts';
@@ -91,14 +93,7 @@ describeReference('sft: ten steps as in PyTorch and PEFT', referenceDir('sft'), 
     const { model, prompt } = await loadTrainable(join(gemma3, 'model'), backend);
     const target = adapterTarget(model.config, model.info.weightsHash);
     const { adapter } = await openAdapter(join(folder, 'initial_adapter'), target);
-    const pixels = await openSafetensors(join(gemma3, 'pixel_values.safetensors'));
-    const features = new Map<string, Float32Array>();
-    for (const { image } of reference.examples) {
-      if (image === null || features.has(image)) continue;
-      const size = model.info.imageSize;
-      const tensor = model.tf.tensor4d(await pixels.read(`pixel_values.${image}`), [1, 3, size, size]);
-      features.set(image, (await model.imageFeatures(tensor).data()) as Float32Array);
-    }
+    const features = await imageFeatures(model, gemma3, reference.examples);
     const sequences = reference.examples.map((example: { messages: []; completion: string; image: string | null }) =>
       conversationSequence(example.messages, example.image === null ? 0 : 1, example.completion, prompt, model.info),
     );
@@ -174,3 +169,77 @@ describeReference('sft: ten steps as in PyTorch and PEFT', referenceDir('sft'), 
     }
   }
 });
+
+describeReference('grpo: two updates as in TRL and PEFT', referenceDir('grpo'), async (folder) => {
+  const gemma3 = referenceDir('gemma3')!;
+
+  for (const backend of await backendsHere()) {
+    for (const name of ['update_t1.0', 'update_t0.8']) {
+      it(`${backend}: ${name}`, async () => {
+        const update = readJsonFile(folder, `${name}.json`);
+        const { settings, rows, completion_mask: mask } = update;
+        const { model } = await loadTrainable(join(gemma3, 'model'), backend);
+        const target = adapterTarget(model.config, model.info.weightsHash);
+        const trained = trainedAdapter((await openAdapter(join(folder, 'initial_adapter'), target)).adapter);
+        const features = await imageFeatures(model, gemma3, rows);
+        const advantages = groupAdvantages(
+          rows.map(({ reward }: { reward: number }) => reward),
+          settings.num_generations,
+        );
+        expectClose(advantages as number[], update.advantages, 1e-6);
+        const batch = {
+          sequences: rows.map((row: { prompt_ids: number[]; completion_ids: number[] }) =>
+            completionSequence(row.prompt_ids, row.completion_ids),
+          ),
+          features: rows.map(({ image }: { image: string }) => features.get(image)!),
+          advantages,
+        };
+        const ref = completionLogps(model, null, batch, settings.temperature);
+        expectClose(ref, unmasked(update.ref_logps, mask), 1e-3);
+        const loss = {
+          epsilonLow: settings.epsilon,
+          epsilonHigh: settings.epsilon_high,
+          beta: settings.beta,
+          maxCompletionLength: settings.max_completion_length,
+          temperature: settings.temperature,
+        };
+        const stepper = new Stepper(model.tf, trained.parameters, {
+          learningRate: settings.lr,
+          weightDecay: settings.weight_decay,
+          maxGradNorm: settings.max_grad_norm,
+          schedule: 'constant',
+          warmupRatio: 0,
+          totalSteps: update.steps.length,
+        });
+        let old: Float32Array | null = null;
+        for (const step of update.steps) {
+          const { part, pass } = policyLoss(model, trained, batch, { old, ref }, loss, rows.length);
+          const report = stepper.step([part]);
+          expectClose(pass.logps, unmasked(step.logps, mask), 1e-3);
+          expect(Math.abs(report.loss - step.loss)).toBeLessThan(1e-4);
+          expect(Math.abs(report.gradNorm / step.grad_norm - 1)).toBeLessThan(1e-3);
+          const metrics = policyMetrics([pass]);
+          for (const [metric, value] of Object.entries<number>(step.metrics)) {
+            expect(Math.abs(metrics[metric]! - value)).toBeLessThan(1e-4);
+          }
+          const file = join(folder, `${name}_adapter_step${step.step}.safetensors`);
+          const expected = await readAdapterFile(file, target.canonicalName);
+          expectAdapter(trained.parameters, expected, { largest: 1e-4, mean: 1e-7 });
+          old ??= pass.logps;
+        }
+      });
+    }
+  }
+});
+
+async function imageFeatures(model: TrainableModel, gemma3: string, rows: { image: string | null }[]) {
+  const pixels = await openSafetensors(join(gemma3, 'pixel_values.safetensors'));
+  const features = new Map<string, Float32Array>();
+  for (const { image } of rows) {
+    if (image === null || features.has(image)) continue;
+    const size = model.info.imageSize;
+    const input = model.tf.tensor4d(await pixels.read(`pixel_values.${image}`), [1, 3, size, size]);
+    features.set(image, (await model.imageFeatures(input).data()) as Float32Array);
+  }
+  return features;
+}

@@ -1,0 +1,278 @@
+import { cp, mkdtemp, readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { unattended, type Work } from '../../core/base/progress.ts';
+import { adapterTarget } from '../../core/models/gemma3/names.ts';
+import { openAdapter } from '../../core/peft/adapterFolder.ts';
+import { configFields, fieldDepartures, parseTrainingConfig } from '../../core/training/config.ts';
+import { type GrpoRun, trainGrpo } from '../../core/training/grpo.ts';
+import { type RunProgress, readLog, readRun } from '../../core/training/run.ts';
+import { type SftRun, trainSft } from '../../core/training/sft.ts';
+import { holdOut } from '../../core/training/split.ts';
+import type { TrainingExample } from '../../core/training/types.ts';
+import { backendsHere, loadTrainable, sidedFilm, writeTinyModel } from '../support/tinyModel.ts';
+
+let base = '';
+beforeAll(async () => {
+  base = await writeTinyModel();
+});
+
+const ANSWERS = ['Edema', 'Fracture'] as const;
+
+function examples(count: number): TrainingExample[] {
+  return Array.from({ length: count }, (_, i) => ({
+    id: `film ${i}`,
+    patientId: `patient ${i >> 1}`,
+    image: () => sidedFilm(i % 2 === 0),
+    promptText: 'Read.',
+    targetText: `<think>s</think><solution>${ANSWERS[i % 2]}</solution>`,
+    labels: [ANSWERS[i % 2]!],
+  }));
+}
+
+const newFolder = () => mkdtemp(join(tmpdir(), 'run-'));
+
+/** Stops the run when it has reported so many steps. */
+function stoppingAfter(steps: number): Work<RunProgress> {
+  const controller = new AbortController();
+  const report = ({ done }: RunProgress) => {
+    if (done >= steps) controller.abort();
+  };
+  return { signal: controller.signal, report };
+}
+
+async function logWithoutTimes(folder: string) {
+  return (await readLog(folder)).map(({ step_time: _, sampling_time: __, ...line }) => line);
+}
+
+async function sameFiles(a: string, b: string, names: string[]): Promise<void> {
+  for (const name of names) expect(await readFile(join(a, name))).toEqual(await readFile(join(b, name)));
+}
+
+const ADAPTER = ['adapter/adapter_model.safetensors', 'adapter/adapter_config.json'];
+
+const SFT = {
+  epochs: 3,
+  batchSize: 4,
+  microBatch: 4,
+  learningRate: 1e-2,
+  rank: 4,
+  alpha: 8,
+  dropout: 0.1,
+  checkpointEvery: 2,
+  heldOut: 0.25,
+};
+
+describe('an SFT run', async () => {
+  const [backend] = await backendsHere();
+  const runIn = async (folder: string, changes: Partial<SftRun> = {}, config: object = {}): Promise<SftRun> => ({
+    ...(await loadTrainable(base, backend!)),
+    examples: examples(24),
+    start: null,
+    config: parseTrainingConfig('sft', { ...SFT, ...config }),
+    folder,
+    baseName: 'tiny',
+    now: new Date(0),
+    work: unattended<RunProgress>(),
+    ...changes,
+  });
+
+  it('writes a folder that says what was done, and leaves no tensor behind', async () => {
+    const run = await runIn(await newFolder());
+    // The first step makes what the model keeps for its gradients.
+    await trainSft({ ...run, folder: await newFolder(), config: { ...run.config, maxSteps: 1 } });
+    const before = run.model.tf.memory().numTensors;
+    const result = await trainSft(run);
+    expect(run.model.tf.memory().numTensors).toBe(before);
+    const log = await readLog(run.folder);
+    const steps = log.filter((line) => 'loss' in line);
+    // 9 of 12 patients train: 18 films, 5 steps an epoch.
+    expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 15 }, (_, i) => i + 1));
+    expect(log.filter((line) => 'eval_loss' in line)).toHaveLength(3);
+    expect(steps[14]!['loss']).toBeLessThan(steps[0]!['loss'] as number);
+    expect(steps[0]).toMatchObject({ learning_rate: 0, epoch: 0.2 });
+    expect(Object.keys(steps[0]!)).toEqual(
+      expect.arrayContaining(['grad_norm', 'mean_token_accuracy', 'entropy', 'num_tokens']),
+    );
+    expect(await readRun(run.folder)).toMatchObject({ kind: 'sft', state: 'complete', steps: 15, totalSteps: 15 });
+    const target = adapterTarget(run.model.config, run.model.info.weightsHash);
+    const { adapter } = await openAdapter(join(run.folder, 'adapter'), target);
+    expect(adapter.hash).toBe(result.adapter.hash);
+    expect((await readdir(join(run.folder, 'checkpoints'))).sort()).toEqual(['step-00000014', 'step-00000015']);
+  });
+
+  it('resumed, equals one that was never stopped, bit for bit', async () => {
+    const whole = await runIn(await newFolder());
+    await trainSft(whole);
+    const folder = await newFolder();
+    await expect(trainSft(await runIn(folder, { work: stoppingAfter(7) }))).rejects.toMatchObject({
+      code: 'CANCELLED',
+    });
+    expect(await readRun(folder)).toMatchObject({ state: 'stopped', steps: 7, error: null });
+    await trainSft(await runIn(folder));
+    await sameFiles(whole.folder, folder, ADAPTER);
+    expect(await logWithoutTimes(folder)).toEqual(await logWithoutTimes(whole.folder));
+    const before = await readFile(join(folder, ADAPTER[0]!));
+    await trainSft(await runIn(folder));
+    expect(await readFile(join(folder, ADAPTER[0]!))).toEqual(before);
+  });
+
+  it('gives the same from one batch of 8 as from 8 accumulated ones', async () => {
+    const [whole, pieces] = [await newFolder(), await newFolder()];
+    const config = { batchSize: 8, dropout: 0, maxSteps: 3 };
+    await trainSft(await runIn(whole, {}, { ...config, microBatch: 8 }));
+    await trainSft(await runIn(pieces, {}, { ...config, microBatch: 1 }));
+    const [a, b] = [await readLog(whole), await readLog(pieces)];
+    a.forEach((line, i) => {
+      for (const key of ['loss', 'grad_norm', 'eval_loss'])
+        if (key in line) expect(b[i]![key]).toBeCloseTo(line[key] as number, 4);
+    });
+  });
+
+  it('stops early, and keeps the best adapter', async () => {
+    const run = await runIn(await newFolder(), {}, { learningRate: 0, epochs: 6, patience: 2 });
+    const result = await trainSft(run);
+    expect(result).toMatchObject({ stoppedEarly: true, steps: 15, best: { epoch: 1 } });
+  });
+
+  it('refuses to go on with other settings or data', async () => {
+    const folder = await newFolder();
+    await trainSft(await runIn(folder, {}, { maxSteps: 1 }));
+    const refused = { code: 'TRAINING_RESUME' };
+    await expect(trainSft(await runIn(folder, {}, { maxSteps: 2 }))).rejects.toMatchObject(refused);
+    await expect(trainSft(await runIn(folder, { examples: examples(22) }, { maxSteps: 1 }))).rejects.toMatchObject(
+      refused,
+    );
+  });
+});
+
+describe('a GRPO run', async () => {
+  const [backend] = await backendsHere();
+  let sft = '';
+  beforeAll(async () => {
+    sft = await newFolder();
+    const config = parseTrainingConfig('sft', { ...SFT, epochs: 8, patience: 0, dropout: 0, heldOut: 0 });
+    await trainSft({
+      ...(await loadTrainable(base, backend!)),
+      examples: examples(24),
+      start: null,
+      config,
+      folder: sft,
+      baseName: 'tiny',
+      now: new Date(0),
+      work: unattended<RunProgress>(),
+    });
+  }, 120_000);
+
+  const runIn = async (folder: string, changes: Partial<GrpoRun> = {}, config: object = {}): Promise<GrpoRun> => {
+    const loaded = await loadTrainable(base, backend!);
+    const target = adapterTarget(loaded.model.config, loaded.model.info.weightsHash);
+    return {
+      ...loaded,
+      runner: loaded.model,
+      examples: examples(6),
+      start: (await openAdapter(join(sft, 'adapter'), target)).adapter,
+      config: parseTrainingConfig('grpo', {
+        promptsPerStep: 2,
+        groupSize: 3,
+        maxCompletionLength: 12,
+        microBatch: 4,
+        learningRate: 1e-3,
+        iterations: 2,
+        checkpointEvery: 1,
+        reward: 'nuanced',
+        temperature: 1,
+        topP: 1,
+        'nuanced.windowMinimum': 2,
+        ...config,
+      }),
+      folder,
+      baseName: 'tiny',
+      now: new Date(0),
+      work: unattended<RunProgress>(),
+      ...changes,
+    };
+  };
+
+  it('logs rollouts and steps by TRL’s names, and leaves no tensor behind', async () => {
+    const run = await runIn(await newFolder());
+    // The first rollouts make what the model keeps for gradients and for the last adapters.
+    await trainGrpo({ ...run, folder: await newFolder() });
+    const before = run.model.tf.memory().numTensors;
+    await trainGrpo(run);
+    expect(run.model.tf.memory().numTensors).toBe(before);
+    const log = await readLog(run.folder);
+    expect(log.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(Object.keys(log[0]!)).toEqual(
+      expect.arrayContaining(['loss', 'grad_norm', 'kl', 'entropy', 'reward', 'reward_std', 'rewards/nuanced/mean']),
+    );
+    expect(log[0]).toMatchObject({ 'clip_ratio/region_mean': 0, kl: 0 });
+    const completions = (await readFile(join(run.folder, 'completions.jsonl'), 'utf8')).trim().split('\n');
+    expect(completions).toHaveLength(18);
+    const rows = completions.slice(0, 3).map((line) => JSON.parse(line));
+    expect(new Set(rows.map(({ id }) => id)).size).toBe(1);
+    expect(rows.reduce((sum, { advantage }) => sum + advantage, 0)).toBeCloseTo(0, 9);
+  }, 120_000);
+
+  it('resumed, equals one that was never stopped, bit for bit', async () => {
+    const whole = await runIn(await newFolder());
+    await trainGrpo(whole);
+    const folder = await newFolder();
+    await expect(trainGrpo(await runIn(folder, { work: stoppingAfter(3) }))).rejects.toMatchObject({
+      code: 'CANCELLED',
+    });
+    await trainGrpo(await runIn(folder));
+    await sameFiles(whole.folder, folder, [...ADAPTER, 'completions.jsonl']);
+    expect(await logWithoutTimes(folder)).toEqual(await logWithoutTimes(whole.folder));
+  }, 120_000);
+
+  it('a checkpoint that was cut off is not seen', async () => {
+    const folder = await newFolder();
+    const run = await runIn(folder, { work: stoppingAfter(3) });
+    await expect(trainGrpo(run)).rejects.toMatchObject({ code: 'CANCELLED' });
+    await cp(join(folder, 'checkpoints/step-00000002'), join(folder, 'checkpoints/.step-00000004.part'), {
+      recursive: true,
+    });
+    await trainGrpo(await runIn(folder));
+    expect(await readRun(folder)).toMatchObject({ state: 'complete', steps: 6 });
+  }, 120_000);
+});
+
+describe('settings', () => {
+  it('are a form with the paper’s values as defaults', () => {
+    const sft = Object.fromEntries(configFields('sft').map((field) => [field.name, field]));
+    expect(sft['rank']).toMatchObject({ type: 'integer', default: 16, paper: '16' });
+    expect(sft['learningRate']).toMatchObject({ type: 'number', default: 5e-5, paper: '5e-5' });
+    expect(sft['schedule']).toMatchObject({ type: 'choice', choices: ['cosine', 'constant'], default: 'cosine' });
+    const grpo = Object.fromEntries(configFields('grpo').map((field) => [field.name, field]));
+    expect(grpo['epsilonHigh']).toMatchObject({ default: 0.22, paper: '0.22' });
+    expect(grpo['hard.lambdaLen']).toMatchObject({ default: 0.1, paper: '' });
+    expect(grpo['nuanced.exactMatch']).toMatchObject({ default: 100, paper: '100' });
+    for (const field of [...Object.values(sft), ...Object.values(grpo)]) expect(field.help).not.toBe('');
+  });
+
+  it('that differ from the paper are departures, with a reason', () => {
+    const config = parseTrainingConfig('grpo', { beta: 0.04, learningRate: 1e-3 });
+    expect(fieldDepartures('grpo', config, { beta: 'KL stays small.' })).toEqual([
+      { field: 'beta', paper: '0.15', run: '0.04', reason: 'KL stays small.' },
+    ]);
+    expect(fieldDepartures('sft', parseTrainingConfig('sft', {}))).toEqual([]);
+  });
+
+  it('that cannot be used are named', () => {
+    const named = (field: string) =>
+      expect.objectContaining({ code: 'TRAINING_CONFIG', details: expect.objectContaining({ field }) });
+    expect(() => parseTrainingConfig('sft', { rank: 0 })).toThrowError(named('rank'));
+    expect(() => parseTrainingConfig('grpo', { groupSize: 'four' })).toThrowError(named('groupSize'));
+  });
+
+  it('hold out patients, not films', () => {
+    const { training, heldOut } = holdOut(examples(40), 0.1, 5);
+    expect(new Set(heldOut.map(({ patientId }) => patientId)).size).toBe(2);
+    expect(training.length + heldOut.length).toBe(40);
+    const patients = new Set(training.map(({ patientId }) => patientId));
+    expect(heldOut.some(({ patientId }) => patients.has(patientId))).toBe(false);
+    expect(holdOut(examples(2), 0.5, 5)).toMatchObject({ heldOut: [] });
+  });
+});
