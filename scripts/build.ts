@@ -13,8 +13,11 @@ import { build as buildPage } from 'vite';
 const root = resolve(import.meta.dirname, '..');
 const out = join(root, 'out');
 
-/** Native code, and what it must share one copy with. These are the packages that an installation carries. */
-export const EXTERNAL_PACKAGES = ['onnxruntime-node', '@tensorflow/*'];
+/**
+ * Native code. An installation carries ONNX Runtime's (electron-builder.yml); libtensorflow is there where a checkout has
+ * built it, with a tfjs of its own, which shares its engine with the bundled one by tfjs' global registry.
+ */
+const NATIVE_PACKAGES = ['onnxruntime-node', '@tensorflow/tfjs-node-gpu'];
 
 /** Packages read these beside their own file, which after bundling is ours: folder, which files, where to. */
 const FILES_BESIDE_THE_BUNDLES: [folder: string, files: RegExp, to: string][] = [
@@ -22,6 +25,7 @@ const FILES_BESIDE_THE_BUNDLES: [folder: string, files: RegExp, to: string][] = 
   ['@cornerstonejs/codec-libjpeg-turbo-8bit/dist', /\.wasm$/, '.'],
   ['@cornerstonejs/codec-openjpeg/dist', /\.wasm$/, '.'],
   ['@cornerstonejs/codec-openjph/dist', /\.wasm$/, '.'],
+  ['@tensorflow/tfjs-backend-wasm/dist', /\.wasm$/, '.'],
   ['pdfkit/js/data', /./, 'data'],
 ];
 
@@ -48,7 +52,7 @@ export async function buildBundles(): Promise<void> {
       'main/chexreason': 'main/headless/chexreason.ts',
     },
     // vite is there in a checkout only, cbor-extract where it was built.
-    external: ['electron', 'vite', 'cbor-extract', ...EXTERNAL_PACKAGES],
+    external: ['electron', 'vite', 'cbor-extract', ...NATIVE_PACKAGES],
     // The place of a source file is, in a bundle, the bundle's.
     define: { 'import.meta.url': '__bundleUrl' },
     banner: { js: "const __bundleUrl = require('url').pathToFileURL(__filename).href;" },

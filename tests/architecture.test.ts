@@ -67,7 +67,7 @@ function objection(path: string, target: string, ours: boolean): string | null {
     return null;
   }
   if (top === 'core') {
-    if (targetTop === 'resources') return null;
+    if (targetTop === 'resources' || target === 'package.json') return null;
     if (targetTop !== 'core') return 'leads out of core';
     if (!ROOMS.includes(room)) return `is in the room '${room}', which has no place in the order`;
     if (ROOMS.indexOf(targetRoom) > ROOMS.indexOf(room)) return `runs backwards, from ${room} to ${targetRoom}`;

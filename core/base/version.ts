@@ -1,4 +1,4 @@
-/** The application's version, from package.json. */
-import { version } from '../../package.json' with { type: 'json' };
+/** The version of the application, as package.json has it. */
+import packageJson from '../../package.json' with { type: 'json' };
 
-export const VERSION: string = version;
+export const VERSION = packageJson.version;

@@ -4,8 +4,8 @@
  */
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { toErrorData } from '../../core/base/errors.ts';
+import { VERSION } from '../../core/base/version.ts';
 import type { ExecutorChoice } from '../../core/models/openRunner.ts';
-import packageJson from '../../package.json' with { type: 'json' };
 import { type Call, UsageError } from './call.ts';
 import { EXIT, Output } from './output.ts';
 
@@ -53,7 +53,7 @@ function runs<O>(load: () => Promise<(call: Call, options: O, args: string[]) =>
 
 const program = new Command('chexreason')
   .description('Compares SFT and GRPO checkpoints of chest-X-ray models across institutions. Research use only.')
-  .version(packageJson.version)
+  .version(VERSION)
   .showHelpAfterError('(chexreason COMMAND --help explains the arguments)')
   .exitOverride();
 
