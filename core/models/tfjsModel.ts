@@ -157,7 +157,7 @@ export class TfjsModel implements Runner, TrainableModel {
   }
 
   logProbabilities(logits: Tensor2D, targets: Tensor1D): Tensor1D {
-    return new Functions(this.tfjs, true).logProbabilities(logits, targets);
+    return new Functions(this.tf, true).logProbabilities(logits, targets);
   }
 
   imageFeatures(pixels: Tensor4D, options: Pick<TrainingOptions, 'weights'> = {}): Tensor2D {

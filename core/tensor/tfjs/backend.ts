@@ -10,6 +10,7 @@ import { cpus } from 'node:os';
 import util from 'node:util';
 import { WorkbenchError } from '../../base/errors.ts';
 import type { ExecutorInfo } from '../executor.ts';
+import { replaceSlowKernels } from './wasmKernels.ts';
 
 export type Tf = typeof import('@tensorflow/tfjs-core');
 export type TfjsBackend = 'tensorflow' | 'wasm';
@@ -74,6 +75,7 @@ async function openWasm(reason: string): Promise<Tfjs> {
 async function loadWasm(): Promise<Tfjs> {
   const tf = unwrap<Tf>(await import('@tensorflow/tfjs'));
   await import('@tensorflow/tfjs-backend-wasm');
+  replaceSlowKernels(tf);
   await withoutCrashHandlers(async () => {
     if (!(await tf.setBackend('wasm')))
       throw new WorkbenchError('WASM_UNAVAILABLE', 'The WebAssembly engine could not be started.');

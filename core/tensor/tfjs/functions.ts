@@ -1,7 +1,6 @@
 /**
  * The functions of a network that have a gradient of their own: fewer and faster operations than the tape of tfjs would
- * record, none for what is frozen, and on wasm no matrix product with a transpose flag (four times slower there than
- * a transposition and a plain product).
+ * record, and none for what is frozen.
  *
  * `Functions` has two forms: `recording`, where each function is one node on the tape, and without, where only the value
  * is computed, as generation wants it. What a gradient needs must be saved, unless it outlives the tape (weights do):
@@ -9,7 +8,7 @@
  * Shapes: N rows of a matrix, C columns; batches of matrices are `[..., rows, columns]`.
  */
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
-import type { Tf, Tfjs } from './backend.ts';
+import type { Tf } from './backend.ts';
 
 type Save = (tensors: Tensor[]) => void;
 type Gradients = (dy: Tensor, saved: Tensor[]) => Tensor | Tensor[];
@@ -27,45 +26,10 @@ const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
 const GELU_CUBIC = 0.044715;
 
 export class Functions {
-  readonly tf: Tf;
-  private readonly slowTransposes: boolean;
-
   constructor(
-    tfjs: Tfjs,
+    readonly tf: Tf,
     private readonly recording: boolean,
-  ) {
-    this.tf = tfjs.tf;
-    this.slowTransposes = tfjs.backend === 'wasm';
-  }
-
-  /** a `[N,K]` times b `[K,C]`, or batches of them; gradients for both. */
-  product<T extends Tensor>(a: T, b: T): T {
-    return this.node([a, b], (save) => {
-      save([a, b]);
-      return {
-        value: this.tf.matMul(a, b),
-        gradFunc: (dy, [a_, b_]) => [this.timesTransposed(dy, b_!), this.transposedTimes(a_!, dy)],
-      };
-    }) as T;
-  }
-
-  /** a times the transpose of b, without gradient of its own. */
-  timesTransposed(a: Tensor, b: Tensor): Tensor {
-    return this.slowTransposes ? this.tf.matMul(a, this.flip(b)) : this.tf.matMul(a, b, false, true);
-  }
-
-  /** The transpose of a times b, without gradient of its own. */
-  transposedTimes(a: Tensor, b: Tensor): Tensor {
-    return this.slowTransposes ? this.tf.matMul(this.flip(a), b) : this.tf.matMul(a, b, true, false);
-  }
-
-  /** Swaps the last two axes. */
-  flip<T extends Tensor>(x: T): T {
-    const axes = x.shape.map((_, i) => i);
-    const last = axes.length - 1;
-    [axes[last], axes[last - 1]] = [last - 1, last];
-    return this.tf.transpose(x, axes);
-  }
+  ) {}
 
   /** x `[N,in]` times a frozen matrix; gradient for x only. */
   frozenProduct(x: Tensor2D, matrix: FrozenMatrix): Tensor2D {
@@ -148,15 +112,15 @@ export class Functions {
   attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | null, scale: number): Tensor {
     const { tf } = this;
     return this.node([q, k, v], (save) => {
-      const scores = this.timesTransposed(tf.mul(q, scale), k);
+      const scores = tf.matMul(tf.mul(q, scale), k, false, true);
       const weights = tf.softmax(bias ? tf.add(scores, bias) : scores);
       save([q, k, v, weights]);
       return {
         value: tf.matMul(weights, v),
         gradFunc: (dy, [q_, k_, v_, w]) => {
-          const dw = tf.mul(this.timesTransposed(dy, v_!), w!);
+          const dw = tf.mul(tf.matMul(dy, v_!, false, true), w!);
           const ds = tf.mul(tf.sub(dw, tf.mul(w!, tf.sum(dw, -1, true))), scale);
-          return [tf.matMul(ds, k_!), this.transposedTimes(ds, q_!), this.transposedTimes(w!, dy)];
+          return [tf.matMul(ds, k_!), tf.matMul(ds, q_!, true), tf.matMul(w!, dy, true)];
         },
       };
     });

@@ -34,7 +34,7 @@ export class TfjsOps implements Ops<Tensor> {
     private readonly options: TfjsOpsOptions,
   ) {
     this.tf = tfjs.tf;
-    this.functions = new Functions(tfjs, options.recording);
+    this.functions = new Functions(tfjs.tf, options.recording);
   }
 
   weight(name: string): Tensor {
@@ -64,15 +64,15 @@ export class TfjsOps implements Ops<Tensor> {
     const trained = this.trained(`${module}.weight`);
     if (!trained) return this.functions.frozenProduct(x, this.weights.linear(module));
     const matrix = trained.rank === 2 ? trained : this.tf.reshape(trained, [trained.shape[0]!, -1]);
-    return this.functions.product(x, this.tf.transpose(matrix as Tensor2D));
+    return this.tf.matMul<Tensor2D>(x, matrix as Tensor2D, false, true);
   }
 
   private adapterPart(x: Tensor2D, module: string, lora: LoraInputs<Tensor>): Tensor2D {
     const { down, up, scale } = lora.pairs.get(module)!;
     const input = this.options.dropout ? this.options.dropout(x, module) : x;
-    const inner = this.functions.product(input as Tensor2D, down as Tensor2D);
+    const inner = this.tf.matMul(input as Tensor2D, down as Tensor2D) as Tensor2D;
     const masked = lora.rankMask ? this.ofOwnAdapter(inner, lora.rankMask) : inner;
-    const part = this.functions.product(masked, up as Tensor2D);
+    const part = this.tf.matMul<Tensor2D>(masked, up as Tensor2D);
     return scale === 1 ? part : this.tf.mul(part, scale);
   }
 
@@ -173,7 +173,7 @@ export class TfjsOps implements Ops<Tensor> {
 
   project(x: Tensor, weight: string): Tensor {
     const trained = this.trained(weight);
-    if (trained) return this.functions.product(x as Tensor2D, trained as Tensor2D);
+    if (trained) return this.tf.matMul(x as Tensor2D, trained as Tensor2D);
     return this.functions.frozenProduct(x as Tensor2D, this.weights.project(weight));
   }
 
@@ -215,7 +215,9 @@ export function angles(
 
 /** A mask `[B,1,T,S]` of the host as `TfjsOps.attention` wants it, for `group` query heads to a key head. */
 export function mask(tf: Tfjs['tf'], values: Float32Array, batch: number, length: number, group: number): Tensor4D {
-  const total = values.length / (batch * length);
-  const single = tf.tensor4d(values, [batch, 1, length, total]);
-  return group === 1 ? single : tf.tile(single, [1, 1, group, 1]);
+  const size = values.length / batch;
+  const repeated = new Float32Array(values.length * group);
+  for (let b = 0; b < batch; b++)
+    for (let g = 0; g < group; g++) repeated.set(values.subarray(b * size, (b + 1) * size), (b * group + g) * size);
+  return tf.tensor4d(repeated, [batch, 1, group * length, size / length]);
 }
