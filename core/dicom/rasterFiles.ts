@@ -1,6 +1,6 @@
 /**
- * PNG and JPEG films, as CheXpert, NIH ChestX-ray14 and MIMIC-CXR-JPG ship them. Alpha is left out; a colour image whose
- * channels are all equal is a gray film.
+ * PNG and JPEG films, as CheXpert, NIH ChestX-ray14 and MIMIC-CXR-JPG ship them. What is transparent is put on white, as the
+ * image processors of the models do; a colour image whose channels are all equal is a gray film.
  */
 import { PNG } from 'pngjs';
 import { WorkbenchError } from '../base/errors.ts';
@@ -58,11 +58,19 @@ function readPng(bytes: Uint8Array): Raster {
   const bits = data instanceof Uint16Array ? 16 : 8;
   const pixels = new (bits === 16 ? Uint16Array : Uint8Array)(width * height * 3);
   for (let from = 0, to = 0; to < pixels.length; from += 4, to += 3) {
-    pixels[to] = data[from]!;
-    pixels[to + 1] = data[from + 1]!;
-    pixels[to + 2] = data[from + 2]!;
+    for (let c = 0; c < 3; c++) pixels[to + c] = onWhite(data[from + c]!, data[from + 3]!, bits);
   }
   return { width, height, samplesPerPixel: 3, bits, pixels };
+}
+
+/** A sample over opaque white; for 8 bits with the rounding of Pillow's `alpha_composite` (AlphaComposite.c). */
+function onWhite(sample: number, alpha: number, bits: number): number {
+  const white = 2 ** bits - 1;
+  if (alpha === white) return sample;
+  const sum = sample * alpha + white * (white - alpha);
+  if (bits !== 8) return Math.round(sum / white);
+  const fixed = sum * 128 + 0x4000;
+  return (((fixed >> 8) + fixed) >> 8) >> 7;
 }
 
 async function readJpeg(bytes: Uint8Array): Promise<Raster> {

@@ -69,9 +69,9 @@ function isSize(n: number | undefined): n is number {
   return n !== undefined && Number.isInteger(n) && n > 0 && n <= 4096;
 }
 
-/** `[3, height, width]`, normalized. Gray is repeated, RGBA composited onto white. */
+/** `[3, height, width]`, normalized. Gray is repeated. */
 export function pixelValues(image: Image8, config: ProcessorConfig): Float32Array {
-  const { width, height, channels, data } = resize(onWhite(image), config.width, config.height, config.interpolation);
+  const { width, height, channels, data } = resize(image, config.width, config.height, config.interpolation);
   const plane = width * height;
   const result = new Float32Array(3 * plane);
   for (let c = 0; c < 3; c++) {
@@ -85,19 +85,4 @@ export function pixelValues(image: Image8, config: ProcessorConfig): Float32Arra
 /** What each of the 256 gray levels becomes in channel c. */
 function normalizedLevels({ rescaleFactor, mean, std }: ProcessorConfig, c: number): Float32Array {
   return Float32Array.from({ length: 256 }, (_, level) => (level * rescaleFactor - mean[c]!) / std[c]!);
-}
-
-/** Pillow's `alpha_composite` over opaque white, with its rounding (AlphaComposite.c). */
-function onWhite(image: Image8): Image8 {
-  if (image.channels !== 4) return image;
-  const pixels = image.width * image.height;
-  const data = new Uint8Array(pixels * 3);
-  for (let i = 0; i < pixels; i++) {
-    const alpha = image.data[i * 4 + 3]!;
-    for (let c = 0; c < 3; c++) {
-      const sum = (image.data[i * 4 + c]! * alpha + 255 * (255 - alpha)) * 128 + 0x4000;
-      data[i * 3 + c] = (((sum >> 8) + sum) >> 8) >> 7;
-    }
-  }
-  return { ...image, channels: 3, data };
 }

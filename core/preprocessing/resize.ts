@@ -6,11 +6,11 @@
  */
 import { WorkbenchError } from '../base/errors.ts';
 
-/** Interleaved 8-bit samples: gray, RGB or RGBA. */
+/** Interleaved 8-bit samples: gray or RGB. */
 export interface Image8 {
   width: number;
   height: number;
-  channels: 1 | 3 | 4;
+  channels: 1 | 3;
   /** `[height * width * channels]`. */
   data: Uint8Array;
 }

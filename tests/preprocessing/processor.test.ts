@@ -62,11 +62,6 @@ describe('Gemma 3’s processor', () => {
     expect([...values]).toEqual([-1, 1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1]);
   });
 
-  it('puts what is transparent on white', () => {
-    const rgba = { width: 2, height: 2, channels: 4 as const, data: new Uint8Array(16) };
-    expect([...pixelValues(rgba, config)]).toEqual(new Array(12).fill(1));
-  });
-
   it('reads both file names, the newer first, and says what it cannot do', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'processor-'));
     await expect(loadGemma3Processor(folder)).rejects.toMatchObject({ code: 'PROCESSOR_CONFIG_MISSING' });

@@ -1,15 +1,14 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PNG } from 'pngjs';
 import { expect, it } from 'vitest';
+import { openFilm } from '../../core/dicom/openFilm.ts';
 import { loadGemma3Processor, pixelValues } from '../../core/preprocessing/gemma3Processor.ts';
+import { toModelImage } from '../../core/preprocessing/presets.ts';
 import { type Image8, resize } from '../../core/preprocessing/resize.ts';
 import { openSafetensors } from '../../core/tensor/safetensors.ts';
 import { describeReference, readJsonFile, referenceDir } from '../support/reference.ts';
 
-function readPng(...path: string[]): Image8 {
-  const { width, height, data } = PNG.sync.read(readFileSync(join(...path)));
-  return { width, height, channels: 4, data: new Uint8Array(data) };
+async function readPng(...path: string[]): Promise<Image8> {
+  return toModelImage(await openFilm(join(...path)), 'as-stored');
 }
 
 /** Largest difference in gray levels. */
@@ -28,7 +27,7 @@ describeReference('gemma3: pixel values as in transformers', referenceDir('gemma
     for (const name of reference.names) {
       const [, backend, file] = /^(pixel_values\w*)\.(.*)$/.exec(name)!;
       const expected = await reference.read(name);
-      const actual = pixelValues(readPng(folder, 'images', file!), config);
+      const actual = pixelValues(await readPng(folder, 'images', file!), config);
       expect(difference(actual, expected, level)).toBeLessThan(backend === 'pixel_values' ? 0.001 : 1.01);
     }
   });
@@ -48,15 +47,15 @@ describeReference('qwen25vl: bicubic resizing as in transformers', referenceDir(
         mean: json.image_mean,
         std: json.image_std,
       };
-      const planes = pixelValues(readPng(folder, 'images', file), config);
+      const planes = pixelValues(await readPng(folder, 'images', file), config);
       const patches = await reference.read(`pixel_values.${file}`);
       const actual = toPatches(planes, rows!, columns!, size, json.merge_size, json.temporal_patch_size);
       expect(difference(actual, patches, 1 / 255 / Math.min(...json.image_std))).toBeLessThan(1.01);
     }
   });
 
-  it('resizes to the size that it already has without change', () => {
-    const image = readPng(folder, 'images', 'a_gray.png');
+  it('resizes to the size that it already has without change', async () => {
+    const image = await readPng(folder, 'images', 'a_gray.png');
     expect(resize(image, image.width, image.height, 'bicubic').data).toEqual(image.data);
   });
 });
