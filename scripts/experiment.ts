@@ -22,7 +22,7 @@ import { TfjsModel } from '../core/models/tfjsModel.ts';
 import type { Adapter } from '../core/peft/adapter.ts';
 import { openAdapter } from '../core/peft/adapterFolder.ts';
 import { chexpertLabels } from '../core/phantom/conventions.ts';
-import { taughtLabels, type Teacher, trace } from '../core/phantom/traces.ts';
+import { type Teacher, taughtLabels, trace } from '../core/phantom/traces.ts';
 import { writeJson } from '../core/platform/files.ts';
 import { loadGemma3Processor } from '../core/preprocessing/gemma3Processor.ts';
 import { openTfjs } from '../core/tensor/tfjs/backend.ts';
@@ -37,6 +37,7 @@ import { trainSft } from '../core/training/sft.ts';
 import type { TrainingExample } from '../core/training/types.ts';
 import { type FilmSet, filmSet } from './experiment/films.ts';
 import { type PretrainPlan, pretrainBase } from './experiment/pretrain.ts';
+import { type ExperimentResult, readme } from './experiment/readme.ts';
 import { type Answer, pairedChange, type Reader, readFilms, scored, summary } from './experiment/score.ts';
 
 const RESOURCES = join(import.meta.dirname, '..', 'resources');
@@ -96,7 +97,14 @@ const OUT = options.out;
 
 async function main(): Promise<void> {
   const asked = options.stages.split(',') as Stage[];
-  const run: Record<Stage, () => Promise<void>> = { films: drawFilms, base: makeBase, probe, sft: makeSft, grpo: makeGrpo, test };
+  const run: Record<Stage, () => Promise<void>> = {
+    films: drawFilms,
+    base: makeBase,
+    probe,
+    sft: makeSft,
+    grpo: makeGrpo,
+    test,
+  };
   for (const stage of STAGES) {
     if (!asked.includes(stage)) continue;
     const start = Date.now();
@@ -116,7 +124,8 @@ async function drawFilms(): Promise<void> {
 
 async function makeBase(): Promise<void> {
   const work = join(CACHE, 'base');
-  if (!existsSync(join(work, 'done.json'))) await pretrainBase(await films('base'), RESOURCES, CACHE, work, PRETRAINING);
+  if (!existsSync(join(work, 'done.json')))
+    await pretrainBase(await films('base'), RESOURCES, CACHE, work, PRETRAINING);
   const out = join(OUT, 'base');
   rmSync(out, { recursive: true, force: true });
   cpSync(work, out, { recursive: true, filter: (file) => !file.endsWith('done.json') });
@@ -128,7 +137,11 @@ async function openBase() {
   const dir = join(OUT, 'base');
   const folder = await openModelFolder(dir);
   const tokenizer = await Tokenizer.load(dir);
-  const prompt = { tokenizer, template: await ChatTemplate.load(dir, tokenizer), imageTokens: gemma3ImageTokens(tokenizer) };
+  const prompt = {
+    tokenizer,
+    template: await ChatTemplate.load(dir, tokenizer),
+    imageTokens: gemma3ImageTokens(tokenizer),
+  };
   const processor = await loadGemma3Processor(dir);
   const runner = await openRunner({ model: folder, threads: 1 });
   const promptText = (await loadPrompts(join(RESOURCES, 'prompts'))).find(({ id }) => id === PROMPT)!.text;
@@ -152,7 +165,9 @@ async function probe(): Promise<void> {
   for (const [name, adapter] of adapters) {
     const sampling = { temperature: 0.8, topK: 0, topP: 0.95, seed: 5 };
     const answers = await readFilms(base.reader, some, adapter, base.promptText, sampling);
-    const bad = answers.filter(({ text }) => parseStrict(text).parseFailure !== null || parseStrict(text).invalid.length > 0);
+    const bad = answers.filter(
+      ({ text }) => parseStrict(text).parseFailure !== null || parseStrict(text).invalid.length > 0,
+    );
     console.log(name, 'sampled at 0.8: not strict or with an invalid name', bad.length, 'of', answers.length);
     console.log(summaryLine(some, answers), bad[0]?.text ?? '', '|', answers[0]!.text);
   }
@@ -228,7 +243,11 @@ function publish(run: string, name: 'sft' | 'grpo'): void {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   cpSync(join(run, 'adapter'), out, { recursive: true });
-  for (const [from, to] of [['config.json', 'run.json'], ['log.jsonl', 'log.jsonl']] as const) cpSync(join(run, from), join(out, to));
+  for (const [from, to] of [
+    ['config.json', 'run.json'],
+    ['log.jsonl', 'log.jsonl'],
+  ] as const)
+    cpSync(join(run, from), join(out, to));
 }
 
 function watched() {
@@ -237,9 +256,25 @@ function watched() {
     signal: new AbortController().signal,
     report: ({ stage, done, total, line }: RunProgress) => {
       if (done % 10 !== 0 && line?.['eval_loss'] === undefined) return;
-      const figures = ['loss', 'eval_loss', 'reward', 'reward_std', 'kl', 'entropy', 'frac_reward_zero_std', 'completions/mean_length'];
-      const shown = figures.flatMap((name) => (typeof line?.[name] === 'number' ? [`${name} ${(line[name] as number).toFixed(4)}`] : []));
-      console.log(stage, `${done}/${total}`, shown.join(' '), `${((Date.now() - start) / 1000 / Math.max(1, done)).toFixed(2)} s/step`);
+      const figures = [
+        'loss',
+        'eval_loss',
+        'reward',
+        'reward_std',
+        'kl',
+        'entropy',
+        'frac_reward_zero_std',
+        'completions/mean_length',
+      ];
+      const shown = figures.flatMap((name) =>
+        typeof line?.[name] === 'number' ? [`${name} ${(line[name] as number).toFixed(4)}`] : [],
+      );
+      console.log(
+        stage,
+        `${done}/${total}`,
+        shown.join(' '),
+        `${((Date.now() - start) / 1000 / Math.max(1, done)).toFixed(2)} s/step`,
+      );
     },
   };
 }
@@ -252,9 +287,16 @@ function summaryLine(set: FilmSet, answers: readonly Answer[]): string {
 
 async function test(): Promise<void> {
   const base = await openBase();
-  const checkpoints: Record<string, Adapter | null> = { base: null, sft: await adapterOf(base, 'sft'), grpo: await adapterOf(base, 'grpo') };
+  const checkpoints: Record<string, Adapter | null> = {
+    base: null,
+    sft: await adapterOf(base, 'sft'),
+    grpo: await adapterOf(base, 'grpo'),
+  };
   const institutions: Record<string, object> = {};
-  for (const [institution, set] of [['a', await films('testA')], ['b', await films('testB')]] as const) {
+  for (const [institution, set] of [
+    ['a', await films('testA')],
+    ['b', await films('testB')],
+  ] as const) {
     const answers: Record<string, Answer[]> = {};
     for (const [name, adapter] of Object.entries(checkpoints)) {
       answers[name] = await readFilms(base.reader, set, adapter, base.promptText);
@@ -268,14 +310,17 @@ async function test(): Promise<void> {
     });
     institutions[institution] = {
       checkpoints: Object.fromEntries(
-        Object.keys(checkpoints).map((name) => [name, { table: summary(own(name)), truth: summary(scored(set, answers[name]!, 'truth')) }]),
+        Object.keys(checkpoints).map((name) => [
+          name,
+          { table: summary(own(name)), truth: summary(scored(set, answers[name]!, 'truth')) },
+        ]),
       ),
       sftMinusBase: changeOf('base', 'sft'),
       grpoMinusSft: changeOf('sft', 'grpo'),
     };
     console.log(institution, JSON.stringify(changeOf('base', 'sft')), JSON.stringify(changeOf('sft', 'grpo')));
   }
-  await writeJson(join(OUT, 'experiment.json'), {
+  const result = {
     question: 'Does the gain on the benchmark survive another hospital?',
     prompt: PROMPT,
     teacher: TEACHER,
@@ -285,7 +330,9 @@ async function test(): Promise<void> {
     grpo: JSON.parse(readFileSync(join(OUT, 'grpo', 'run.json'), 'utf8')) as object,
     executor: base.runner.executor,
     institutions,
-  });
+  };
+  await writeJson(join(OUT, 'experiment.json'), result);
+  writeFileSync(join(OUT, 'README.md'), readme(result as unknown as ExperimentResult));
   await base.runner.dispose();
 }
 

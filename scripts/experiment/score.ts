@@ -55,7 +55,11 @@ export async function readFilms(
   return answers;
 }
 
-async function encode({ runner, processor }: Reader, films: FilmSet, indices: readonly number[]): Promise<ImageFeatures[]> {
+async function encode(
+  { runner, processor }: Reader,
+  films: FilmSet,
+  indices: readonly number[],
+): Promise<ImageFeatures[]> {
   const each = indices.map((index) => pixelValues(films.image(index), processor));
   const pixels = new Float32Array(each.length * each[0]!.length);
   each.forEach((values, i) => pixels.set(values, i * values.length));
@@ -83,7 +87,10 @@ export interface Scored {
 /** `own`: by the institution's table; `truth`: by what is physically there, on the same labels. */
 export function scored(films: FilmSet, answers: readonly Answer[], against: 'own' | 'truth'): Scored {
   const labels: readonly Label[] = films.source === 'b' ? NIH_NINE : CHEXPERT_LABELS;
-  const truthOf = films.source === 'b' ? (i: number) => nineOf(nihNames(films.scenes[i]!)) : (i: number) => chexpertLabels(films.scenes[i]!);
+  const truthOf =
+    films.source === 'b'
+      ? (i: number) => nineOf(nihNames(films.scenes[i]!))
+      : (i: number) => chexpertLabels(films.scenes[i]!);
   const truth = films.scenes.map((scene, i) => {
     const present = against === 'own' ? truthOf(i) : physicalTruth(scene);
     return labels.map((label) => present.includes(label));
@@ -115,7 +122,12 @@ export function summary(result: Scored): Summary {
   const { labels, truth, predicted, failures } = result;
   const counts = countsOf(result, films(result));
   const f1 = labels.map((_, k) => f1Of(counts, k));
-  const total = labels.map((_, k) => k).reduce((sum, k) => [sum[0]! + counts[3 * k]!, sum[1]! + counts[3 * k + 1]!, sum[2]! + counts[3 * k + 2]!], [0, 0, 0]);
+  const total = labels
+    .map((_, k) => k)
+    .reduce(
+      (sum, k) => [sum[0]! + counts[3 * k]!, sum[1]! + counts[3 * k + 1]!, sum[2]! + counts[3 * k + 2]!],
+      [0, 0, 0],
+    );
   const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
   const share = (table: boolean[][], k: number) => mean(table.map((row) => (row[k] ? 1 : 0)));
   return {
@@ -131,13 +143,21 @@ export function summary(result: Scored): Summary {
 }
 
 /** Change of macro-F1 from one reading to another of the same films, with a 95 % percentile interval over patients. */
-export function pairedChange(from: Scored, to: Scored, seed = 0, replicates = 2000, only: readonly Label[] = from.labels) {
+export function pairedChange(
+  from: Scored,
+  to: Scored,
+  seed = 0,
+  replicates = 2000,
+  only: readonly Label[] = from.labels,
+) {
   const byPatient = new Map<number, number[]>();
   from.patients.forEach((patient, film) => byPatient.set(patient, [...(byPatient.get(patient) ?? []), film]));
   const groups = [...byPatient.values()];
   const random = new Random(seed).fork('bootstrap');
   const change = (sample: readonly number[]) => macro(to, sample, only) - macro(from, sample, only);
-  const draws = Array.from({ length: replicates }, () => change(groups.flatMap(() => random.pick(groups)))).sort((a, b) => a - b);
+  const draws = Array.from({ length: replicates }, () => change(groups.flatMap(() => random.pick(groups)))).sort(
+    (a, b) => a - b,
+  );
   return {
     change: round(change(films(from))),
     low: round(draws[Math.floor(0.025 * replicates)]!),
