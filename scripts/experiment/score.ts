@@ -62,7 +62,7 @@ async function encode(
 ): Promise<ImageFeatures[]> {
   const each = indices.map((index) => pixelValues(films.image(index), processor));
   const pixels = new Float32Array(each.length * each[0]!.length);
-  each.forEach((values, i) => pixels.set(values, i * values.length));
+  for (const [i, values] of each.entries()) pixels.set(values, i * values.length);
   const { data, tokens, width } = await runner.encodeImages(pixels, indices.length);
   const size = tokens * width;
   return indices.map((_, i) => ({ data: data.slice(i * size, (i + 1) * size), count: 1, tokens, width }));
@@ -151,7 +151,8 @@ export function pairedChange(
   only: readonly Label[] = from.labels,
 ) {
   const byPatient = new Map<number, number[]>();
-  from.patients.forEach((patient, film) => byPatient.set(patient, [...(byPatient.get(patient) ?? []), film]));
+  for (const [film, patient] of from.patients.entries())
+    byPatient.set(patient, [...(byPatient.get(patient) ?? []), film]);
   const groups = [...byPatient.values()];
   const random = new Random(seed).fork('bootstrap');
   const change = (sample: readonly number[]) => macro(to, sample, only) - macro(from, sample, only);
