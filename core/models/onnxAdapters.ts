@@ -5,16 +5,12 @@
 import type { Adapter } from '../peft/adapter.ts';
 import { type StackedAdapters, stackAdapters } from '../peft/stack.ts';
 import type { LoraPlan } from '../tensor/onnx/ops.ts';
+import type { PlainTensor } from '../tensor/onnx/session.ts';
 import type { ForwardInput } from './runner.ts';
-
-export interface FloatInput {
-  data: Float32Array;
-  shape: number[];
-}
 
 export interface AdapterFeeds {
   plan: LoraPlan;
-  inputs: Record<string, FloatInput>;
+  inputs: Record<string, PlainTensor>;
 }
 
 /** Sets of adapters whose arrays are kept, the last used ones. */
@@ -23,7 +19,7 @@ const KEPT_SETS = 4;
 interface AdapterSet {
   adapters: Adapter[];
   stacked: StackedAdapters;
-  inputs: Record<string, FloatInput>;
+  inputs: Record<string, PlainTensor>;
 }
 
 export class AdapterInputs {
@@ -54,7 +50,7 @@ export class AdapterInputs {
 
 function stack(adapters: Adapter[]): AdapterSet {
   const stacked = stackAdapters(adapters, adapters.length)!;
-  const inputs: Record<string, FloatInput> = {};
+  const inputs: Record<string, PlainTensor> = {};
   for (const [module, { down, up, in: width, out, rank }] of stacked.modules) {
     inputs[`${module}.down`] = { data: down, shape: [width, rank] };
     inputs[`${module}.up`] = { data: up, shape: [rank, out] };

@@ -7,19 +7,17 @@
  * writes outputs straight into arrays that are handed to it.
  */
 import { realpath } from 'node:fs/promises';
-import type * as Ort from 'onnxruntime-node';
-import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { WorkbenchError } from '../base/errors.ts';
 import { ArrayPool } from '../tensor/arrayPool.ts';
 import type { EncodedGraph } from '../tensor/onnx/graph.ts';
 import type { LocateWeight, StoredWeight } from '../tensor/onnx/ops.ts';
-import { loadOnnxRuntime, type OnnxSettings, openSession } from '../tensor/onnx/session.ts';
+import { loadOnnxRuntime, OnnxSession, type OnnxSettings, type PlainTensor } from '../tensor/onnx/session.ts';
 import { elements } from '../tensor/safetensors.ts';
 import type { Gemma3Config } from './gemma3/config.ts';
 import { languageGraph, visionGraph } from './gemma3/graphs.ts';
 import { type HostInputs, hostInputs } from './gemma3/inputs.ts';
 import type { ModelFolder } from './modelFolder.ts';
-import { AdapterInputs, type FloatInput } from './onnxAdapters.ts';
+import { AdapterInputs } from './onnxAdapters.ts';
 import type { ExecutorInfo, ForwardInput, ForwardOutput, ImageFeatures, KvCache, Runner } from './runner.ts';
 
 /** Throws ONNXRUNTIME_UNAVAILABLE where ONNX Runtime cannot be loaded, WEIGHT_DTYPE for weights that are no floats. */
@@ -58,7 +56,7 @@ function isFloat(dtype: string): dtype is StoredWeight['dtype'] {
 }
 
 export class OnnxRunner implements Runner {
-  private readonly sessions = new Map<string, Promise<InferenceSession>>();
+  private readonly sessions = new Map<string, Promise<OnnxSession>>();
   private readonly adapters = new AdapterInputs();
   private readonly pool = new ArrayPool();
 
@@ -66,7 +64,6 @@ export class OnnxRunner implements Runner {
     private readonly folder: ModelFolder,
     private readonly locate: LocateWeight,
     readonly executor: ExecutorInfo,
-    private readonly ort: typeof Ort,
   ) {}
 
   get info() {
@@ -83,8 +80,17 @@ export class OnnxRunner implements Runner {
       });
     const session = await this.session('vision', () => visionGraph(this.folder.config, this.locate));
     const data = new Float32Array(count * tokens * width);
-    const fetches = this.tensors({ features: { data, shape: [count * tokens, width] } });
-    await session.run(this.tensors({ pixels: { data: pixelValues, shape } }), fetches);
+    const step = imagesAtOnce(this.folder.config);
+    const [pixelSize, featureSize] = [elements(shape) / count, tokens * width];
+    for (let i = 0; i < count; i += step) {
+      const images = Math.min(step, count - i);
+      const pixels = pixelValues.subarray(i * pixelSize, (i + images) * pixelSize);
+      const features = data.subarray(i * featureSize, (i + images) * featureSize);
+      await session.run(
+        { pixels: { data: pixels, shape: [images, ...shape.slice(1)] } },
+        { features: { data: features, shape: [images * tokens, width] } },
+      );
+    }
     return { data, count, tokens, width };
   }
 
@@ -96,7 +102,7 @@ export class OnnxRunner implements Runner {
     const logits = new Float32Array(input.logitsAt.length * info.vocabulary);
     const cache = input.keepCache ? new OnnxCache(config, this.pool, input.batch, total) : undefined;
     const fetches = { logits: { data: logits, shape: [input.logitsAt.length, info.vocabulary] }, ...cache?.inputs('') };
-    await session.run(this.tensors(feeds), this.tensors(fetches));
+    await session.run(feeds, fetches);
     return cache ? { logits, cache } : { logits };
   }
 
@@ -121,10 +127,10 @@ export class OnnxRunner implements Runner {
     const feeds = ofImages
       ? { pixels: { data: input, shape: [input.length / (channels * imageSize ** 2), channels, imageSize, imageSize] } }
       : this.languageFeeds(input).feeds;
-    const session = await openSession(graph, { threads: this.executor.threads });
-    const results = await session.run(this.tensors(feeds), [...names]);
+    const session = await OnnxSession.open(graph, this.executor);
+    const values = await session.run(feeds, names);
     await session.release();
-    return new Map(names.map((name) => [name, results[name]!.data as Float32Array]));
+    return new Map(Object.entries(values).map(([name, { data }]) => [name, data as Float32Array]));
   }
 
   async selectRows(cache: KvCache, rows: Int32Array): Promise<KvCache> {
@@ -137,38 +143,34 @@ export class OnnxRunner implements Runner {
     for (const session of sessions) await (await session).release();
   }
 
-  private session(key: string, record: () => EncodedGraph): Promise<InferenceSession> {
+  private session(key: string, record: () => EncodedGraph): Promise<OnnxSession> {
     let session = this.sessions.get(key);
     if (!session) {
-      session = openSession(record(), { threads: this.executor.threads });
+      session = OnnxSession.open(record(), this.executor);
       this.sessions.set(key, session);
       session.catch(() => this.sessions.delete(key));
     }
     return session;
   }
-
-  private tensors(inputs: Record<string, TensorInput>): Record<string, Tensor> {
-    const { Tensor } = this.ort;
-    return Object.fromEntries(
-      Object.entries(inputs).map(([name, { data, shape }]) => [
-        name,
-        data instanceof Int32Array ? new Tensor('int32', data, shape) : new Tensor('float32', data, shape),
-      ]),
-    );
-  }
 }
 
-type TensorInput = FloatInput | { data: Int32Array; shape: number[] };
+const MAX_ACTIVATION_BYTES = 2 ** 29;
+
+/** So many that the largest activation of the image encoder stays small: 7 of MedGemma's. */
+function imagesAtOnce({ vision }: Gemma3Config): number {
+  const patches = (vision.imageSize / vision.patchSize) ** 2;
+  return Math.max(1, Math.floor(MAX_ACTIVATION_BYTES / (patches * vision.innerWidth * 4)));
+}
 
 /** The graph always has image rows; without images none of them is placed. */
 function noFeatures(width: number): ImageFeatures {
   return { data: new Float32Array(width), count: 1, tokens: 1, width };
 }
 
-function hostFeeds(host: HostInputs, features: ImageFeatures): Record<string, TensorInput> {
+function hostFeeds(host: HostInputs, features: ImageFeatures): Record<string, PlainTensor> {
   const { batch, length, total } = host;
   const positions = [batch, length];
-  const inputs: Record<string, TensorInput> = {
+  const inputs: Record<string, PlainTensor> = {
     ids: { data: host.ids, shape: positions },
     imageIndex: { data: host.imageIndex ?? new Int32Array(batch * length).fill(-1), shape: positions },
     imageFeatures: { data: features.data, shape: [features.count * features.tokens, features.width] },
@@ -201,7 +203,7 @@ class OnnxCache implements KvCache {
   }
 
   /** By the names of the graph's inputs or outputs. */
-  inputs(prefix: 'past.' | ''): Record<string, FloatInput> {
+  inputs(prefix: 'past.' | ''): Record<string, PlainTensor> {
     if (this.arrays.length === 0) throw new WorkbenchError('FORWARD_CACHE', 'This cache was disposed.');
     const { keyValueHeads, headWidth } = this.config.text;
     const shape = [this.batch, keyValueHeads, this.length, headWidth];

@@ -2,12 +2,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Tensor } from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Random } from '../../core/base/random.ts';
 import { OnnxGraph, type Value } from '../../core/tensor/onnx/graph.ts';
 import { type LoraPlan, OnnxOps, type StoredWeight } from '../../core/tensor/onnx/ops.ts';
-import { openSession } from '../../core/tensor/onnx/session.ts';
+import { OnnxSession } from '../../core/tensor/onnx/session.ts';
 import type { Ops } from '../../core/tensor/ops.ts';
 import { type Plain, type PlainLora, PlainOps } from '../support/plainOps.ts';
 
@@ -44,14 +43,14 @@ async function onnx({ weights = {}, inputs, network, dtype = 'F32', lora, maxTen
   }
   const y = network(ops, values);
   graph.output(y, 'y', 'float');
-  const session = await openSession(graph.encode(), { threads: 1 });
+  const session = await OnnxSession.open(graph.encode(), { threads: 1 });
   const feeds = Object.entries({ ...inputs, ...lora?.feeds }).map(([name, { shape, data, whole }]) => [
     name,
-    whole ? new Tensor('int32', Int32Array.from(data), shape) : new Tensor('float32', Float32Array.from(data), shape),
+    { data: whole ? Int32Array.from(data) : Float32Array.from(data), shape },
   ]);
-  const result = (await session.run(Object.fromEntries(feeds)))['y']!;
+  const { y: result } = await session.run(Object.fromEntries(feeds), ['y']);
   await session.release();
-  return { shape: [...result.dims], data: [...(result.data as Float32Array)] };
+  return { shape: [...result!.shape], data: [...result!.data] };
 }
 
 /** One file with all weights one after the other, at odd offsets. */
@@ -164,6 +163,13 @@ const CASES: Record<string, Case> = {
   'attention without bias': {
     inputs: { q: normal(2, 3, 4, 6), k: normal(2, 3, 4, 6), v: normal(2, 3, 4, 6) },
     network: (ops, x) => ops.attention(x['q']!, x['k']!, x['v']!, null, 0.3),
+  },
+  'attention without bias on heads that were just split': {
+    inputs: { q: normal(2, 5, 12), k: normal(2, 5, 12), v: normal(2, 5, 12) },
+    network: (ops, x) => {
+      const [q, k, v] = [x['q']!, x['k']!, x['v']!].map((value) => ops.splitHeads(value, 3));
+      return ops.mergeHeads(ops.attention(q!, k!, v!, null, 0.3), 3);
+    },
   },
   'attention with grouped heads, a cache and a bias': {
     inputs: {

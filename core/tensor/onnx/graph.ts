@@ -135,13 +135,24 @@ export class OnnxGraph {
       ],
       graph: {
         name: this.name,
-        node: this.nodes.map((node) => this.withOutputNames(node)),
+        node: this.neededNodes().map((node) => this.withOutputNames(node)),
         initializer: tensors.map((tensor) => tensorProto(tensor, externalRoot ?? '')),
         input: this.inputs,
         output: this.outputs,
       },
     });
     return { bytes, externalRoot };
+  }
+
+  /** Those that an output depends on. */
+  private neededNodes(): NodeRecord[] {
+    const needed = new Set(this.outputNames.keys());
+    const nodes = [...this.nodes].reverse().filter((node) => {
+      const isNeeded = node.output.some((name) => needed.has(name));
+      if (isNeeded) for (const name of node.input) needed.add(name);
+      return isNeeded;
+    });
+    return nodes.reverse();
   }
 
   private withOutputNames(node: NodeRecord): NodeRecord {

@@ -8,8 +8,7 @@ let runtime: Promise<typeof Ort> | undefined;
 /** Throws ONNXRUNTIME_UNAVAILABLE, with the loader's own words, where the native library cannot be loaded. */
 export function loadOnnxRuntime(): Promise<typeof Ort> {
   runtime ??= importRuntime().catch((error: unknown) => {
-    const cause = error instanceof Error ? error.message.split('\n')[0]! : String(error);
-    throw new WorkbenchError('ONNXRUNTIME_UNAVAILABLE', `ONNX Runtime cannot be loaded here: ${cause}`, {
+    throw new WorkbenchError('ONNXRUNTIME_UNAVAILABLE', `ONNX Runtime cannot be loaded here: ${firstLine(error)}`, {
       platform: process.platform,
       arch: process.arch,
     });
@@ -27,15 +26,83 @@ export interface OnnxSettings {
   threads: number;
 }
 
-export async function openSession(graph: EncodedGraph, settings: OnnxSettings): Promise<Ort.InferenceSession> {
-  const { InferenceSession } = await loadOnnxRuntime();
-  const folder = graph.externalRoot;
-  return InferenceSession.create(graph.bytes, {
-    intraOpNumThreads: settings.threads,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
-    extra: { session: folder === null ? {} : { model_external_initializers_file_folder_path: folder } },
-  });
+/** A tensor as a plain array, row-major. */
+export interface PlainTensor {
+  data: Float32Array | Int32Array;
+  shape: readonly number[];
+}
+
+/** A loaded graph. */
+export class OnnxSession {
+  private constructor(
+    private readonly ort: typeof Ort,
+    private readonly session: Ort.InferenceSession,
+  ) {}
+
+  /** Throws ONNXRUNTIME_SESSION where the graph or its weights cannot be loaded. */
+  static async open({ bytes, externalRoot }: EncodedGraph, { threads }: OnnxSettings): Promise<OnnxSession> {
+    const ort = await loadOnnxRuntime();
+    const folder = externalRoot === null ? {} : { model_external_initializers_file_folder_path: externalRoot };
+    const options: Ort.InferenceSession.SessionOptions = {
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
+      extra: { session: folder },
+    };
+    try {
+      return new OnnxSession(ort, await ort.InferenceSession.create(bytes, options));
+    } catch (error) {
+      throw runtimeError('ONNXRUNTIME_SESSION', 'ONNX Runtime could not load the model', error);
+    }
+  }
+
+  /**
+   * Runs the graph. `outputs` are arrays that it writes to, or names, for which it makes new arrays.
+   * Throws ONNXRUNTIME_RUN, mostly for lack of memory.
+   */
+  async run(
+    inputs: Readonly<Record<string, PlainTensor>>,
+    outputs: Readonly<Record<string, PlainTensor>> | readonly string[],
+  ): Promise<Record<string, PlainTensor>> {
+    try {
+      const fetches = isNames(outputs) ? outputs : this.tensors(outputs);
+      const results = await this.session.run(this.tensors(inputs), fetches);
+      return Object.fromEntries(
+        Object.entries(results).map(([name, { data, dims }]) => [
+          name,
+          { data: data as PlainTensor['data'], shape: dims },
+        ]),
+      );
+    } catch (error) {
+      throw runtimeError('ONNXRUNTIME_RUN', 'ONNX Runtime could not run the model', error);
+    }
+  }
+
+  release(): Promise<void> {
+    return this.session.release();
+  }
+
+  private tensors(plain: Readonly<Record<string, PlainTensor>>): Record<string, Ort.Tensor> {
+    const { Tensor } = this.ort;
+    const tensors: Record<string, Ort.Tensor> = {};
+    for (const [name, { data, shape }] of Object.entries(plain))
+      tensors[name] =
+        data instanceof Int32Array ? new Tensor('int32', data, shape) : new Tensor('float32', data, shape);
+    return tensors;
+  }
+}
+
+function isNames(outputs: object): outputs is readonly string[] {
+  return Array.isArray(outputs);
+}
+
+function runtimeError(code: string, what: string, error: unknown): WorkbenchError {
+  const remedy = 'Close other programs to free memory, or use a smaller model or batch.';
+  return new WorkbenchError(code, `${what}: ${firstLine(error)}`, {}, remedy);
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
 }
