@@ -22,8 +22,7 @@ import type { ExecutorInfo, ForwardInput, ForwardOutput, ImageFeatures, KvCache,
 
 /** Throws ONNXRUNTIME_UNAVAILABLE where ONNX Runtime cannot be loaded, WEIGHT_DTYPE for weights that are no floats. */
 export async function openOnnxRunner(folder: ModelFolder, settings: OnnxSettings): Promise<OnnxRunner> {
-  const ort = await loadOnnxRuntime();
-  return new OnnxRunner(folder, await weightLocator(folder), await onnxExecutor(settings), ort);
+  return new OnnxRunner(folder, await weightLocator(folder), await onnxExecutor(settings));
 }
 
 /** Throws ONNXRUNTIME_UNAVAILABLE where ONNX Runtime cannot be loaded. */
