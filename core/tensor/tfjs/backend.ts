@@ -2,9 +2,9 @@
  * Opens tfjs on the fastest backend that is there: libtensorflow through @tensorflow/tfjs-node-gpu (whose addon is the
  * same on a CPU and a CUDA libtensorflow), else WebAssembly.
  *
- * Both come with the one @tensorflow/tfjs of node_modules, so that there is one tfjs-core, one engine and one list of
- * gradients; a host that bundles this code must leave every @tensorflow package external. One backend is current at a
- * time (`use`); a tensor belongs to the backend that was current when it was made.
+ * In a checkout both come with the one @tensorflow/tfjs of node_modules. A bundle carries its own tfjs, and the addon loads
+ * a second copy beside it; both then share one engine and one list of kernels and gradients, which tfjs keeps in the
+ * global object. One backend is current at a time (`use`); a tensor belongs to the one that was current when it was made.
  */
 import { cpus } from 'node:os';
 import util from 'node:util';
@@ -52,7 +52,7 @@ async function openTensorflow(): Promise<Tfjs> {
 async function loadTensorflow(): Promise<Tfjs> {
   restoreUtil();
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
-  const tf = unwrap<Tf>(await import('@tensorflow/tfjs-node-gpu'));
+  const tf = unwrap<Tf>(await quietly(() => import('@tensorflow/tfjs-node-gpu')));
   const backend = tf.backend() as unknown as { isUsingGpuDevice: boolean; binding: { TF_Version: string } };
   const device = backend.isUsingGpuDevice ? 'a CUDA device' : 'the CPU';
   return describe(tf, 'tensorflow', {
@@ -73,7 +73,7 @@ async function openWasm(reason: string): Promise<Tfjs> {
 }
 
 async function loadWasm(): Promise<Tfjs> {
-  const tf = unwrap<Tf>(await import('@tensorflow/tfjs'));
+  const tf = unwrap<Tf>(await quietly(() => import('@tensorflow/tfjs')));
   await import('@tensorflow/tfjs-backend-wasm');
   replaceSlowKernels(tf);
   await withoutCrashHandlers(async () => {
@@ -102,6 +102,17 @@ function restoreUtil(): void {
   const target = util as unknown as Record<string, unknown>;
   target['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined;
   target['isArray'] ??= Array.isArray;
+}
+
+/** Loads a copy of tfjs without its 300 warnings where another copy has registered the same kernels before. */
+async function quietly(load: () => Promise<object>): Promise<object> {
+  const engine = (globalThis as { _tfengine?: { ENV: { set(flag: string, value: boolean): void } } })._tfengine;
+  engine?.ENV.set('PROD', true);
+  try {
+    return await load();
+  } finally {
+    engine?.ENV.set('PROD', false);
+  }
 }
 
 /** Emscripten's start-up code makes any unhandled rejection end the process with a page of source; that is undone. */
