@@ -5,7 +5,6 @@
  * interpolate as numpy's `percentile`; BCa is Efron 1987, with the acceleration from leaving out one patient at a time,
  * over both samples where a statistic has two.
  */
-import { throwIfCancelled } from '../base/progress.ts';
 import { Random } from '../base/random.ts';
 import { normalCdf, normalQuantile } from './distributions.ts';
 import type { Interval } from './types.ts';
@@ -57,7 +56,6 @@ export function weightedTotals(counts: ClusterCounts, weights: ArrayLike<number>
 export interface Resampled {
   clusters: number;
   replicates: number;
-  seed: number;
   readings: {
     /** `[counters]`. */
     total: Float64Array;
@@ -69,10 +67,10 @@ export interface Resampled {
   }[];
 }
 
-export function resample(
+export async function resample(
   readings: readonly ClusterCounts[],
-  { replicates, seed, signal }: { replicates: number; seed: number; signal?: AbortSignal },
-): Resampled {
+  { replicates, seed, pause }: { replicates: number; seed: number | string; pause: () => Promise<void> },
+): Promise<Resampled> {
   const clusters = readings[0]?.clusters ?? 0;
   const random = new Random(seed);
   const weights = new Int32Array(clusters);
@@ -83,7 +81,7 @@ export function resample(
     leftOut: leaveOneOut(counts),
   }));
   for (let r = 0; r < replicates; r++) {
-    if (r % 256 === 0) throwIfCancelled(signal);
+    if (r % 64 === 0) await pause();
     weights.fill(0);
     for (let draw = 0; draw < clusters; draw++) weights[random.below(clusters)]!++;
     readings.forEach((counts, i) => {
@@ -91,7 +89,7 @@ export function resample(
       weightedTotals(counts, weights, replicate.subarray(r * counters, (r + 1) * counters));
     });
   }
-  return { clusters, replicates, seed, readings: results };
+  return { clusters, replicates, readings: results };
 }
 
 function leaveOneOut(counts: ClusterCounts): Float64Array {
@@ -112,20 +110,40 @@ export interface Sample {
   reading: number;
 }
 
-/** A statistic of one or more readings, of one data set or several: their counters, in the order of `samples`. */
-export type CountStatistic = (counters: Float64Array[]) => number;
+/** The counters of a reading: `data[at]` and on. */
+export interface Counters {
+  data: Float64Array;
+  at: number;
+}
+
+/** A statistic of one or more readings, of one data set or several, in the order of the samples. */
+export type CountStatistic = (readings: readonly Counters[]) => number;
+
+export function observed(samples: readonly Sample[], statistic: CountStatistic): number {
+  return statistic(samples.map(({ from, reading }) => ({ data: from.readings[reading]!.total, at: 0 })));
+}
 
 /** The interval of a statistic; percentile where BCa is undefined (all replicates on one side, or no variation). */
 export function countInterval(
   samples: readonly Sample[],
   statistic: CountStatistic,
-  { level = 0.95, method = 'bca' as Interval['method'] } = {},
+  {
+    seed,
+    level = 0.95,
+    method = 'bca' as Interval['method'],
+  }: { seed: number; level?: number; method?: Interval['method'] },
 ): Interval {
-  const first = samples[0]!.from;
-  const values = new Float64Array(first.replicates);
-  for (let r = 0; r < values.length; r++) values[r] = statistic(samples.map((sample) => rowOf(sample, 'replicate', r)));
-  values.sort();
   const datasets = [...new Set(samples.map((sample) => sample.from))];
+  const { replicates } = datasets[0]!;
+  const views = samples.map(({ from, reading }) => ({ data: from.readings[reading]!.replicate, at: 0 }));
+  const values = new Float64Array(replicates);
+  for (let r = 0; r < replicates; r++) {
+    views.forEach((view, i) => {
+      view.at = r * samples[i]!.from.readings[samples[i]!.reading]!.counters;
+    });
+    values[r] = statistic(views);
+  }
+  values.sort();
   const bca = method === 'bca' ? bcaLevels(values, samples, statistic, level) : null;
   const [low, high] = bca ?? [(1 - level) / 2, (1 + level) / 2];
   return {
@@ -133,15 +151,10 @@ export function countInterval(
     high: quantile(values, high),
     level,
     method: bca ? 'bca' : 'percentile',
-    replicates: first.replicates,
-    seed: first.seed,
+    replicates,
+    seed,
     clusters: datasets.map((dataset) => dataset.clusters),
   };
-}
-
-function rowOf({ from, reading }: Sample, part: 'replicate' | 'leftOut', row: number): Float64Array {
-  const { counters, [part]: values } = from.readings[reading]!;
-  return values.subarray(row * counters, (row + 1) * counters);
 }
 
 /** numpy.percentile's linear interpolation, of sorted values. */
@@ -165,9 +178,9 @@ function bcaLevels(
   statistic: CountStatistic,
   level: number,
 ): [number, number] | null {
-  const observed = statistic(samples.map(({ from, reading }) => from.readings[reading]!.total));
+  const point = observed(samples, statistic);
   // Ties count half: F1 of few positives takes few values.
-  const below = sorted.reduce((sum, value) => sum + (value < observed ? 1 : value === observed ? 0.5 : 0), 0);
+  const below = sorted.reduce((sum, value) => sum + (value < point ? 1 : value === point ? 0.5 : 0), 0);
   const bias = normalQuantile(below / sorted.length);
   const acceleration = accelerationOf(samples, statistic);
   if (!Number.isFinite(bias) || acceleration === null) return null;
@@ -178,21 +191,32 @@ function bcaLevels(
   return [adjusted((1 - level) / 2), adjusted((1 + level) / 2)];
 }
 
-/** Efron and Tibshirani 1993, (14.15), with one term for each independent sample. */
+/** Efron and Tibshirani 1993, (14.15), with one term for each independent sample; null without variation. */
 function accelerationOf(samples: readonly Sample[], statistic: CountStatistic): number | null {
   let cubes = 0;
   let squares = 0;
   for (const dataset of new Set(samples.map((sample) => sample.from))) {
-    const n = dataset.clusters;
-    const values = Array.from({ length: n }, (_, c) =>
-      statistic(samples.map((s) => (s.from === dataset ? rowOf(s, 'leftOut', c) : s.from.readings[s.reading]!.total))),
-    );
-    const mean = values.reduce((sum, value) => sum + value, 0) / n;
+    const values = leftOutValues(dataset, samples, statistic);
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     for (const value of values) {
-      const influence = ((n - 1) * (mean - value)) / n;
+      const influence = ((values.length - 1) * (mean - value)) / values.length;
       squares += influence ** 2;
       cubes += influence ** 3;
     }
   }
   return squares < 1e-300 ? null : cubes / (6 * squares ** 1.5);
+}
+
+/** The statistic with each cluster of one data set left out, the other data sets whole. */
+function leftOutValues(dataset: Resampled, samples: readonly Sample[], statistic: CountStatistic): Float64Array {
+  const views = samples.map(({ from, reading }) => {
+    const { leftOut, total, counters } = from.readings[reading]!;
+    return from === dataset ? { data: leftOut, at: 0, step: counters } : { data: total, at: 0, step: 0 };
+  });
+  const values = new Float64Array(dataset.clusters);
+  for (let c = 0; c < values.length; c++) {
+    for (const view of views) view.at = c * view.step;
+    values[c] = statistic(views);
+  }
+  return values;
 }

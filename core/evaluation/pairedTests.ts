@@ -27,6 +27,8 @@ export function mcNemar(onlyFirst: number, onlySecond: number): McNemar {
 }
 
 export interface PermutationOptions {
+  /** Called between a few permutations, so that long work can be cancelled and other work goes on. */
+  pause?: () => Promise<void>;
   /** All 2^units assignments are tried where they are no more than this, else this many random ones. */
   permutations: number;
   seed: number;
@@ -36,12 +38,12 @@ export interface PermutationOptions {
  * Two-sided p values of several statistics at once. `statistics(flipped, out)` writes each statistic for an assignment in
  * which the readings of the units marked 1 are exchanged. p counts |statistic| >= |observed| - 1e-12, the identity included.
  */
-export function pairedPermutation(
+export async function pairedPermutation(
   units: number,
   statistics: (flipped: Uint8Array, out: Float64Array) => void,
   count: number,
-  { permutations, seed }: PermutationOptions,
-): number[] {
+  { permutations, seed, pause }: PermutationOptions,
+): Promise<number[]> {
   const flipped = new Uint8Array(units);
   const out = new Float64Array(count);
   statistics(flipped, out);
@@ -56,6 +58,7 @@ export function pairedPermutation(
   const random = new Random(seed);
   // The first assignment is the identity either way.
   for (let i = 0; i < tried; i++) {
+    if (pause && i % 64 === 0) await pause();
     if (all) assign(flipped, i);
     else if (i > 0) assignAtRandom(flipped, random);
     tally();
@@ -76,13 +79,13 @@ function assignAtRandom(flipped: Uint8Array, random: Random): void {
 }
 
 /** The mean of paired differences, each unit's sign flipped or not. */
-export function signFlipTest(differences: readonly number[], options: PermutationOptions): number {
+export async function signFlipTest(differences: readonly number[], options: PermutationOptions): Promise<number> {
   const mean = (flipped: Uint8Array, out: Float64Array) => {
     let sum = 0;
     for (let i = 0; i < differences.length; i++) sum += flipped[i] ? -differences[i]! : differences[i]!;
     out[0] = sum / differences.length;
   };
-  return pairedPermutation(differences.length, mean, 1, options)[0]!;
+  return (await pairedPermutation(differences.length, mean, 1, options))[0]!;
 }
 
 /** Holm 1979: controls the chance of any false rejection. Order is kept. */

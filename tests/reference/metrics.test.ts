@@ -129,11 +129,11 @@ describeReference('metrics equal to scikit-learn', referenceDir('metrics'), (fol
     });
   });
 
-  it('permutation.json, p to 1e-10', () => {
+  it('permutation.json, p to 1e-10', async () => {
     const { mean_difference, micro_f1 } = read('permutation.json');
     for (const { a, b, ...expected } of mean_difference) {
       const differences = a.map((value: number, i: number) => value - b[i]);
-      const p = signFlipTest(differences, { permutations: expected.enumerated, seed: 1 });
+      const p = await signFlipTest(differences, { permutations: expected.enumerated, seed: 1 });
       close(p, expected.p_two_sided, 1e-10);
     }
     const { truth, a, b } = micro_f1;
@@ -141,7 +141,7 @@ describeReference('metrics equal to scikit-learn', referenceDir('metrics'), (fol
       const pick = (flip: 0 | 1) => truth.map((_: unknown, i: number) => (flipped[i] === flip ? a[i] : b[i]));
       out[0] = microF1(truth, pick(0)) - microF1(truth, pick(1));
     };
-    const [p] = pairedPermutation(truth.length, difference, 1, { permutations: micro_f1.enumerated, seed: 1 });
+    const [p] = await pairedPermutation(truth.length, difference, 1, { permutations: micro_f1.enumerated, seed: 1 });
     close(p, micro_f1.p_two_sided, 1e-10);
   });
 });

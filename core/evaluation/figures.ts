@@ -1,0 +1,130 @@
+/** All figures of one checkpoint on one data set. A completion that failed counts as no label and is never left out. */
+import { CHEXPERT_LABELS, type Label, type LabelValues } from '../labels/labels.ts';
+import { countedAs, policyOf, type UncertaintyPolicies } from '../labels/uncertainty.ts';
+import { accuracy, balancedAccuracy, cohenKappa, matrixOf, matthewsCorrelation } from './agreement.ts';
+import { type Indicators, LEFT_OUT, type MultilabelFigures, multilabelFigures, ratio } from './metrics.ts';
+import { probabilityFigures } from './scores.ts';
+import type { Figures, LabelFigures } from './types.ts';
+
+/** One film's answer by one checkpoint, with its truth. */
+export interface EvaluatedFilm {
+  filmId: string;
+  /** Empty where unknown: the film then stands for a patient of its own. */
+  patientId: string;
+  datasetId: string;
+  checkpointId: string;
+  truth: LabelValues;
+  findings: readonly Label[];
+  /** The completion could not be read. */
+  failed: boolean;
+  probabilities?: Partial<Record<Label, number>>;
+}
+
+/** What the film's answer counts as. */
+export function countedFindings(film: EvaluatedFilm): readonly Label[] {
+  return film.failed ? [] : film.findings;
+}
+
+export function patientOf(film: EvaluatedFilm): string {
+  return film.patientId === '' ? `film ${film.filmId}` : film.patientId;
+}
+
+export function indicatorsOf(
+  films: readonly EvaluatedFilm[],
+  labels: readonly Label[],
+  policies: UncertaintyPolicies,
+): Indicators {
+  const truth = new Uint8Array(films.length * labels.length);
+  const prediction = new Uint8Array(films.length * labels.length);
+  films.forEach((film, row) => {
+    const said = countedFindings(film);
+    labels.forEach((label, column) => {
+      const at = row * labels.length + column;
+      truth[at] = countedAs(film.truth[label], policyOf(policies, label)) ?? LEFT_OUT;
+      prediction[at] = said.includes(label) ? 1 : 0;
+    });
+  });
+  return { films: films.length, labels: labels.length, truth, prediction };
+}
+
+/** Without intervals, which `evaluate` adds. Errors: none; no film at all gives zeros. */
+export function figures(
+  films: readonly EvaluatedFilm[],
+  labels: readonly Label[],
+  policies: UncertaintyPolicies,
+): Figures {
+  const all = multilabelFigures(indicatorsOf(films, labels, policies));
+  const readable = films.filter((film) => !film.failed);
+  const without = multilabelFigures(indicatorsOf(readable, labels, policies));
+  const failures = films.length - readable.length;
+  return {
+    labels: labels.map((label, i) => labelFigures(label, all.perLabel[i]!, films, policies)),
+    micro: all.micro,
+    macro: all.macro,
+    weighted: all.weighted,
+    samples: all.samples,
+    subsetAccuracy: all.subsetAccuracy,
+    hammingLoss: all.hammingLoss,
+    macroF1Interval: null,
+    microF1Interval: null,
+    films: films.length,
+    patients: new Set(films.map(patientOf)).size,
+    failures,
+    failRate: ratio(failures, films.length),
+    withoutFailures: { films: readable.length, macroF1: without.macro.f1, microF1: without.micro.f1 },
+    findingsPerFilm: ratio(
+      films.reduce((sum, film) => sum + countedFindings(film).length, 0),
+      films.length,
+    ),
+    dominant: dominantLabel(films),
+  };
+}
+
+function labelFigures(
+  label: Label,
+  counts: MultilabelFigures['perLabel'][number],
+  films: readonly EvaluatedFilm[],
+  policies: UncertaintyPolicies,
+): LabelFigures {
+  const matrix = matrixOf(counts);
+  return {
+    ...counts,
+    label,
+    predicted: counts.tp + counts.fp,
+    films: counts.tp + counts.fp + counts.fn + counts.tn,
+    specificity: ratio(counts.tn, counts.tn + counts.fp),
+    accuracy: accuracy(matrix),
+    balancedAccuracy: balancedAccuracy(matrix),
+    kappa: counts.tp + counts.fp + counts.fn + counts.tn === 0 ? null : cohenKappa(matrix),
+    mcc: matthewsCorrelation(matrix),
+    f1Interval: null,
+    probability: labelProbabilities(label, films, policies),
+  };
+}
+
+/** Over the films for which the checkpoint gave a probability of the label. */
+function labelProbabilities(
+  label: Label,
+  films: readonly EvaluatedFilm[],
+  policies: UncertaintyPolicies,
+): LabelFigures['probability'] {
+  const truth: boolean[] = [];
+  const probability: number[] = [];
+  for (const film of films) {
+    const is = countedAs(film.truth[label], policyOf(policies, label));
+    const p = film.probabilities?.[label];
+    if (is === null || p === undefined) continue;
+    truth.push(is === 1);
+    probability.push(p);
+  }
+  return truth.length === 0 ? null : probabilityFigures(truth, probability);
+}
+
+function dominantLabel(films: readonly EvaluatedFilm[]): Figures['dominant'] {
+  const counts = CHEXPERT_LABELS.map((label) => ({
+    label,
+    share: ratio(films.filter((film) => countedFindings(film).includes(label)).length, films.length),
+  }));
+  const most = counts.reduce((best, each) => (each.share > best.share ? each : best));
+  return most.share === 0 ? null : most;
+}
