@@ -8,7 +8,7 @@ import { locate, WorkbenchError } from '../base/errors.ts';
 import type { CodecFrame, ExpectedSize } from './codecs/frame.ts';
 import { requireSize } from './codecs/frame.ts';
 import { decodeJpegComponents } from './codecs/jpeg.ts';
-import { findCodestream, readJpeg2000Header } from './codecs/jpeg2000Header.ts';
+import { findCodestream, readJpeg2000Header, requireWholeTiles } from './codecs/jpeg2000Header.ts';
 import { decodeJpegLossless } from './codecs/jpegLossless.ts';
 import { readJpegFrameHeader } from './codecs/jpegStream.ts';
 import { decodeRle } from './codecs/rle.ts';
@@ -175,6 +175,7 @@ const DECODERS: Record<
   },
   htj2k: (stream, expected) => {
     requireSize(expected, readJpeg2000Header(stream));
+    requireWholeTiles(stream);
     return decodeHtj2k(stream.subarray(findCodestream(stream)), expected);
   },
 };

@@ -7,8 +7,8 @@ import { bytesOf, sha256 } from '../base/hash.ts';
 import { readPalette } from './color.ts';
 import { decodeFrame, type FrameSource, openFrames } from './decode.ts';
 import type { Film, ModalityTransform, PixelArray } from './film.ts';
-import { isPalette, openDicom, openFilm, readGrayscale, readWhole } from './openFilm.ts';
-import { rasterKind } from './rasterFiles.ts';
+import { isPalette, openDicom, rasterFilm, readGrayscale, readWhole } from './openFilm.ts';
+import { rasterKind, readRaster } from './rasterFiles.ts';
 import { modalityRange, renderGray } from './voi.ts';
 
 export interface DecodeResult {
@@ -36,12 +36,17 @@ export interface DecodeResult {
 /** @throws WorkbenchError as openFilm does */
 export async function decodeFile(path: string): Promise<DecodeResult> {
   try {
-    const bytes = await readWhole(path);
-    if (rasterKind(bytes)) return filmResult(await openFilm(path));
-    return await decodeFrames(path, openFrames(openDicom(bytes)));
+    return await decodeBytes(path, await readWhole(path));
   } catch (error) {
     throw locate(error, { file: path });
   }
+}
+
+/** The same for a file that has been read. */
+export async function decodeBytes(path: string, bytes: Uint8Array): Promise<DecodeResult> {
+  const kind = rasterKind(bytes);
+  if (kind) return filmResult(rasterFilm(path, kind, await readRaster(bytes, kind)));
+  return decodeFrames(path, openFrames(openDicom(bytes)));
 }
 
 async function decodeFrames(path: string, source: FrameSource): Promise<DecodeResult> {

@@ -272,32 +272,35 @@ export const NO_TAGS: FilmTags = {
   accessionNumber: '',
 };
 
+/** A value longer than DICOM's longest short text (LO: 64 characters, a name: three times as much) is cut. */
+const MAX_TAG_LENGTH = 256;
+
 export function readTags(attributes: Attributes): FilmTags {
-  const text = (tag: string) => attributes.text(tag, 256);
+  const text = (tag: string) => attributes.text(tag, MAX_TAG_LENGTH);
   return {
     patientName: text('x00100010').replace(/=+$/, ''),
     patientId: text('x00100020'),
-    patientSex: attributes.text('x00100040', 16),
-    patientAge: attributes.text('x00101010', 16),
-    patientBirthDate: attributes.text('x00100030', 16),
-    studyDate: attributes.text('x00080020', 16),
-    studyTime: attributes.text('x00080030', 16),
+    patientSex: text('x00100040'),
+    patientAge: text('x00101010'),
+    patientBirthDate: text('x00100030'),
+    studyDate: text('x00080020'),
+    studyTime: text('x00080030'),
     studyDescription: text('x00081030'),
     seriesDescription: text('x0008103e'),
-    seriesNumber: attributes.text('x00200011', 16),
-    instanceNumber: attributes.text('x00200013', 16),
-    modality: attributes.text('x00080060', 16),
-    bodyPart: attributes.text('x00180015', 16),
-    viewPosition: attributes.text('x00185101', 16),
-    laterality: attributes.text('x00200062', 16) || attributes.text('x00200060', 16),
-    patientOrientation: attributes.text('x00200020', 32),
-    presentationIntent: attributes.text('x00080068', 16),
+    seriesNumber: text('x00200011'),
+    instanceNumber: text('x00200013'),
+    modality: text('x00080060'),
+    bodyPart: text('x00180015'),
+    viewPosition: text('x00185101'),
+    laterality: text('x00200062') || text('x00200060'),
+    patientOrientation: text('x00200020'),
+    presentationIntent: text('x00080068'),
     manufacturer: text('x00080070'),
     institution: text('x00080080'),
-    studyInstanceUid: attributes.text('x0020000d', 64),
-    seriesInstanceUid: attributes.text('x0020000e', 64),
-    sopInstanceUid: attributes.text('x00080018', 64),
-    sopClassUid: attributes.text('x00080016', 64),
+    studyInstanceUid: text('x0020000d'),
+    seriesInstanceUid: text('x0020000e'),
+    sopInstanceUid: text('x00080018'),
+    sopClassUid: text('x00080016'),
     accessionNumber: text('x00080050'),
   };
 }

@@ -157,7 +157,8 @@ export function readGrayscale(
 
 // --------------------------------------------------------------------------------------------------------- PNG and JPEG
 
-function rasterFilm(path: string, kind: 'png' | 'jpeg', raster: Raster): Film {
+/** A film of a decoded PNG or JPEG image. */
+export function rasterFilm(path: string, kind: 'png' | 'jpeg', raster: Raster): Film {
   return {
     path,
     kind,

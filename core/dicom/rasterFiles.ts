@@ -2,11 +2,11 @@
  * PNG and JPEG films, as CheXpert, NIH ChestX-ray14 and MIMIC-CXR-JPG ship them. What is transparent is put on white, as the
  * image processors of the models do; a colour image whose channels are all equal is a gray film.
  */
-import { PNG } from 'pngjs';
 import { WorkbenchError } from '../base/errors.ts';
 import { decodeJpegComponents } from './codecs/jpeg.ts';
 import { decodeJpegLossless } from './codecs/jpegLossless.ts';
 import { readJpegFrameHeader } from './codecs/jpegStream.ts';
+import { decodePng } from './codecs/png.ts';
 import { decodeJpegTurbo } from './codecs/wasm.ts';
 import { u32 } from './dataSet.ts';
 import { MAX_FRAME_BYTES } from './header.ts';
@@ -44,33 +44,7 @@ export async function readRaster(bytes: Uint8Array, kind: 'png' | 'jpeg'): Promi
       columns,
     });
   }
-  return grayWhereEqual(kind === 'png' ? readPng(bytes) : await readJpeg(bytes));
-}
-
-function readPng(bytes: Uint8Array): Raster {
-  let image: { width: number; height: number; data: Uint8Array | Uint16Array };
-  try {
-    image = PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), { skipRescale: true });
-  } catch (error) {
-    throw new WorkbenchError('PNG_DAMAGED', `The PNG image is damaged: ${(error as Error).message}.`);
-  }
-  const { width, height, data } = image;
-  const bits = data instanceof Uint16Array ? 16 : 8;
-  const pixels = new (bits === 16 ? Uint16Array : Uint8Array)(width * height * 3);
-  for (let from = 0, to = 0; to < pixels.length; from += 4, to += 3) {
-    for (let c = 0; c < 3; c++) pixels[to + c] = onWhite(data[from + c]!, data[from + 3]!, bits);
-  }
-  return { width, height, samplesPerPixel: 3, bits, pixels };
-}
-
-/** A sample over opaque white; for 8 bits with the rounding of Pillow's `alpha_composite` (AlphaComposite.c). */
-function onWhite(sample: number, alpha: number, bits: number): number {
-  const white = 2 ** bits - 1;
-  if (alpha === white) return sample;
-  const sum = sample * alpha + white * (white - alpha);
-  if (bits !== 8) return Math.round(sum / white);
-  const fixed = sum * 128 + 0x4000;
-  return (((fixed >> 8) + fixed) >> 8) >> 7;
+  return grayWhereEqual(kind === 'png' ? decodePng(bytes) : await readJpeg(bytes));
 }
 
 async function readJpeg(bytes: Uint8Array): Promise<Raster> {

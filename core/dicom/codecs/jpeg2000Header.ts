@@ -35,3 +35,24 @@ export function findCodestream(bytes: Uint8Array): number {
   }
   return -1;
 }
+
+/**
+ * Walks the tile-parts (A.4.2) to see that all of them are there: OpenJPH decodes what it finds of a codestream that was
+ * cut off, and says nothing.
+ * @throws WorkbenchError CODEC_DAMAGED
+ */
+export function requireWholeTiles(bytes: Uint8Array): void {
+  let at = findCodestream(bytes) + 2;
+  const marker = () => (bytes[at]! << 8) | bytes[at + 1]!;
+  while (at + 4 <= bytes.length && marker() !== SOT) at += 2 + ((bytes[at + 2]! << 8) | bytes[at + 3]!);
+  while (at + 12 <= bytes.length && marker() === SOT) {
+    const length = u32(bytes, at + 6, true);
+    if (length === 0) return;
+    if (length < 14 || at + length > bytes.length) throw damaged('JPEG 2000', 'its data end too early');
+    at += length;
+  }
+  if (at + 2 <= bytes.length && marker() !== EOC) throw damaged('JPEG 2000', 'a tile-part is missing');
+}
+
+const SOT = 0xff90;
+const EOC = 0xffd9;

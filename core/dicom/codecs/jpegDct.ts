@@ -339,8 +339,12 @@ function inverseTransform(plane: Plane, decoder: Decoder): Uint16Array {
       }
       for (let x = 0; x < 8; x++) transformLine(block, x, 8, CONST_BITS - firstPassBits, firstPassBits);
       for (let y = 0; y < 64; y += 8) transformLine(block, y, 1, CONST_BITS + firstPassBits + 3, 0);
-      for (let i = 0, at = by * 8 * stride + bx * 8; i < 64; i++, at += (i & 7) === 0 ? stride - 7 : 1) {
-        samples[at] = Math.max(0, Math.min(block[i]! + center, maximum));
+      for (let y = 0; y < 8; y++) {
+        const row = (by * 8 + y) * stride + bx * 8;
+        for (let x = 0; x < 8; x++) {
+          const value = block[8 * y + x]! + center;
+          samples[row + x] = value < 0 ? 0 : Math.min(value, maximum);
+        }
       }
     }
   }
@@ -354,8 +358,14 @@ function inverseTransform(plane: Plane, decoder: Decoder): Uint16Array {
  */
 const CONST_BITS = 13;
 function transformLine(block: Int32Array, at: number, step: number, shift: number, flatShift: number): void {
-  const [s1, s2, s3, s4] = [block[at + step]!, block[at + 2 * step]!, block[at + 3 * step]!, block[at + 4 * step]!];
-  const [s0, s5, s6, s7] = [block[at]!, block[at + 5 * step]!, block[at + 6 * step]!, block[at + 7 * step]!];
+  const s0 = block[at]!;
+  const s1 = block[at + step]!;
+  const s2 = block[at + 2 * step]!;
+  const s3 = block[at + 3 * step]!;
+  const s4 = block[at + 4 * step]!;
+  const s5 = block[at + 5 * step]!;
+  const s6 = block[at + 6 * step]!;
+  const s7 = block[at + 7 * step]!;
   if (flatShift > 0 && (s1 | s2 | s3 | s4 | s5 | s6 | s7) === 0) {
     for (let i = 0; i < 8; i++) block[at + i * step] = s0 << flatShift;
     return;
@@ -375,12 +385,16 @@ function transformLine(block: Int32Array, at: number, step: number, shift: numbe
   const odd2 = Math.imul(s3, 25172) + z2 + z3;
   const odd3 = Math.imul(s1, 12299) + z1 + z4;
   const half = 1 << (shift - 1);
-  const write = (x: number, even: number, odd: number) => {
-    block[at + x * step] = (even + odd + half) >> shift;
-    block[at + (7 - x) * step] = (even - odd + half) >> shift;
-  };
-  write(0, sum + even3, odd3);
-  write(1, difference + even2, odd2);
-  write(2, difference - even2, odd1);
-  write(3, sum - even3, odd0);
+  const t0 = sum + even3 + half;
+  const t1 = difference + even2 + half;
+  const t2 = difference - even2 + half;
+  const t3 = sum - even3 + half;
+  block[at] = (t0 + odd3) >> shift;
+  block[at + step] = (t1 + odd2) >> shift;
+  block[at + 2 * step] = (t2 + odd1) >> shift;
+  block[at + 3 * step] = (t3 + odd0) >> shift;
+  block[at + 4 * step] = (t3 - odd0) >> shift;
+  block[at + 5 * step] = (t2 - odd1) >> shift;
+  block[at + 6 * step] = (t1 - odd2) >> shift;
+  block[at + 7 * step] = (t0 - odd3) >> shift;
 }

@@ -3,7 +3,7 @@
  * The WebAssembly codecs: CharLS (JPEG-LS), OpenJPEG (JPEG 2000), OpenJPH (HTJ2K), libjpeg-turbo (JPEG, 8 bits).
  *
  * Each is loaded on first use. The packages' own scripts look for their .wasm file beside themselves, in a bundle beside
- * the bundled script: wasmFiles.ts lists what a build has to copy there.
+ * the bundled script: scripts/build.ts copies it there.
  * A codec's memory is bounded, and a codec that failed is thrown away: its heap may be in any state.
  */
 import { readFile } from 'node:fs/promises';
@@ -94,7 +94,7 @@ class WasmCodec<M extends WasmModule> {
     if (typeof error === 'number' && module.getExceptionMessage) {
       return damaged(this.name, tidy(String(module.getExceptionMessage(error))));
     }
-    return damaged(this.name, tidy(error instanceof Error ? error.message : String(error)));
+    return damaged(this.name, error instanceof Error ? tidy(error.message) : 'the decoder gave up');
   }
 }
 

@@ -1,0 +1,105 @@
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Progress, unattended } from '../../core/base/progress.ts';
+import { readDicomDirectory } from '../../core/dicom/dicomDir.ts';
+import type { FilmHeader } from '../../core/dicom/headerFile.ts';
+import { scanPaths } from '../../core/dicom/scan.ts';
+import { readManifest } from '../support/dicomManifest.ts';
+import { dataDir, describeReference } from '../support/reference.ts';
+
+const samples = resolve('tests/data/dicom');
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'scan-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function scan(...paths: string[]) {
+  const films: FilmHeader[] = [];
+  const summary = await scanPaths(paths, unattended(), (found) => films.push(...found));
+  return { summary, films, codes: summary.rejected.map((rejection) => rejection.code).sort() };
+}
+
+describe('scanning', () => {
+  it('counts patients, studies, series and films of a folder, and finds the same by its DICOMDIR', async () => {
+    const counts = { patients: 2, studies: 3, series: 5, instances: 5, rejected: [] };
+    expect((await scan(join(samples, 'dicomdir_derived'))).summary).toMatchObject(counts);
+    expect((await scan(join(samples, 'dicomdir_derived/DICOMDIR'))).summary).toMatchObject(counts);
+  });
+
+  it('reads a file once, whatever ways lead to it', async () => {
+    const root = join(samples, 'dicomdir_derived');
+    const { summary } = await scan(root, join(root, 'IMAGES'), join(root, 'IMAGES/IM000001'), join(root, 'DICOMDIR'));
+    expect(summary.instances).toBe(5);
+  });
+
+  it('survives links in circles, broken links and missing paths; says why a file is no film', async () => {
+    const root = join(folder, 'links');
+    await mkdir(join(root, 'inner'), { recursive: true });
+    await copyFile(join(samples, 'pydicom/MR_small.dcm'), join(root, 'inner/film'));
+    await symlink(root, join(root, 'inner/up'));
+    await symlink(join(root, 'inner/film'), join(root, 'again'));
+    await symlink(join(root, 'gone'), join(root, 'broken'));
+    await writeFile(join(root, 'notes.txt'), 'not a film');
+    await writeFile(join(root, 'empty.dcm'), '');
+    const { summary, codes } = await scan(root, join(folder, 'missing'));
+    expect(summary).toMatchObject({ patients: 1, studies: 1, series: 1, instances: 1 });
+    expect(codes).toEqual(['FILE_EMPTY', 'FILE_NOT_FOUND', 'FILE_NOT_FOUND', 'NOT_A_FILM']);
+  });
+
+  it('takes PNG and JPEG as films, by content', async () => {
+    const { PNG } = await import('pngjs');
+    const path = join(folder, 'film.bin');
+    await writeFile(path, PNG.sync.write(new PNG({ width: 3, height: 2, fill: true })));
+    const { summary, films } = await scan(path);
+    expect(summary).toMatchObject({ patients: 0, instances: 1 });
+    expect(films[0]).toMatchObject({ kind: 'png', rows: 2, columns: 3 });
+  });
+
+  it('refuses references that leave the DICOMDIR’s folder, and is not caught by looping records', async () => {
+    expect((await scan(join(samples, 'corrupt/dicomdir_traversal'))).codes).toContain('DICOMDIR_OUTSIDE');
+    const loop = await scan(join(samples, 'corrupt/dicomdir_loop'));
+    expect(loop.codes).toEqual(Array(5).fill('FILE_NOT_FOUND'));
+  });
+
+  it('hands films over while it goes on, reports progress, and can be cancelled', async () => {
+    const reports: Progress[] = [];
+    const cancel = new AbortController();
+    await scanPaths([samples], { signal: cancel.signal, report: (p) => reports.push(p) }, () => {});
+    expect(reports.at(-1)!.done).toBeGreaterThan(70);
+    cancel.abort();
+    const scanning = scanPaths([samples], { signal: cancel.signal, report: () => {} }, () => {});
+    await expect(scanning).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+
+  it('says what a person should know before a model reads the film', async () => {
+    const { films } = await scan(join(samples, 'pydicom/MR_small.dcm'), join(samples, 'dicomdir_derived'));
+    const byView = (view: string) => films.filter((film) => film.tags.viewPosition === view);
+    expect(films.find((film) => film.tags.modality === 'MR')!.warnings[0]).toContain('not a radiograph');
+    expect(byView('PA')[0]!.warnings).toEqual([]);
+    expect(byView('LL')[0]!.warnings).toEqual(['This is a lateral view, not a frontal one.']);
+  });
+});
+
+describeReference('DICOMDIR: the sample data', dataDir('manifest.json'), (manifest) => {
+  if (manifest === '') return;
+  for (const entry of readManifest(manifest)) {
+    if (!entry.dicomdir_record_counts) continue;
+    it(entry.path.split('/').slice(-2).join('/'), async () => {
+      const directory = await readDicomDirectory(entry.path);
+      if (entry.expect === 'dicomdir') {
+        const known = { PATIENT: 0, STUDY: 0, SERIES: 0, IMAGE: 0 };
+        expect({ ...known, ...directory.records }).toMatchObject(withoutUnknown(entry.dicomdir_record_counts!));
+      }
+      const ids = directory.references.map((reference) => reference.id);
+      if (!entry.path.includes('truncated')) expect(ids.sort()).toEqual([...new Set(entry.dicomdir_files)].sort());
+    });
+  }
+});
+
+function withoutUnknown(counts: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).filter(([type]) => type !== 'UNKNOWN'));
+}
