@@ -1,0 +1,74 @@
+/**
+ * Seconds of one GRPO step, as reference/peers/peer_speed.py times the Python stack: 4 completions of 64 tokens for a
+ * prompt of 48 with one image, sampled at temperature 0.8 and top-p 0.95 by the adapter of this very step; their
+ * log-probabilities under the reference policy; one update. Sampling is on the fastest executor (ONNX Runtime where it is),
+ * the rest on tfjs. The peer scores the old policy in a pass of its own; here the update's own pass gives it.
+ *
+ *   npm run -s bench -- grpo [--model DIR] [--backend tensorflow|wasm]… [--runs N] [--rank R] --json
+ */
+import { generate } from '../../core/generation/generate.ts';
+import { openRunner } from '../../core/models/openRunner.ts';
+import { completionSequence } from '../../core/training/batch.ts';
+import { completionLogps, type PolicyBatch, policyLoss } from '../../core/training/grpo.ts';
+import { snapshot, trainedAdapter } from '../../core/training/lora.ts';
+import { Stepper } from '../../core/training/step.ts';
+import { median, seconds } from '../support/measure.ts';
+import { measureBackends, randomPixels, randomPrompt, type TrainingBench } from '../support/trainingBench.ts';
+
+const GROUP = 4;
+const PROMPT = 48;
+const NEW_TOKENS = 64;
+const LOSS = { epsilonLow: 0.15, epsilonHigh: 0.22, beta: 0.15, maxCompletionLength: NEW_TOKENS, temperature: 0.8 };
+const ADVANTAGES = [1, -1, 0.5, -0.5];
+
+export async function run(args: string[]): Promise<object> {
+  const result = await measureBackends('grpo', args, measure);
+  return { ...result, group: GROUP, promptTokens: PROMPT, completionTokens: NEW_TOKENS };
+}
+
+async function measure({ folder, model, adapter, runs }: TrainingBench): Promise<object> {
+  const { info, tf } = model;
+  const runner = await openRunner({ model: folder });
+  const images = await runner.encodeImages(randomPixels(info, 1), 1);
+  const promptIds = randomPrompt(info, Math.max(PROMPT, info.imageTokens + 1), 'prompt');
+  const trained = trainedAdapter(adapter);
+  const reference = trainedAdapter(adapter);
+  const stepper = new Stepper(tf, trained.parameters, {
+    learningRate: 1e-4,
+    weightDecay: 0,
+    maxGradNorm: 1,
+    schedule: 'constant',
+    warmupRatio: 0,
+    totalSteps: runs + 1,
+  });
+  let seed = 0;
+  const sample = () => {
+    const policy = snapshot(trained);
+    const requests = Array.from({ length: GROUP }, () => ({
+      promptIds,
+      images,
+      adapter: policy,
+      sampling: { temperature: LOSS.temperature, topK: 0, topP: 0.95, seed: seed++ },
+      maxNewTokens: NEW_TOKENS,
+      stopIds: [],
+    }));
+    return generate(runner, requests);
+  };
+  const samplings: number[] = [];
+  const step = async () => {
+    const start = performance.now();
+    const completions = await sample();
+    samplings.push((performance.now() - start) / 1000);
+    const batch: PolicyBatch = {
+      sequences: completions.map(({ tokenIds }) => completionSequence(promptIds, tokenIds)),
+      features: completions.map(() => images.data),
+      advantages: ADVANTAGES,
+    };
+    const ref = completionLogps(model, reference, batch, LOSS.temperature);
+    stepper.step([policyLoss(model, trained, batch, { old: null, ref }, LOSS, GROUP).part]);
+  };
+  const steps = median(await seconds(runs, step));
+  const sampling = median(samplings.slice(1));
+  await runner.dispose();
+  return { stepSeconds: steps, samplingSeconds: sampling, sampler: runner.executor.name };
+}

@@ -1,0 +1,50 @@
+/**
+ * Seconds of one SFT step, as reference/peers/peer_speed.py times the Python stack: 8 films, 150 tokens each, 50 of them
+ * supervised, LoRA on all projections, gradient-norm clipping, AdamW. `stepSeconds` has the image features at hand, as in
+ * every epoch but the first; `visionSeconds` is what computing them costs once.
+ *
+ *   npm run -s bench -- sft [--model DIR] [--backend tensorflow|wasm]… [--runs N] [--rank R] --json
+ */
+import type { TrainingSequence } from '../../core/training/batch.ts';
+import { trainedAdapter } from '../../core/training/lora.ts';
+import { answerLoss } from '../../core/training/sft.ts';
+import { Stepper } from '../../core/training/step.ts';
+import { median, seconds } from '../support/measure.ts';
+import { measureBackends, randomPixels, randomPrompt, type TrainingBench } from '../support/trainingBench.ts';
+
+const BATCH = 8;
+const TOKENS = 150;
+const SUPERVISED = 50;
+
+export async function run(args: string[]): Promise<object> {
+  const result = await measureBackends('sft', args, measure);
+  return { ...result, batch: BATCH, tokens: TOKENS, supervised: SUPERVISED };
+}
+
+async function measure({ model, adapter, runs }: TrainingBench): Promise<object> {
+  const { info } = model;
+  const encode = () => model.encodeImages(randomPixels(info, BATCH), BATCH);
+  const vision = median(await seconds(runs, encode));
+  const { data } = await encode();
+  const size = info.imageTokens * info.width;
+  const features = Array.from({ length: BATCH }, (_, i) => data.slice(i * size, (i + 1) * size));
+  const sequences = features.map((_, i): TrainingSequence => {
+    return {
+      ids: randomPrompt(info, TOKENS, `sequence ${i}`),
+      promptLength: TOKENS - SUPERVISED,
+      targetLength: SUPERVISED,
+    };
+  });
+  const trained = trainedAdapter(adapter);
+  const stepper = new Stepper(model.tf, trained.parameters, {
+    learningRate: 1e-4,
+    weightDecay: 0.01,
+    maxGradNorm: 5,
+    schedule: 'constant',
+    warmupRatio: 0,
+    totalSteps: runs + 1,
+  });
+  const part = answerLoss(model, trained, sequences, features, BATCH * SUPERVISED);
+  const steps = await seconds(runs, async () => stepper.step([part]));
+  return { stepSeconds: median(steps), visionSeconds: vision };
+}
