@@ -1,5 +1,6 @@
 /** The window: rail, screen, status line, and what lies over them. */
 import { useEffect, useMemo } from 'react';
+import { CheckpointsScreen } from './checkpoints/CheckpointsScreen.tsx';
 import { ComparePanel } from './compare/ComparePanel.tsx';
 import { EvaluateScreen } from './evaluation/EvaluateScreen.tsx';
 import { useFrom, useWorkbench, WorkbenchContext } from './frame/context.ts';
@@ -8,11 +9,14 @@ import { Notices } from './frame/Notices.tsx';
 import { Rail } from './frame/Rail.tsx';
 import { Sheets } from './frame/Sheets.tsx';
 import { StatusBar } from './frame/StatusBar.tsx';
+import { ReportScreen } from './report/ReportScreen.tsx';
+import { SettingsScreen } from './settings/SettingsScreen.tsx';
 import { commandFor, commandsOf } from './state/commands.ts';
 import type { Screen } from './state/frame.ts';
 import type { Workbench } from './state/workbench.ts';
 import { StudyList } from './studies/StudyList.tsx';
 import { text } from './text.ts';
+import { TrainScreen } from './training/TrainScreen.tsx';
 import { FilmArea } from './viewer/FilmArea.tsx';
 
 export function App({ workbench }: { workbench: Workbench }) {
@@ -60,7 +64,15 @@ function ScreenOf({ screen }: { screen: Screen }) {
   switch (screen) {
     case 'evaluate':
       return <EvaluateScreen />;
-    default:
+    case 'train':
+      return <TrainScreen />;
+    case 'report':
+      return <ReportScreen />;
+    case 'checkpoints':
+      return <CheckpointsScreen />;
+    case 'settings':
+      return <SettingsScreen />;
+    case 'read':
       return (
         <div className="read">
           <StudyList />

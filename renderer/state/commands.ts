@@ -125,7 +125,7 @@ export function commandFor(commands: Command[], event: KeyboardEvent, screen: Sc
 
 function belongsToControl(key: string, event: KeyboardEvent, target: Element | null): boolean {
   if (event.ctrlKey || event.metaKey || event.altKey || /^F\d+$/.test(key)) return false;
+  if (target?.closest('dialog')) return true;
   if (target?.closest('input, textarea, select')) return key !== 'Escape';
-  const control = target?.closest('button, a, summary, [role="menuitem"], [role="option"], dialog');
-  return !!control && ['Enter', 'Shift+Enter', 'Tab', ' ', 'Escape'].includes(key);
+  return !!target?.closest('button, a, summary') && ['Enter', 'Shift+Enter', 'Tab', ' '].includes(key);
 }

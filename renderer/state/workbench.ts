@@ -7,6 +7,8 @@ import { createEvaluating, NEW_TABLE } from './evaluating.ts';
 import { createFrame } from './frame.ts';
 import { createLibrary } from './library.ts';
 import { createReading } from './reading.ts';
+import { createReporting } from './reporting.ts';
+import { createTraining } from './training.ts';
 
 export type Workbench = ReturnType<typeof createWorkbench>;
 
@@ -17,6 +19,8 @@ export function createWorkbench(bridge: HostBridge) {
   const reading = createReading(bridge, library, checkpoints);
   const display = createDisplay();
   const evaluating = createEvaluating(bridge, frame, library, checkpoints);
+  const training = createTraining(bridge, frame, checkpoints);
+  const reporting = createReporting(bridge, frame, evaluating);
   reading.store.subscribe(({ film }) => {
     if (film.state !== 'loading') display.show(film.state === 'ready' ? film.value.film : null);
   });
@@ -27,14 +31,14 @@ export function createWorkbench(bridge: HostBridge) {
     checkpoints: checkpoints.refresh,
     predictions: () => reading.refresh(),
     evaluations: evaluating.refresh,
-    training: async () => {},
+    training: training.refresh,
     workspace: refreshAll,
   };
 
   async function refreshAll(): Promise<void> {
     reading.forget();
     await Promise.all([frame.refresh(), checkpoints.refresh(), library.refresh()]);
-    await evaluating.refresh();
+    await Promise.all([evaluating.refresh(), training.refresh()]);
   }
 
   const refresh = (work: () => Promise<unknown>) => work().catch((error) => frame.fail(text.frame.startFailed, error));
@@ -56,7 +60,7 @@ export function createWorkbench(bridge: HostBridge) {
       const recognised = await bridge.engine.call('paths.recognise', { paths });
       const of = (...kinds: string[]) => recognised.filter((each) => kinds.includes(each.kind)).map(({ path }) => path);
       for (const path of of('base', 'adapter')) await checkpoints.add(path);
-      for (const path of of('workspace')) await bridge.engine.call('workspace.open', { path });
+      for (const path of of('workspace')) await openWorkspace(path);
       const table = recognised.find((each) => each.kind === 'table');
       if (table) {
         evaluating.editTable({ ...NEW_TABLE, csv: table.path, kind: table.table ?? NEW_TABLE.kind });
@@ -73,6 +77,15 @@ export function createWorkbench(bridge: HostBridge) {
     }
   }
 
+  async function openWorkspace(path: string): Promise<void> {
+    try {
+      await bridge.engine.call('workspace.open', { path });
+      await refreshAll();
+    } catch (error) {
+      frame.fail(text.settings.openFailed, error);
+    }
+  }
+
   return {
     bridge,
     frame,
@@ -81,7 +94,10 @@ export function createWorkbench(bridge: HostBridge) {
     reading,
     display,
     evaluating,
+    training,
+    reporting,
     openPaths,
+    openWorkspace,
     /** Reads everything and listens; the returned function stops listening. */
     start(): () => void {
       void refresh(refreshAll);

@@ -16,9 +16,13 @@ import type {
   Method,
   Prediction,
   Results,
+  TrainingLogLine,
+  TrainingRun,
 } from '../../../core/services/contract.ts';
 import { evaluationResult } from './evaluation.ts';
 import { chest, filmOf, ramp } from './films.ts';
+import { smallPdf } from './pdf.ts';
+import { FIELDS, logLine, trainingRun } from './training.ts';
 
 export type Handlers = {
   [M in Method]?: (params: CheckedParameters<M>, call: Call) => Promise<Results[M]> | Results[M];
@@ -284,6 +288,8 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
   predictions.set('a0', { base: predictionOf('a0', 'base'), sft: predictionOf('a0', 'sft') });
 
   const evaluations: EvaluationSummary[] = [];
+  const runs: TrainingRun[] = [];
+  const logs = new Map<string, TrainingLogLine[]>();
   const handlers: Handlers = {
     'app.state': () => ({
       version: '0.1.0',
@@ -367,6 +373,46 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
           (entry) => entry.collectionId === 'b' && (!label || outcome !== 'tp' || entry.truth?.[label as Label] === 1),
         )
         .map((entry) => ({ entry, truth: entry.truth ?? {}, prediction: null })),
+    'training.fields': ({ kind }) => FIELDS[kind],
+    'training.list': () => runs,
+    'training.log': ({ runId }) => logs.get(runId) ?? [],
+    'training.run': async ({ kind, name }, { signal, progress }) => {
+      const run = trainingRun(`run-${runs.length}`, { kind, name, state: 'running', steps: 0 });
+      runs.push(run);
+      const log: TrainingLogLine[] = [];
+      logs.set(run.id, log);
+      for (let step = 1; step <= 30; step++) {
+        const line = logLine(step);
+        log.push(line);
+        progress({ stage: 'Training', done: step, total: 30, secondsLeft: (30 - step) / 10, runId: run.id, line });
+        run.steps = step;
+        await pause(100, signal).catch((error) => {
+          run.state = 'stopped';
+          throw error;
+        });
+      }
+      run.state = 'complete';
+      return run;
+    },
+    'report.sections': () => [
+      { id: 'summary', title: 'What was compared' },
+      { id: 'results', title: 'Results' },
+      { id: 'films', title: 'Sample films' },
+    ],
+    'report.render': ({ sections = [] }) => ({
+      pdf: smallPdf(sections.map((id) => `Section ${id}`)),
+      pages: sections.length,
+    }),
+    'report.save': ({ path }) => ({ path, pages: 3, bytes: 1234 }),
+    'checkpoints.add': ({ path }) => {
+      throw new WorkbenchError(
+        'ADAPTER_WRONG_BASE',
+        'This adapter was made for another base model.',
+        { file: `${path}/adapter_config.json`, expected: 'google/medgemma-4b-it' },
+        'Add its base model first.',
+      );
+    },
+    'checkpoints.remove': () => null,
     'settings.get': () => ({}),
     'settings.set': () => null,
     ...changed,

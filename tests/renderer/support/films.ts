@@ -54,7 +54,7 @@ export function filmOf(size: number, pixels: Uint16Array | Int16Array, voi: Voi[
     inverse: false,
     padding: null,
     spacing: null,
-    sha256: `${size}-${minimum}-${maximum}-${JSON.stringify(voi[0]).length}-${rest.inverse ?? ''}`,
+    sha256: `${size}-${minimum}-${maximum}-${JSON.stringify(voi).length}-${rest.inverse ?? ''}`,
     warnings: [],
     ...rest,
     tags: { ...NO_TAGS, ...rest.tags },

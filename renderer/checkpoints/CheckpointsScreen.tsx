@@ -1,0 +1,119 @@
+/** Checkpoints: what each is, what it hangs on, what is known against it; and how another is added. */
+import { Trash2, TriangleAlert } from 'lucide-react';
+import { type FormEvent, useState } from 'react';
+import type { Checkpoint } from '../../core/services/contract.ts';
+import { useFrom, useWorkbench } from '../frame/context.ts';
+import { PathField } from '../frame/PathField.tsx';
+import { CopyButton, Empty, ErrorBox, IconButton, RoleDot } from '../frame/parts.tsx';
+import { bytes, text } from '../text.ts';
+
+export function CheckpointsScreen() {
+  const { checkpoints } = useWorkbench();
+  const list = useFrom(checkpoints, (state) => state.list);
+  return (
+    <div className="page">
+      <AddCheckpoint />
+      {list.length === 0 && <Empty title={text.checkpoints.empty} hint={text.checkpoints.emptyHint} />}
+      <div className="cards" data-area="cards">
+        {list.map((checkpoint) => (
+          <Card key={checkpoint.id} checkpoint={checkpoint} />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function AddCheckpoint() {
+  const { checkpoints } = useWorkbench();
+  const adding = useFrom(checkpoints, (state) => state.adding);
+  const [path, setPath] = useState('');
+  const [role, setRole] = useState<Checkpoint['role'] | ''>('');
+  async function submit(event: FormEvent) {
+    event.preventDefault();
+    if (await checkpoints.add(path.trim(), role || undefined)) setPath('');
+  }
+  return (
+    <form className="fields add-checkpoint" onSubmit={(event) => void submit(event)} data-area="add">
+      <PathField
+        label={text.checkpoints.path}
+        hint={text.checkpoints.pathHint}
+        kind="folder"
+        value={path}
+        onChange={setPath}
+      />
+      <label className="field">
+        <span>{text.checkpoints.role}</span>
+        <select value={role} onChange={(event) => setRole(event.target.value as Checkpoint['role'] | '')}>
+          <option value="">{text.checkpoints.roleByFolder}</option>
+          {Object.entries(text.roles).map(([value, name]) => (
+            <option key={value} value={value}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <button type="submit" className="primary" disabled={adding || path.trim() === ''}>
+        {text.checkpoints.add}
+      </button>
+    </form>
+  );
+}
+
+function Card({ checkpoint }: { checkpoint: Checkpoint }) {
+  const { checkpoints } = useWorkbench();
+  const base = checkpoints.byId(checkpoint.baseId);
+  const { error, warnings, name, role } = checkpoint;
+  return (
+    <article className={`card role-${role}`} aria-label={name}>
+      <header className="row">
+        <RoleDot role={role} />
+        <h2>{name}</h2>
+        <span className="muted">{kindText(checkpoint, base)}</span>
+        <span className="spring" />
+        <IconButton title={text.checkpoints.remove(name)} onClick={() => void checkpoints.remove(checkpoint.id)}>
+          <Trash2 size={14} />
+        </IconButton>
+      </header>
+      {error && <ErrorBox title={text.checkpoints.unusable} error={error} />}
+      {warnings.map((warning) => (
+        <p key={warning} className="card-warning">
+          <TriangleAlert size={14} aria-hidden="true" />
+          <span>{warning}</span>
+        </p>
+      ))}
+      <dl className="provenance">
+        {factsOf(checkpoint).map(([field, value]) => (
+          <div key={field}>
+            <dt>{text.checkpoints.fields[field]}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      <CopyButton value={() => JSON.stringify(checkpoint, null, 2)} />
+    </article>
+  );
+}
+
+function kindText(checkpoint: Checkpoint, base: Checkpoint | null): string {
+  if (checkpoint.baseId === null) return text.checkpoints.base;
+  return base ? text.checkpoints.adapterOn(base.name) : text.checkpoints.adapter;
+}
+
+function factsOf(checkpoint: Checkpoint): [keyof typeof text.checkpoints.fields, string][] {
+  const { info, path, trainingSource, promptId, preprocessing, secondsPerFilm, hash } = checkpoint;
+  const size = [
+    bytes(checkpoint.bytes),
+    info ? text.checkpoints.parameters((info.parameters / 1e6).toFixed(1)) : '',
+    info?.dtype ?? '',
+  ];
+  return [
+    ['path', path],
+    ['source', trainingSource || text.checkpoints.unknown],
+    ['prompt', promptId],
+    ['preprocessing', preprocessing],
+    ['architecture', info?.architecture ?? text.checkpoints.unknown],
+    ['size', size.filter(Boolean).join(' · ')],
+    ['speed', secondsPerFilm === null ? text.checkpoints.notMeasured : text.checkpoints.perFilm(secondsPerFilm)],
+    ['hash', hash],
+  ];
+}

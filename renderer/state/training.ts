@@ -1,0 +1,164 @@
+/** Training: the form of a new run, the runs that are there, and the log of the one that is looked at. */
+import { createStore } from 'zustand/vanilla';
+import type {
+  ConfigField,
+  HostBridge,
+  JobInfo,
+  TrainingLogLine,
+  TrainingProgress,
+  TrainingRun,
+} from '../../core/services/contract.ts';
+import { text } from '../text.ts';
+import type { Checkpoints } from './checkpoints.ts';
+import type { Frame } from './frame.ts';
+
+export type TrainingKind = TrainingRun['kind'];
+export type FieldValue = string | number | boolean;
+
+export interface TrainingState {
+  kind: TrainingKind;
+  fields: Record<TrainingKind, ConfigField[]>;
+  /** What was changed in the form, by kind and field; everything else has its default. */
+  changed: Record<TrainingKind, Record<string, FieldValue>>;
+  name: string;
+  startFromId: string | null;
+  datasetId: string | null;
+  runs: TrainingRun[];
+  shownId: string | null;
+  log: TrainingLogLine[];
+  progress: TrainingProgress | null;
+  running: boolean;
+}
+
+export type Training = ReturnType<typeof createTraining>;
+
+/** A run of another window writes its log on disk; it is read again at most this often. */
+const REREAD_MS = 2_000;
+
+export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Checkpoints) {
+  const store = createStore<TrainingState>(() => ({
+    kind: 'sft',
+    fields: { sft: [], grpo: [] },
+    changed: { sft: {}, grpo: {} },
+    name: '',
+    startFromId: null,
+    datasetId: null,
+    runs: [],
+    shownId: null,
+    log: [],
+    progress: null,
+    running: false,
+  }));
+  let running: AbortController | null = null;
+  let readAt = 0;
+
+  frame.store.subscribe(({ jobs }, before) => {
+    if (jobs === before.jobs || running || !trainingJob(jobs) || Date.now() - readAt < REREAD_MS) return;
+    const progress = trainingJob(jobs)?.progress;
+    if (progress && 'runId' in progress && progress.runId === store.getState().shownId) void readLog(progress.runId);
+  });
+  checkpoints.store.subscribe(({ list }, before) => {
+    if (list !== before.list) chooseStart(store.getState().kind);
+  });
+
+  /** SFT starts from the base, GRPO from SFT, as in the paper. */
+  function chooseStart(kind: TrainingKind): void {
+    const usable = checkpoints.usable();
+    const start = usable.find((each) => each.role === (kind === 'sft' ? 'base' : 'sft')) ?? usable[0];
+    store.setState({ startFromId: start?.id ?? null });
+  }
+
+  async function readLog(runId: string): Promise<void> {
+    readAt = Date.now();
+    const log = await bridge.engine.call('training.log', { runId }).catch(() => null);
+    if (log && store.getState().shownId === runId) store.setState({ log });
+  }
+
+  async function show(runId: string): Promise<void> {
+    store.setState({ shownId: runId, log: [] });
+    await readLog(runId);
+  }
+
+  async function refresh(): Promise<void> {
+    const [sft, grpo, runs] = await Promise.all([
+      bridge.engine.call('training.fields', { kind: 'sft' }),
+      bridge.engine.call('training.fields', { kind: 'grpo' }),
+      bridge.engine.call('training.list', {}),
+    ]);
+    const newest = [...runs].sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+    store.setState({ fields: { sft, grpo }, runs: newest });
+    const { shownId } = store.getState();
+    if (!running && (shownId === null || !runs.some((run) => run.id === shownId)) && newest[0])
+      await show(newest[0].id);
+  }
+
+  function onProgress(progress: TrainingProgress): void {
+    const { log, shownId } = store.getState();
+    const ours = shownId === progress.runId;
+    const lines = progress.line ? [...(ours ? log : []), progress.line] : ours ? log : [];
+    store.setState({ progress, shownId: progress.runId, log: lines });
+  }
+
+  async function attend(work: (signal: AbortSignal) => Promise<TrainingRun>): Promise<void> {
+    if (running) return;
+    running = new AbortController();
+    store.setState({ running: true, progress: null });
+    try {
+      const run = await work(running.signal);
+      if (run.error) frame.fail(text.train.failed, run.error);
+      else frame.done(text.train.finished(run.name));
+      store.setState({ shownId: run.id });
+    } catch (error) {
+      frame.fail(text.train.failed, error);
+    } finally {
+      running = null;
+      store.setState({ running: false, progress: null });
+      const { shownId } = store.getState();
+      await refresh().catch((error) => frame.fail(text.train.failed, error));
+      if (shownId) await readLog(shownId);
+    }
+  }
+
+  return {
+    store,
+    refresh,
+    show,
+    setKind(kind: TrainingKind): void {
+      store.setState({ kind });
+      chooseStart(kind);
+    },
+    setName: (name: string) => store.setState({ name }),
+    setStart: (startFromId: string) => store.setState({ startFromId }),
+    setDataset: (datasetId: string | null) => store.setState({ datasetId }),
+    /** null: back to the default. */
+    setField(name: string, value: FieldValue | null): void {
+      const { kind, changed } = store.getState();
+      const { [name]: _, ...rest } = changed[kind];
+      store.setState({ changed: { ...changed, [kind]: value === null ? rest : { ...rest, [name]: value } } });
+    },
+    run(): Promise<void> {
+      const { kind, name, startFromId, datasetId, changed } = store.getState();
+      if (!startFromId) return Promise.resolve();
+      const asked = {
+        kind,
+        name: name.trim() || text.train.newName(kind),
+        startFromId,
+        ...(datasetId ? { datasetId } : {}),
+        config: changed[kind],
+      };
+      return attend((signal) => bridge.engine.call('training.run', asked, { signal, onProgress }));
+    },
+    resume: (runId: string) =>
+      attend((signal) => bridge.engine.call('training.resume', { runId }, { signal, onProgress })),
+    /** The run stops after its step and keeps what it has. */
+    stop(): void {
+      running?.abort();
+      const job = trainingJob(frame.store.getState().jobs);
+      if (!running && job) void frame.cancelJob(job.id);
+    },
+  };
+}
+
+export function trainingJob(jobs: JobInfo[]): JobInfo | undefined {
+  return jobs.find((job) => job.kind === 'train' && job.state === 'running');
+}

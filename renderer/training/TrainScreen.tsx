@@ -1,0 +1,163 @@
+/** Train: the form of a new run on the left, the run that is looked at on the right. */
+import { Undo2 } from 'lucide-react';
+import type { ConfigField } from '../../core/services/contract.ts';
+import { useFrom, useWorkbench } from '../frame/context.ts';
+import { Empty, IconButton } from '../frame/parts.tsx';
+import { type FieldValue, trainingJob } from '../state/training.ts';
+import { text } from '../text.ts';
+import { RunView } from './RunView.tsx';
+
+export function TrainScreen() {
+  const { training } = useWorkbench();
+  const runs = useFrom(training, (state) => state.runs);
+  const running = useFrom(training, (state) => state.running);
+  return (
+    <div className="train">
+      <RunForm />
+      <div className="run-side page" data-area="run">
+        {runs.length === 0 && !running ? <Empty title={text.train.noRuns} hint={text.train.noRunsHint} /> : <RunView />}
+      </div>
+    </div>
+  );
+}
+
+function RunForm() {
+  const { training, checkpoints, frame } = useWorkbench();
+  const state = useFrom(training, (all) => all);
+  const usable = useFrom(checkpoints, (all) => all.list).filter((each) => !each.error);
+  const busy = useFrom(frame, (all) => trainingJob(all.jobs) !== undefined) || state.running;
+  const fields = state.fields[state.kind];
+  const changed = state.changed[state.kind];
+  const departures = fields.filter((field) => departs(field, changed[field.name]));
+  return (
+    <form
+      className="run-form"
+      data-area="form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void training.run();
+      }}
+    >
+      <h2>{text.train.newRun}</h2>
+      <fieldset className="switch" aria-label={text.train.kind}>
+        {(['sft', 'grpo'] as const).map((kind) => (
+          <button key={kind} type="button" aria-pressed={state.kind === kind} onClick={() => training.setKind(kind)}>
+            {text.train.kinds[kind]}
+          </button>
+        ))}
+      </fieldset>
+      <label className="field">
+        <span>{text.train.name}</span>
+        <input
+          value={state.name}
+          placeholder={text.train.newName(state.kind)}
+          onChange={(event) => training.setName(event.target.value)}
+        />
+      </label>
+      <label className="field">
+        <span>{text.train.startFrom}</span>
+        <select value={state.startFromId ?? ''} onChange={(event) => training.setStart(event.target.value)}>
+          {usable.map((checkpoint) => (
+            <option key={checkpoint.id} value={checkpoint.id}>
+              {checkpoint.name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <DatasetField />
+      <h3>{text.train.settings}</h3>
+      <p className="muted small">{text.train.departures(departures.length)}</p>
+      <div className="config">
+        {fields.map((field) => (
+          <Field key={field.name} field={field} changed={changed[field.name]} />
+        ))}
+      </div>
+      <div className="run-start">
+        {busy ? (
+          <button type="button" onClick={training.stop}>
+            {text.train.stop}
+          </button>
+        ) : (
+          <button type="submit" className="primary" disabled={!state.startFromId}>
+            {text.train.start}
+          </button>
+        )}
+      </div>
+    </form>
+  );
+}
+
+function DatasetField() {
+  const { training, library } = useWorkbench();
+  const datasetId = useFrom(training, (state) => state.datasetId);
+  const collections = useFrom(library, (state) => state.collections).filter((each) => each.labels.length > 0);
+  return (
+    <label className="field">
+      <span>{text.train.dataset}</span>
+      <select value={datasetId ?? ''} onChange={(event) => training.setDataset(event.target.value || null)}>
+        <option value="">{text.train.sourceCollection}</option>
+        {collections.map((collection) => (
+          <option key={collection.id} value={collection.id}>
+            {collection.name}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function departs(field: ConfigField, value: FieldValue | undefined): boolean {
+  return value !== undefined && field.paper !== '' && value !== field.default;
+}
+
+function Field({ field, changed }: { field: ConfigField; changed: FieldValue | undefined }) {
+  const { training } = useWorkbench();
+  const departed = departs(field, changed);
+  const set = (value: FieldValue | null) => training.setField(field.name, value === field.default ? null : value);
+  return (
+    <div className={`config-field${departed ? ' departs' : ''}`} title={field.help}>
+      <label htmlFor={`field-${field.name}`}>{field.name}</label>
+      <div className="row">
+        <Control field={field} value={changed ?? field.default} onChange={set} />
+        {changed !== undefined && (
+          <IconButton title={text.train.restore(field.name)} onClick={() => set(null)}>
+            <Undo2 size={13} />
+          </IconButton>
+        )}
+      </div>
+      <div className="paper-value">
+        {departed && <strong>≠ </strong>}
+        {field.paper === '' ? text.train.unstated : text.train.paper(field.paper)}
+        {departed && <span className="only-spoken">{text.train.departs}</span>}
+      </div>
+    </div>
+  );
+}
+
+function Control(props: { field: ConfigField; value: FieldValue; onChange(value: FieldValue | null): void }) {
+  const { field, value, onChange } = props;
+  const id = `field-${field.name}`;
+  if (field.type === 'boolean')
+    return (
+      <input id={id} type="checkbox" checked={value === true} onChange={(event) => onChange(event.target.checked)} />
+    );
+  if (field.type === 'choice')
+    return (
+      <select id={id} value={String(value)} onChange={(event) => onChange(event.target.value)}>
+        {field.choices?.map((choice) => (
+          <option key={choice}>{choice}</option>
+        ))}
+      </select>
+    );
+  if (field.type === 'text')
+    return <input id={id} value={String(value)} onChange={(event) => onChange(event.target.value)} />;
+  return (
+    <input
+      id={id}
+      type="number"
+      step={field.type === 'integer' ? 1 : 'any'}
+      value={String(value)}
+      onChange={(event) => onChange(event.target.value === '' ? null : Number(event.target.value))}
+    />
+  );
+}

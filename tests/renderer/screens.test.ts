@@ -1,0 +1,209 @@
+/** Train, Report, Checkpoints and Settings in Chromium, and what axe finds on every screen. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { AxeResults } from 'axe-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { chromiumPath, type OpenPage, openPage } from './support/chromium.ts';
+
+describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where there is none)', () => {
+  let open: OpenPage;
+  const page = () => open.page;
+  const calls = (method: string) =>
+    page().evaluate((wanted) => window.engine.calls.filter((call) => call.method === wanted), method);
+  const goTo = async (position: number, landmark: string) => {
+    await page().keyboard.press(`Alt+${position}`);
+    await page().waitForSelector(landmark);
+  };
+  const evaluate = async () => {
+    await goTo(2, '.setup');
+    await page().locator('.setup-run button.primary').click();
+    await page().waitForSelector('.headline');
+  };
+
+  beforeAll(async () => {
+    open = await openPage();
+  });
+  afterAll(() => open?.close());
+  beforeEach(async () => {
+    await open.reload();
+    await page().waitForSelector('.film-canvas canvas');
+  });
+
+  it('Train: shows the paper beside each field, marks what departs, sends only what was changed', async () => {
+    await goTo(3, '.run-form');
+    await page().getByRole('button', { name: 'GRPO', exact: true }).click();
+    expect(await page().locator('.config-field').first().textContent()).toContain('Paper: 5e-5');
+    expect(await page().locator('.config-field.departs').count()).toBe(0);
+    await page().getByLabel('learningRate').fill('0.0004');
+    await page().getByLabel('seed').fill('3');
+    expect(await page().locator('.config-field.departs').allTextContents()).toEqual([
+      expect.stringContaining('learningRate'),
+    ]);
+    await page().getByRole('button', { name: 'Start training' }).click();
+    await page().waitForSelector('.chart svg path');
+    expect((await calls('training.run'))[0].params).toEqual({
+      kind: 'grpo',
+      name: 'GRPO run',
+      startFromId: 'sft',
+      config: { learningRate: 0.0004, seed: 3 },
+    });
+  });
+
+  it('Train: draws the log live, and a run can be stopped', async () => {
+    await goTo(3, '.run-form');
+    await page().getByRole('button', { name: 'Start training' }).click();
+    await page().waitForSelector('.chart svg path');
+    const drawn = () =>
+      page().evaluate(
+        () => document.querySelector('.chart .mark-line path')?.getAttribute('d')?.split(/[LC]/).length ?? 0,
+      );
+    const before = await drawn();
+    await page().waitForFunction(
+      (points) =>
+        (document.querySelector('.chart .mark-line path')?.getAttribute('d')?.split(/[LC]/).length ?? 0) > points + 2,
+      before,
+    );
+    expect(await page().locator('.chart figcaption').allTextContents()).toEqual([
+      'Reward',
+      'Loss',
+      'KL to the SFT checkpoint',
+      'Length of completions (tokens)',
+      'Gradient norm',
+      'Learning rate',
+    ]);
+    await page().locator('.run-start').getByRole('button', { name: 'Stop' }).click();
+    await page().getByText('stopped').waitFor();
+    expect(await page().getByRole('button', { name: 'Resume' }).isVisible()).toBe(true);
+  });
+
+  it('Report: draws the pages, leaves a section out, saves to a path', async () => {
+    await goTo(4, '.empty');
+    await evaluate();
+    await goTo(4, '.pdf-page');
+    expect(await page().locator('.pdf-page').count()).toBe(3);
+    await page().waitForFunction(() => {
+      const canvas = document.querySelector('.pdf-page') as HTMLCanvasElement;
+      const { data } = (canvas.getContext('2d') as CanvasRenderingContext2D).getImageData(0, 0, canvas.width, 300);
+      // The fixture's page is white with black letters.
+      return data.some((value, at) => at % 4 === 0 && value < 40 && data[at + 3] === 255);
+    });
+    await page().getByLabel('Sample films').uncheck();
+    await page().waitForFunction(() => document.querySelectorAll('.pdf-page').length === 2);
+    await page().getByLabel('Save to a path on the machine of the engine').fill('/tmp/report.pdf');
+    await page().getByRole('button', { name: 'Save', exact: true }).click();
+    await page().getByText('3 pages saved as /tmp/report.pdf').waitFor();
+    expect((await calls('report.save'))[0].params).toEqual({
+      evaluationId: 'e1',
+      sections: ['summary', 'results'],
+      path: '/tmp/report.pdf',
+    });
+  });
+
+  it('Report: hands the file to the browser', async () => {
+    await evaluate();
+    await goTo(4, '.pdf-page');
+    const [download] = await Promise.all([
+      page().waitForEvent('download'),
+      page().getByRole('button', { name: 'Download PDF' }).click(),
+    ]);
+    expect(download.suggestedFilename()).toBe('chexreason-report.pdf');
+    expect(
+      readFileSync(await download.path())
+        .subarray(0, 5)
+        .toString(),
+    ).toBe('%PDF-');
+  });
+
+  it('Checkpoints: says what each is, and what helps where one cannot be added', async () => {
+    await goTo(5, '.card');
+    expect(await page().locator('.card h2').allTextContents()).toEqual(['Phantom base', 'SFT', 'GRPO']);
+    expect(await page().locator('.card >> nth=2').textContent()).toContain('adapter on Phantom base');
+    await page().getByLabel('Folder of a base model or of an adapter').fill('/models/other');
+    await page().getByRole('button', { name: 'Add', exact: true }).click();
+    const notice = page().locator('.notices .error-box');
+    await notice.waitFor();
+    expect(await notice.textContent()).toContain('What helps: Add its base model first.');
+    await page().getByRole('button', { name: 'Dismiss' }).click();
+    await notice.waitFor({ state: 'detached' });
+  });
+
+  it('Settings: says which engine runs and why', async () => {
+    await goTo(6, '.settings');
+    const settings = await page().locator('.settings').textContent();
+    expect(settings).toContain('tfjs-wasm');
+    expect(settings).toContain('libtensorflow is not built; run npm run setup:tensorflow.');
+    expect(settings).toContain('Nothing leaves this machine');
+  });
+
+  it('work under way stands in the status line and can be cancelled there', async () => {
+    await page().evaluate(() =>
+      window.engine.emit({
+        type: 'jobs',
+        jobs: [
+          {
+            id: 'job-1',
+            kind: 'train',
+            title: 'GRPO run',
+            state: 'running',
+            progress: { stage: 'Training', done: 3, total: 30, secondsLeft: 40 },
+            error: null,
+            startedAt: '2026-11-23T09:00:00.000Z',
+          },
+        ],
+      }),
+    );
+    expect(await page().locator('.status-jobs').textContent()).toContain('GRPO run3 of 3040 s left');
+    await page().getByRole('button', { name: 'Cancel: GRPO run' }).click();
+    expect((await calls('jobs.cancel'))[0].params).toEqual({ jobId: 'job-1' });
+  });
+
+  it('after a restart of the engine everything is read again, and it is said', async () => {
+    await page().evaluate(() => window.engine.emit({ type: 'engine-restarted', reason: 'signal 9' }));
+    await page().getByText('The engine process ended and was started again').waitFor();
+    expect((await calls('films.list')).length).toBeGreaterThan(1);
+  });
+
+  it('axe finds nothing serious on any screen', async () => {
+    await evaluate();
+    const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+    await page().evaluate(axe);
+    const found: string[] = [];
+    const check = async (name: string) => {
+      const { violations } = await page().evaluate(() =>
+        (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
+      );
+      for (const { id, impact, nodes } of violations)
+        if (impact === 'serious' || impact === 'critical')
+          for (const node of nodes) found.push(`${name}: ${id}: ${node.target.join(' ')}: ${node.failureSummary}`);
+    };
+    await page().getByRole('button', { name: 'Edema' }).click();
+    await check('Evaluate');
+    await goTo(1, '.read');
+    await page().locator('.lines').focus();
+    await page().keyboard.press('Enter');
+    await page().waitForSelector('.sentence');
+    await page().keyboard.press('m');
+    await page().waitForSelector('.model-picture');
+    await check('Read');
+    await page().keyboard.press('Control+k');
+    await page().waitForSelector('dialog');
+    await check('Commands');
+    await page().keyboard.press('Escape');
+    await page().waitForSelector('dialog', { state: 'detached' });
+    await goTo(3, '.run-form');
+    await page().getByRole('button', { name: 'Start training' }).click();
+    await page().waitForSelector('.chart svg path');
+    await check('Train');
+    await goTo(4, '.pdf-page');
+    await check('Report');
+    await goTo(5, '.card');
+    await check('Checkpoints');
+    await goTo(6, '.settings');
+    await check('Settings');
+    expect(found).toEqual([]);
+  });
+
+  it('wrote no error to the console, and broke no rule of the content security policy', () => {
+    expect(open.faults).toEqual([]);
+  });
+});
