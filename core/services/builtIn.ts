@@ -14,7 +14,7 @@ import { Workspace } from '../workspace/workspace.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Collections } from './collections.ts';
 import type { Collection } from './contract.ts';
-import { TRACES_FILE } from './traces.ts';
+import { TRACES_FILE } from './trainings.ts';
 
 export const BUILT_IN_CHECKPOINTS = ['base', 'sft', 'grpo'] as const;
 

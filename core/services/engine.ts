@@ -19,6 +19,7 @@ import {
   type ProgressOf,
   parameters,
   type Results,
+  type TrainingRun,
 } from './contract.ts';
 import { Jobs } from './jobs.ts';
 import type { ModelOptions } from './models.ts';
@@ -140,6 +141,8 @@ class LocalEngine implements Engine {
       ...this.filmHandlers(),
       ...this.checkpointHandlers(),
       ...this.predictionHandlers(),
+      ...this.evaluationHandlers(),
+      ...this.trainingHandlers(),
     } as unknown as Handlers;
   }
 
@@ -230,5 +233,50 @@ class LocalEngine implements Engine {
         });
       },
     } satisfies Partial<Handlers>;
+  }
+
+  private evaluationHandlers() {
+    return {
+      'evaluations.list': () => this.session.evaluations.list(),
+      'evaluations.cost': (params) => this.session.evaluations.cost(params),
+      'evaluations.run': (params, call) =>
+        this.jobs.run('evaluate', 'Evaluation', call, async (work) => {
+          try {
+            return await this.session.evaluations.run(params, work);
+          } finally {
+            this.changed('evaluations');
+          }
+        }),
+      'evaluations.result': ({ evaluationId }) => this.session.evaluations.result(evaluationId),
+      'evaluations.films': ({ evaluationId, datasetId, checkpointId, label, outcome }) =>
+        this.session.evaluations.films(evaluationId, datasetId, checkpointId, { label, outcome }),
+    } satisfies Partial<Handlers>;
+  }
+
+  private trainingHandlers() {
+    const titles = { sft: 'SFT', grpo: 'GRPO' };
+    return {
+      'training.fields': ({ kind }) => this.session.trainings.fields(kind),
+      'training.list': () => this.session.trainings.list(),
+      'training.log': ({ runId }) => this.session.trainings.log(runId),
+      'training.run': (params, call) =>
+        this.jobs.run('train', `${titles[params.kind]}: ${params.name}`, call, (work) =>
+          this.trained(this.session.trainings.run(params, work)),
+        ),
+      'training.resume': ({ runId }, call) =>
+        this.jobs.run('train', `Training goes on: ${runId}`, call, (work) =>
+          this.trained(this.session.trainings.resume(runId, work)),
+        ),
+    } satisfies Partial<Handlers>;
+  }
+
+  private async trained(run: Promise<TrainingRun>): Promise<TrainingRun> {
+    try {
+      const done = await run;
+      this.changed('checkpoints');
+      return done;
+    } finally {
+      this.changed('training');
+    }
   }
 }

@@ -7,32 +7,55 @@ import type { Workspace } from '../workspace/workspace.ts';
 import { Answers } from './answers.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { Collections } from './collections.ts';
+import { Evaluations } from './evaluations.ts';
 import { type ModelOptions, Models } from './models.ts';
 import { PredictionStore } from './predictions.ts';
+import { Trainings } from './trainings.ts';
 
 export class Session {
+  readonly collections: Collections;
+  readonly checkpoints: Checkpoints;
+  readonly models: Models;
+  readonly predictions: PredictionStore;
+  readonly answers: Answers;
+  readonly evaluations: Evaluations;
+  readonly trainings: Trainings;
+
   private constructor(
+    platform: Platform,
     readonly workspace: Workspace,
+    /** By id. */
     readonly prompts: ReadonlyMap<string, Prompt>,
-    readonly collections: Collections,
-    readonly checkpoints: Checkpoints,
-    readonly models: Models,
-    readonly predictions: PredictionStore,
-    readonly answers: Answers,
-  ) {}
+    options: ModelOptions,
+  ) {
+    this.collections = new Collections(workspace);
+    this.checkpoints = new Checkpoints(workspace);
+    this.models = new Models(options);
+    this.predictions = new PredictionStore(workspace);
+    this.answers = new Answers(
+      this.collections,
+      this.checkpoints,
+      this.models,
+      prompts,
+      this.predictions,
+      platform.now,
+    );
+    this.evaluations = new Evaluations(
+      workspace,
+      this.collections,
+      this.checkpoints,
+      this.answers,
+      this.predictions,
+      platform.now,
+    );
+    this.trainings = new Trainings(platform, workspace, this.collections, this.checkpoints, prompts);
+  }
 
   static async open(platform: Platform, workspace: Workspace, options: ModelOptions = {}): Promise<Session> {
-    const prompts = new Map(
-      (await loadPrompts(join(platform.resourcesDir, 'prompts'))).map((prompt) => [prompt.id, prompt]),
-    );
-    const collections = new Collections(workspace);
-    const checkpoints = new Checkpoints(workspace);
-    const predictions = new PredictionStore(workspace);
-    await Promise.all([collections.load(), checkpoints.load(), predictions.load()]);
-    const { now } = platform;
-    const models = new Models(options);
-    const answers = new Answers(collections, checkpoints, models, prompts, predictions, now);
-    return new Session(workspace, prompts, collections, checkpoints, models, predictions, answers);
+    const prompts = await loadPrompts(join(platform.resourcesDir, 'prompts'));
+    const session = new Session(platform, workspace, new Map(prompts.map((prompt) => [prompt.id, prompt])), options);
+    await Promise.all([session.collections.load(), session.checkpoints.load(), session.predictions.load()]);
+    return session;
   }
 
   async close(): Promise<void> {

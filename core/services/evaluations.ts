@@ -1,0 +1,367 @@
+/**
+ * Evaluations: every film of two data sets read by every checkpoint, stored as it comes. An evaluation that was
+ * interrupted goes on where it was: its items are lines of a file, its answers are found by their keys.
+ */
+
+import { type ErrorData, toErrorData, WorkbenchError } from '../base/errors.ts';
+import { sha256 } from '../base/hash.ts';
+import { throwIfCancelled, unattended, type Work } from '../base/progress.ts';
+import { Random } from '../base/random.ts';
+import { type DatasetInput, evaluate } from '../evaluation/evaluate.ts';
+import { type EvaluatedFilm, indicatorsOf } from '../evaluation/figures.ts';
+import { multilabelFigures, outcomeOf } from '../evaluation/metrics.ts';
+import type { Confusion, EvaluationResult } from '../evaluation/types.ts';
+import { isLabel, type UncertaintyPolicy } from '../labels/labels.ts';
+import { countedAs } from '../labels/uncertainty.ts';
+import type { Workspace } from '../workspace/workspace.ts';
+import { type AnswerSettings, type Answers, GREEDY } from './answers.ts';
+import type { Checkpoints } from './checkpoints.ts';
+import { type Collections, isLateral } from './collections.ts';
+import type {
+  CheckedParameters,
+  Checkpoint,
+  EvaluationCost,
+  EvaluationProgress,
+  EvaluationSummary,
+  FilmEntry,
+  Prediction,
+  Results,
+} from './contract.ts';
+import { Rate } from './jobs.ts';
+import type { PredictionStore } from './predictions.ts';
+
+const FOLDER = 'evaluations';
+/** Films that are read together by all checkpoints. */
+const FILMS_AT_ONCE = 8;
+/** The figures so far are computed anew at most this often, in milliseconds. */
+const REPORT_INTERVAL = 500;
+/** Which films a limit takes; fixed, so that the same limit takes the same films. */
+const SELECTION_SEED = 'films of an evaluation';
+
+interface EvaluationFile {
+  id: string;
+  name: string;
+  createdAt: string;
+  sourceDatasetId: string;
+  targetDatasetId: string;
+  checkpointIds: string[];
+  limit: number | null;
+  settings: AnswerSettings;
+  total: number;
+}
+
+/** A line of `<id>.jsonl`: the answer's key, or why the film could not be read. */
+interface Item {
+  datasetId: string;
+  checkpointId: string;
+  filmId: string;
+  key?: string;
+  error?: ErrorData;
+}
+
+interface Cell {
+  datasetId: string;
+  checkpoint: Checkpoint;
+  films: FilmEntry[];
+  items: Map<string, Item>;
+}
+
+export class Evaluations {
+  /** Results of complete evaluations; computing one resamples thousands of times. */
+  private readonly results = new Map<string, EvaluationResult>();
+  private readonly running = new Set<string>();
+
+  constructor(
+    private readonly workspace: Workspace,
+    private readonly collections: Collections,
+    private readonly checkpoints: Checkpoints,
+    private readonly answers: Answers,
+    private readonly store: PredictionStore,
+    private readonly now: () => Date,
+  ) {}
+
+  async list(): Promise<EvaluationSummary[]> {
+    const files = await this.workspace.readAll<EvaluationFile>(FOLDER);
+    const summaries = await Promise.all(files.map((file) => this.summary(file)));
+    return summaries.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+  }
+
+  async cost(params: CheckedParameters<'evaluations.cost'>): Promise<EvaluationCost> {
+    let films = 0;
+    let alreadyDone = 0;
+    let seconds: number | null = 0;
+    for (const id of params.checkpointIds) {
+      const each = this.store.secondsPerFilm(id);
+      for (const datasetId of params.datasetIds) {
+        const selected = await this.select(datasetId, params.limit);
+        const done = selected.filter((film) => this.store.hasAnswer(film.id, id)).length;
+        films += selected.length;
+        alreadyDone += done;
+        seconds = seconds === null || each === null ? null : seconds + each * (selected.length - done);
+      }
+    }
+    return { films, alreadyDone, estimatedSeconds: seconds };
+  }
+
+  /** Starts an evaluation, or goes on with the one of the same data sets, checkpoints (by hash) and limit. */
+  async run(params: CheckedParameters<'evaluations.run'>, work: Work<EvaluationProgress>): Promise<EvaluationResult> {
+    const file = await this.begin(params);
+    if (this.running.has(file.id)) {
+      throw new WorkbenchError('EVALUATION_RUNNING', 'This evaluation is running already.', { evaluation: file.id });
+    }
+    this.running.add(file.id);
+    try {
+      const cells = await this.cells(file);
+      await this.fill(file, cells, work);
+      return await this.result(file.id, { signal: work.signal, report: () => {} });
+    } finally {
+      this.running.delete(file.id);
+    }
+  }
+
+  /** The figures from what has been answered so far. */
+  async result(id: string, work: Work = unattended()): Promise<EvaluationResult> {
+    const file = await this.file(id);
+    const cells = await this.cells(file);
+    const done = cells.reduce((sum, cell) => sum + cell.items.size, 0);
+    const key = `${id}/${done}`;
+    const there = this.results.get(key);
+    if (there) return there;
+    const checkpoints = file.checkpointIds.map((checkpointId) => {
+      const { id, name, role, trainingSource } = this.checkpoints.usable(checkpointId);
+      return { id, name, role, trainingSource };
+    });
+    const result = await evaluate(
+      {
+        id,
+        createdAt: file.createdAt,
+        source: await this.datasetInput(file.sourceDatasetId, file.limit),
+        target: await this.datasetInput(file.targetDatasetId, file.limit),
+        checkpoints,
+        films: cells.flatMap((cell) => this.evaluatedFilms(cell)),
+      },
+      work,
+    );
+    this.results.set(key, result);
+    return result;
+  }
+
+  /** The films behind a number: of a cell, and where asked of one label's outcome, or the failed ones. */
+  async films(
+    id: string,
+    datasetId: string,
+    checkpointId: string,
+    wanted: { label?: string; outcome?: keyof Confusion | 'failed' } = {},
+  ): Promise<Results['evaluations.films']> {
+    const cells = await this.cells(await this.file(id));
+    const cell = cells.find((c) => c.datasetId === datasetId && c.checkpoint.id === checkpointId);
+    if (!cell) {
+      const place = { evaluation: id, dataset: datasetId, checkpoint: checkpointId };
+      throw new WorkbenchError('EVALUATION_CELL_UNKNOWN', 'This evaluation has no such cell.', place);
+    }
+    const { policy } = this.collections.collection(datasetId);
+    return cell.films.flatMap((entry) => {
+      const item = cell.items.get(entry.id);
+      const prediction = (item && this.predictionOf(item)) ?? null;
+      const isWanted = item && matches(entry, prediction, policy, wanted);
+      return isWanted ? [{ entry, truth: entry.truth ?? {}, prediction }] : [];
+    });
+  }
+
+  private async begin(params: CheckedParameters<'evaluations.run'>): Promise<EvaluationFile> {
+    const checkpoints = params.checkpointIds.map((id) => this.checkpoints.usable(id));
+    const { sourceDatasetId, targetDatasetId, checkpointIds, limit } = params;
+    const identity = [sourceDatasetId, targetDatasetId, limit, ...checkpoints.map((checkpoint) => checkpoint.hash)];
+    const id = sha256(JSON.stringify(identity)).slice(0, 12);
+    const there = await this.workspace.read<EvaluationFile>(FOLDER, `${id}.json`);
+    if (there) return there;
+    const source = this.collections.collection(sourceDatasetId).name;
+    const target = this.collections.collection(targetDatasetId).name;
+    const films =
+      (await this.select(sourceDatasetId, limit)).length + (await this.select(targetDatasetId, limit)).length;
+    const file: EvaluationFile = {
+      id,
+      name: `${source} → ${target}`,
+      createdAt: this.now().toISOString(),
+      sourceDatasetId,
+      targetDatasetId,
+      checkpointIds,
+      limit,
+      settings: GREEDY,
+      total: films * checkpointIds.length,
+    };
+    await this.workspace.write(file, FOLDER, `${id}.json`);
+    return file;
+  }
+
+  private async fill(file: EvaluationFile, cells: Cell[], work: Work<EvaluationProgress>): Promise<void> {
+    const rate = new Rate();
+    let reported = 0;
+    const report = () => {
+      if (Date.now() - reported < REPORT_INTERVAL) return;
+      reported = Date.now();
+      work.report(this.progress(file, cells, rate));
+    };
+    report();
+    for (const datasetId of [file.sourceDatasetId, file.targetDatasetId]) {
+      const rows = cells.filter((cell) => cell.datasetId === datasetId);
+      const films = rows[0]?.films ?? [];
+      for (let start = 0; start < films.length; start += FILMS_AT_ONCE) {
+        throwIfCancelled(work.signal);
+        await this.readTogether(file, rows, films.slice(start, start + FILMS_AT_ONCE), work.signal, report);
+      }
+    }
+    work.report({ ...this.progress(file, cells, rate), stage: 'Computing intervals' });
+  }
+
+  private progress(file: EvaluationFile, cells: Cell[], rate: Rate): EvaluationProgress {
+    const shown = cells.map((cell) => {
+      const films = this.evaluatedFilms(cell);
+      const { labels, policy } = this.collections.collection(cell.datasetId);
+      return {
+        datasetId: cell.datasetId,
+        checkpointId: cell.checkpoint.id,
+        done: cell.items.size,
+        total: cell.films.length,
+        failures: films.filter((film) => film.failed).length,
+        macroF1: films.length === 0 ? null : multilabelFigures(indicatorsOf(films, labels, policy)).macro.f1,
+      };
+    });
+    const done = shown.reduce((sum, cell) => sum + cell.done, 0);
+    const total = shown.reduce((sum, cell) => sum + cell.total, 0);
+    const failures = shown.reduce((sum, cell) => sum + cell.failures, 0);
+    return { stage: 'Reading films', done, total, failures, ...rate.at(done, total), evaluationId: file.id, cells: shown };
+  }
+
+  private async readTogether(
+    file: EvaluationFile,
+    cells: Cell[],
+    films: FilmEntry[],
+    signal: AbortSignal,
+    report: () => void,
+  ): Promise<void> {
+    const readable: FilmEntry[] = [];
+    for (const film of films) {
+      if (cells.every((cell) => cell.items.has(film.id))) continue;
+      try {
+        await this.collections.open(film.id);
+        readable.push(film);
+      } catch (error) {
+        for (const cell of cells) await this.keep(file, cell, film, { error: toErrorData(error) });
+      }
+    }
+    const questions = readable.flatMap((film) =>
+      cells.filter((cell) => !cell.items.has(film.id)).map((cell) => ({ film, checkpoint: cell.checkpoint })),
+    );
+    await this.answers.answer(questions, file.settings, {
+      signal,
+      onAnswer: async ({ film, checkpoint }, prediction) => {
+        const cell = cells.find((c) => c.checkpoint.id === checkpoint.id)!;
+        await this.keep(file, cell, film, { key: prediction.key });
+        report();
+      },
+    });
+  }
+
+  private async keep(
+    file: EvaluationFile,
+    cell: Cell,
+    film: FilmEntry,
+    outcome: Pick<Item, 'key' | 'error'>,
+  ): Promise<void> {
+    const item: Item = { datasetId: cell.datasetId, checkpointId: cell.checkpoint.id, filmId: film.id, ...outcome };
+    await this.workspace.append(item, FOLDER, `${file.id}.jsonl`);
+    cell.items.set(film.id, item);
+  }
+
+  private async file(id: string): Promise<EvaluationFile> {
+    const file = await this.workspace.read<EvaluationFile>(FOLDER, `${slugOnly(id)}.json`);
+    if (!file) throw new WorkbenchError('EVALUATION_UNKNOWN', 'This evaluation is not in the workspace.', { id });
+    return file;
+  }
+
+  private async cells(file: EvaluationFile): Promise<Cell[]> {
+    const items = await this.workspace.lines<Item>(FOLDER, `${file.id}.jsonl`);
+    const cells: Cell[] = [];
+    for (const datasetId of [file.sourceDatasetId, file.targetDatasetId]) {
+      const films = await this.select(datasetId, file.limit);
+      const wanted = new Set(films.map((film) => film.id));
+      for (const checkpointId of file.checkpointIds) {
+        const own = items.filter(
+          (item) => item.datasetId === datasetId && item.checkpointId === checkpointId && wanted.has(item.filmId),
+        );
+        const usable = own.filter((item) => item.error || this.store.get(item.key!));
+        const checkpoint = this.checkpoints.usable(checkpointId);
+        cells.push({ datasetId, checkpoint, films, items: new Map(usable.map((item) => [item.filmId, item])) });
+      }
+    }
+    return cells;
+  }
+
+  /** Frontal films of the data set; a limit takes a seeded sample, in the order of the table. */
+  private async select(datasetId: string, limit: number | null): Promise<FilmEntry[]> {
+    const films = (await this.collections.films(datasetId)).filter((film) => !isLateral(film.viewPosition));
+    if (limit === null || limit >= films.length) return films;
+    const order = new Random(SELECTION_SEED).shuffle(films.map((_, i) => i)).slice(0, limit);
+    return order.sort((a, b) => a - b).map((i) => films[i]!);
+  }
+
+  private async datasetInput(id: string, limit: number | null): Promise<DatasetInput> {
+    const { name, kind, labels, policy } = this.collections.collection(id);
+    const total = (await this.select(id, limit)).length;
+    return { id, name, kind: kind === 'opened' ? 'other' : kind, labels, policy, unit: 'film', total };
+  }
+
+  private predictionOf(item: Item): Prediction | undefined {
+    return item.key === undefined ? undefined : this.store.get(item.key);
+  }
+
+  /** A film that could not be opened has no completion and is left out; a completion that could not be read is not. */
+  private evaluatedFilms(cell: Cell): EvaluatedFilm[] {
+    return cell.films.flatMap((film) => {
+      const item = cell.items.get(film.id);
+      const prediction = item && this.predictionOf(item);
+      if (!prediction) return [];
+      return [
+        {
+          filmId: film.id,
+          patientId: film.patientId,
+          datasetId: cell.datasetId,
+          checkpointId: cell.checkpoint.id,
+          truth: film.truth ?? {},
+          findings: prediction.reading.findings,
+          failed: prediction.reading.parseFailure !== null,
+        },
+      ];
+    });
+  }
+
+  private async summary(file: EvaluationFile): Promise<EvaluationSummary> {
+    const { id, name, createdAt, checkpointIds, limit, total } = file;
+    const done = (await this.workspace.lines(FOLDER, `${id}.jsonl`)).length;
+    const state = this.running.has(id) ? 'running' : done >= total ? 'complete' : 'stopped';
+    const datasetIds = [file.sourceDatasetId, file.targetDatasetId];
+    return { id, name, createdAt, state, datasetIds, checkpointIds, limit, done, total };
+  }
+}
+
+/** Ids come from the screens; a path has no place in them. */
+function slugOnly(id: string): string {
+  return id.replace(/[^a-z0-9-]/gi, '');
+}
+
+
+function matches(
+  film: FilmEntry,
+  prediction: Prediction | null,
+  policy: UncertaintyPolicy,
+  { label, outcome }: { label?: string; outcome?: keyof Confusion | 'failed' },
+): boolean {
+  const failed = prediction === null || prediction.reading.parseFailure !== null;
+  if (outcome === 'failed') return failed;
+  if (label === undefined || !isLabel(label)) return true;
+  const truth = countedAs(film.truth?.[label], policy);
+  if (truth === null) return false;
+  const said = !failed && prediction.reading.findings.includes(label);
+  return outcome === undefined ? truth === 1 || said : outcomeOf(truth, said ? 1 : 0) === outcome;
+}

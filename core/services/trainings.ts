@@ -1,0 +1,254 @@
+/**
+ * Training runs of the workspace: films of a data set, with the reasoning traces of a teacher for SFT, through
+ * core/training; the result is added as a checkpoint.
+ */
+import { dirname, join, resolve } from 'node:path';
+import { WorkbenchError } from '../base/errors.ts';
+import type { Work } from '../base/progress.ts';
+import { CHEXPERT_LABELS, type Label } from '../labels/labels.ts';
+import { positiveLabels } from '../labels/uncertainty.ts';
+import { openModelFolder } from '../models/modelFolder.ts';
+import { openRunner } from '../models/openRunner.ts';
+import { TfjsModel } from '../models/tfjsModel.ts';
+import type { Adapter } from '../peft/adapter.ts';
+import { readJsonLines } from '../platform/files.ts';
+import type { Platform } from '../platform/platform.ts';
+import { loadGemma3Processor } from '../preprocessing/gemma3Processor.ts';
+import { toModelImage } from '../preprocessing/presets.ts';
+import { openTfjs } from '../tensor/tfjs/backend.ts';
+import { ChatTemplate } from '../text/chatTemplate.ts';
+import { gemma3ImageTokens } from '../text/promptInput.ts';
+import { Tokenizer } from '../text/tokenizer.ts';
+import type { Prompt } from '../text/types.ts';
+import type { PromptModel } from '../training/batch.ts';
+import { configFields, parseTrainingConfig } from '../training/config.ts';
+import { trainGrpo } from '../training/grpo.ts';
+import type { RunHeader, RunProgress, RunState } from '../training/run.ts';
+import { trainSft } from '../training/sft.ts';
+import type { TrainingExample } from '../training/types.ts';
+import { writeCard } from '../workspace/card.ts';
+import { slug, type Workspace } from '../workspace/workspace.ts';
+import type { Checkpoints } from './checkpoints.ts';
+import { type Collections, isLateral } from './collections.ts';
+import type {
+  CheckedParameters,
+  Checkpoint,
+  ConfigField,
+  TrainingLogLine,
+  TrainingProgress,
+  TrainingRun,
+} from './contract.ts';
+import { readAdapter } from './models.ts';
+
+const FOLDER = 'runs';
+/** Where the answers to learn from are looked for, beside the label table: `{"path": image as in the table, "text": ...}`. */
+export const TRACES_FILE = 'traces.jsonl';
+
+/** `run.json` of a run's folder: what this room adds to what core/training writes there. */
+interface RunFile {
+  id: string;
+  name: string;
+  kind: 'sft' | 'grpo';
+  createdAt: string;
+  startFromId: string;
+  datasetId: string;
+  config: TrainingConfigValues;
+}
+
+type TrainingConfigValues = CheckedParameters<'training.run'>['config'];
+
+export class Trainings {
+  private readonly running = new Set<string>();
+
+  constructor(
+    private readonly platform: Platform,
+    private readonly workspace: Workspace,
+    private readonly collections: Collections,
+    private readonly checkpoints: Checkpoints,
+    private readonly prompts: ReadonlyMap<string, Prompt>,
+  ) {}
+
+  fields(kind: 'sft' | 'grpo'): ConfigField[] {
+    return configFields(kind);
+  }
+
+  async list(): Promise<TrainingRun[]> {
+    const runs: TrainingRun[] = [];
+    for (const id of await this.workspace.names(FOLDER)) {
+      const file = await this.workspace.read<RunFile>(FOLDER, id, 'run.json');
+      if (file) runs.push(await this.describe(file));
+    }
+    return runs.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+  }
+
+  async log(runId: string): Promise<TrainingLogLine[]> {
+    const { id } = await this.file(runId);
+    return this.workspace.lines<TrainingLogLine>(FOLDER, id, 'log.jsonl');
+  }
+
+  /** Begins a run and trains until it is complete or cancelled. */
+  async run(params: CheckedParameters<'training.run'>, work: Work<TrainingProgress>): Promise<TrainingRun> {
+    const { kind, name, startFromId, config } = params;
+    const createdAt = this.platform.now().toISOString();
+    const datasetId = params.datasetId ?? this.trainingSource();
+    this.checkpoints.usable(startFromId);
+    parseTrainingConfig(kind as 'sft', config);
+    const id = `${slug(name)}-${createdAt.replace(/\D/g, '').slice(0, 14)}`;
+    const file: RunFile = { id, name, kind, createdAt, startFromId, datasetId, config };
+    await this.workspace.write(file, FOLDER, id, 'run.json');
+    return this.train(file, work);
+  }
+
+  /** Goes on from the last checkpoint of an interrupted run. */
+  async resume(runId: string, work: Work<TrainingProgress>): Promise<TrainingRun> {
+    return this.train(await this.file(runId), work);
+  }
+
+  private async train(file: RunFile, work: Work<TrainingProgress>): Promise<TrainingRun> {
+    if (this.running.has(file.id)) {
+      throw new WorkbenchError('TRAINING_RUNNING', 'This run is running already.', { run: file.id });
+    }
+    this.running.add(file.id);
+    try {
+      await this.trainAdapter(file, work);
+      await this.addCheckpoint(file);
+    } finally {
+      this.running.delete(file.id);
+    }
+    return this.describe(file);
+  }
+
+  private async trainAdapter(file: RunFile, work: Work<TrainingProgress>): Promise<void> {
+    const start = this.checkpoints.usable(file.startFromId);
+    const baseFolder = this.checkpoints.baseFolder(start);
+    const folder = await openModelFolder(baseFolder);
+    const model = await TfjsModel.load(folder, await openTfjs());
+    const runner = file.kind === 'grpo' ? await openRunner({ model: folder }) : null;
+    try {
+      const run = {
+        model,
+        prompt: await promptModel(baseFolder),
+        processor: await loadGemma3Processor(baseFolder),
+        examples: await this.examples(file, start),
+        folder: this.workspace.pathOf(FOLDER, file.id),
+        baseName: baseFolder,
+        now: new Date(file.createdAt),
+        work: {
+          signal: work.signal,
+          report: (progress: RunProgress) => work.report({ ...progress, runId: file.id }),
+        },
+      };
+      const adapter = start.baseId === null ? null : await this.adapterOf(start, baseFolder);
+      if (runner) {
+        if (!adapter) throw grpoNeedsAdapter(start);
+        await trainGrpo({ ...run, runner, start: adapter, config: parseTrainingConfig('grpo', file.config) });
+      } else {
+        await trainSft({ ...run, start: adapter, config: parseTrainingConfig('sft', file.config) });
+      }
+    } finally {
+      await runner?.dispose();
+      await model.dispose();
+    }
+  }
+
+  private async adapterOf(checkpoint: Checkpoint, baseFolder: string): Promise<Adapter> {
+    return (await readAdapter(this.checkpoints.folder(checkpoint), baseFolder)).adapter;
+  }
+
+  /** Frontal films of the data set with what SFT is to answer (the teacher's trace, else the labels alone) and the labels. */
+  private async examples(file: RunFile, start: Checkpoint): Promise<TrainingExample[]> {
+    const { promptId } = parseTrainingConfig(file.kind as 'sft', file.config);
+    const prompt = this.prompts.get(promptId);
+    if (!prompt)
+      throw new WorkbenchError('PROMPT_UNKNOWN', 'This instruction format is not there.', { prompt: promptId });
+    const collection = this.collections.collection(file.datasetId);
+    const traces = await this.traces(collection.path);
+    const films = (await this.collections.films(file.datasetId)).filter((film) => !isLateral(film.viewPosition));
+    return films.flatMap((film) => {
+      const labels = film.truth ? positiveLabels(film.truth, CHEXPERT_LABELS, collection.policy) : null;
+      const targetText = traces.size > 0 ? traces.get(film.path) : labels && solutionOf(labels);
+      if (!targetText) return [];
+      const image = async () => toModelImage(await this.collections.open(film.id), start.preprocessing);
+      return [{ id: film.id, patientId: film.patientId, image, promptText: prompt.text, targetText, labels }];
+    });
+  }
+
+  /** By the image's path on disk. */
+  private async traces(table: string): Promise<Map<string, string>> {
+    const file = join(dirname(table), TRACES_FILE);
+    const lines = await readJsonLines<{ path: string; text: string }>(file);
+    return new Map(lines.map(({ path, text }) => [resolve(dirname(table), path), text]));
+  }
+
+  private trainingSource(): string {
+    const source = this.collections.list().find((collection) => collection.role === 'training-source');
+    if (source) return source.id;
+    throw new WorkbenchError(
+      'TRAINING_WITHOUT_FILMS',
+      'No data set of this workspace is the training source.',
+      {},
+      'Add a data set with that role, or name one for this run.',
+    );
+  }
+
+  private async addCheckpoint(file: RunFile): Promise<void> {
+    const start = this.checkpoints.usable(file.startFromId);
+    const folder = this.workspace.pathOf(FOLDER, file.id, 'adapter');
+    await writeCard(folder, {
+      name: file.name,
+      role: file.kind,
+      trainingSource: this.collections.collection(file.datasetId).name,
+      preprocessing: start.preprocessing,
+      promptId: parseTrainingConfig(file.kind as 'sft', file.config).promptId,
+      maxNewTokens: start.maxNewTokens,
+      phantomOnly: start.phantomOnly,
+    });
+    await this.checkpoints.add({ path: folder });
+  }
+
+  private async file(runId: string): Promise<RunFile> {
+    const known = (await this.workspace.names(FOLDER)).includes(runId);
+    const file = known ? await this.workspace.read<RunFile>(FOLDER, runId, 'run.json') : undefined;
+    if (!file) throw new WorkbenchError('TRAINING_UNKNOWN', 'This run is not in the workspace.', { run: runId });
+    return file;
+  }
+
+  private async describe({ id, name, kind, createdAt }: RunFile): Promise<TrainingRun> {
+    const header = await this.workspace.read<RunHeader>(FOLDER, id, 'config.json');
+    const state = await this.workspace.read<RunState>(FOLDER, id, 'state.json');
+    const interrupted = state?.state === 'running' && !this.running.has(id);
+    return {
+      id,
+      name,
+      kind,
+      createdAt,
+      state: interrupted ? 'stopped' : (state?.state ?? (this.running.has(id) ? 'running' : 'stopped')),
+      steps: state?.steps ?? 0,
+      totalSteps: state?.totalSteps ?? 0,
+      path: this.workspace.pathOf(FOLDER, id),
+      config: header?.config ?? {},
+      departures: header?.departures ?? [],
+      error: state?.error ?? null,
+    };
+  }
+}
+
+async function promptModel(folder: string): Promise<PromptModel> {
+  const tokenizer = await Tokenizer.load(folder);
+  const template = await ChatTemplate.load(folder, tokenizer);
+  return { tokenizer, template, imageTokens: gemma3ImageTokens(tokenizer) };
+}
+
+/** The answer of the Only Label format. */
+function solutionOf(labels: readonly Label[]): string {
+  return `<solution>${labels.join(', ')}</solution>`;
+}
+
+function grpoNeedsAdapter(start: Checkpoint): WorkbenchError {
+  return new WorkbenchError(
+    'GRPO_NEEDS_ADAPTER',
+    'GRPO starts from an adapter: its KL term holds on to the SFT checkpoint.',
+    { checkpoint: start.id },
+    'Train SFT first, and start from what it made.',
+  );
+}
