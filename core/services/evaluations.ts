@@ -230,7 +230,15 @@ export class Evaluations {
     const done = shown.reduce((sum, cell) => sum + cell.done, 0);
     const total = shown.reduce((sum, cell) => sum + cell.total, 0);
     const failures = shown.reduce((sum, cell) => sum + cell.failures, 0);
-    return { stage: 'Reading films', done, total, failures, ...rate.at(done, total), evaluationId: file.id, cells: shown };
+    return {
+      stage: 'Reading films',
+      done,
+      total,
+      failures,
+      ...rate.at(done, total),
+      evaluationId: file.id,
+      cells: shown,
+    };
   }
 
   private async readTogether(
@@ -349,7 +357,6 @@ export class Evaluations {
 function slugOnly(id: string): string {
   return id.replace(/[^a-z0-9-]/gi, '');
 }
-
 
 function matches(
   film: FilmEntry,
