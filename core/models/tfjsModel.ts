@@ -6,7 +6,7 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { WorkbenchError } from '../base/errors.ts';
 import type { Work } from '../base/progress.ts';
-import { adapterKey, stackAdapters } from '../peft/stack.ts';
+import { AdapterSets, type StackedAdapters } from '../peft/stack.ts';
 import type { ExecutorInfo } from '../tensor/executor.ts';
 import type { LoraInputs } from '../tensor/ops.ts';
 import type { Tf, Tfjs } from '../tensor/tfjs/backend.ts';
@@ -27,12 +27,16 @@ import type { ModelFolder } from './modelFolder.ts';
 import type { ForwardInput, ForwardOutput, ImageFeatures, KvCache, ModelInfo, Runner } from './runner.ts';
 import type { TrainableModel, TrainingInput, TrainingOptions } from './trainable.ts';
 
-/** Adapters that stay on the backend: base, SFT and GRPO of a comparison, and the mixtures of a batch. */
-const KEPT_ADAPTERS = 4;
+type LoraPairs = LoraInputs<Tensor>['pairs'];
 
 export class TfjsModel implements Runner, TrainableModel {
   readonly linears: ReadonlyMap<string, readonly [out: number, input: number]>;
-  private readonly adapters = new Map<string, LoraInputs<Tensor>>();
+  private readonly adapters = new AdapterSets<LoraPairs>(
+    (stacked) => this.uploadAdapters(stacked),
+    (pairs) => {
+      for (const { down, up } of pairs.values()) this.tf.dispose([down, up]);
+    },
+  );
 
   private constructor(
     private readonly tfjs: Tfjs,
@@ -75,8 +79,8 @@ export class TfjsModel implements Runner, TrainableModel {
   async forward(input: ForwardInput): Promise<ForwardOutput> {
     this.tfjs.use();
     const past = input.cache === undefined ? null : this.ownCache(input.cache, input.batch);
-    const lora = this.adapterInputs(input.adapter, input.batch);
     const output = this.tf.tidy(() => {
+      const lora = this.adapterInputs(input.adapter, input.batch);
       const { logits, keys, values } = this.language(input, past, { ...(lora ? { lora } : {}) }, false);
       return input.keepCache ? { logits, keys, values } : { logits };
     });
@@ -102,7 +106,7 @@ export class TfjsModel implements Runner, TrainableModel {
   }
 
   async dispose(): Promise<void> {
-    for (const key of [...this.adapters.keys()]) this.dropAdapter(key);
+    this.adapters.clear();
     this.weights.dispose();
   }
 
@@ -111,34 +115,21 @@ export class TfjsModel implements Runner, TrainableModel {
     throw new WorkbenchError('FORWARD_CACHE', 'This cache belongs to another model or batch, or was disposed.');
   }
 
-  /** The adapters of a batch on the backend; the ones used longest ago are dropped. */
-  private adapterInputs(adapter: ForwardInput['adapter'], batch: number): LoraInputs<Tensor> | null {
-    const key = adapterKey(adapter, batch);
-    if (key === null) return null;
-    const kept = this.adapters.get(key);
-    if (kept) this.adapters.delete(key);
-    const inputs = kept ?? this.uploadAdapters(adapter, batch);
-    this.adapters.set(key, inputs);
-    if (this.adapters.size > KEPT_ADAPTERS) this.dropAdapter(this.adapters.keys().next().value!);
-    return inputs;
+  /** The adapters of a batch on the backend; call inside `tf.tidy`. */
+  private adapterInputs(adapter: ForwardInput['adapter'], batch: number): LoraInputs<Tensor> | undefined {
+    const feed = this.adapters.feed(adapter, batch);
+    if (feed === null) return undefined;
+    const { value: pairs, rankMask, stacked } = feed;
+    return rankMask ? { pairs, rankMask: this.tf.tensor3d(rankMask, [batch, 1, stacked.rank]) } : { pairs };
   }
 
-  private uploadAdapters(adapter: ForwardInput['adapter'], batch: number): LoraInputs<Tensor> {
-    const { modules, rankMask, rank } = stackAdapters(adapter, batch)!;
-    const pairs = new Map(
+  private uploadAdapters({ modules, rank }: StackedAdapters): LoraPairs {
+    const keep = (values: Float32Array, shape: [number, number]) => this.tf.keep(this.tf.tensor2d(values, shape));
+    return new Map(
       [...modules].map(([module, { down, up, in: input, out }]) => {
-        const pair = { down: this.tf.tensor2d(down, [input, rank]), up: this.tf.tensor2d(up, [rank, out]), scale: 1 };
-        return [module, pair] as const;
+        return [module, { down: keep(down, [input, rank]), up: keep(up, [rank, out]), scale: 1 }] as const;
       }),
     );
-    return rankMask ? { pairs, rankMask: this.tf.tensor3d(rankMask, [batch, 1, rank]) } : { pairs };
-  }
-
-  private dropAdapter(key: string): void {
-    const inputs = this.adapters.get(key);
-    this.adapters.delete(key);
-    inputs?.rankMask?.dispose();
-    for (const { down, up } of inputs?.pairs.values() ?? []) this.tf.dispose([down, up]);
   }
 
   // ---------------------------------------------------------------------------------------------------- TrainableModel

@@ -7,7 +7,7 @@ import { Random } from '../../core/base/random.ts';
 import { canonicalName, peftModuleName } from '../../core/models/gemma3/names.ts';
 import type { Adapter } from '../../core/peft/adapter.ts';
 import { type AdapterTarget, createAdapter, openAdapter, writeAdapter } from '../../core/peft/adapterFolder.ts';
-import { stackAdapters } from '../../core/peft/stack.ts';
+import { AdapterSets } from '../../core/peft/stack.ts';
 import { writeSafetensors } from '../../core/tensor/safetensors.ts';
 
 const Q = 'language.layers.0.self_attn.q_proj';
@@ -134,18 +134,37 @@ describe('stacking', () => {
     ]),
   });
 
-  it('puts the ranks of different adapters side by side, scaled, with a mask', () => {
-    const stacked = stackAdapters([one('a', 1, 3), null, one('b', 2, 5), one('a', 1, 3)], 4)!;
+  const freed: number[] = [];
+  const sets = () =>
+    new AdapterSets(
+      ({ rank }) => rank,
+      (value) => freed.push(value),
+    );
+
+  it('puts the ranks of different adapters side by side, scaled, with a mask by row', () => {
+    const { stacked, rankMask } = sets().feed([one('b', 2, 5), null, one('a', 1, 3), one('b', 2, 5)], 4)!;
     expect(stacked.rank).toBe(3);
-    expect([...stacked.rankMask!]).toEqual([1, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0]);
+    expect([...rankMask!]).toEqual([0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1, 1]);
     const { down, up } = stacked.modules.get(Q)!;
     expect([...down.subarray(0, 3)]).toEqual([1, 2, 2]);
     expect([up[0], up[6], up[12]]).toEqual([3, 5, 5]);
   });
 
   it('needs no mask for one adapter, and nothing for none', () => {
-    expect(stackAdapters(one('a', 1, 3), 2)!.rankMask).toBeNull();
-    expect(stackAdapters([null, null], 2)).toBeNull();
-    expect(stackAdapters(undefined, 2)).toBeNull();
+    expect(sets().feed(one('a', 1, 3), 2)!.rankMask).toBeNull();
+    expect(sets().feed([one('a', 1, 3), null], 2)!.rankMask).toEqual(Float32Array.of(1, 0));
+    expect(sets().feed([null, null], 2)).toBeNull();
+    expect(sets().feed(undefined, 2)).toBeNull();
+  });
+
+  it('keeps the sets used last, whatever their rows, and frees the others', () => {
+    const kept = sets();
+    const [a, b] = [one('a', 1, 3), one('b', 2, 5)];
+    const first = kept.feed([a, b], 2)!.value;
+    expect(kept.feed([b, null, a], 3)!.value).toBe(first);
+    for (let rank = 4; rank < 8; rank++) kept.feed(one(`step ${rank}`, rank, 1), 1);
+    expect(freed).toEqual([3]);
+    kept.clear();
+    expect(freed).toEqual([3, 4, 5, 6, 7]);
   });
 });

@@ -1,11 +1,13 @@
 /**
  * The weights of a model on a backend, in the layouts that it is fast with. Loaded once, kept until `dispose`.
  */
+
+import { totalmem } from 'node:os';
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { WorkbenchError } from '../../base/errors.ts';
 import { throwIfCancelled, type Work } from '../../base/progress.ts';
-import type { TensorEntry } from '../safetensors.ts';
-import type { Tfjs } from './backend.ts';
+import { elements, type TensorEntry } from '../safetensors.ts';
+import type { Tfjs, TfjsBackend } from './backend.ts';
 import type { FrozenMatrix } from './functions.ts';
 
 export interface WeightSource {
@@ -21,10 +23,14 @@ export class TfjsWeights {
 
   private constructor(private readonly tfjs: Tfjs) {}
 
-  /** Reads every tensor of the source; cancelling frees what was loaded. */
+  /** Reads every tensor of the source; cancelling frees what was loaded. MODEL_TOO_LARGE where it cannot fit. */
   static async load(tfjs: Tfjs, source: WeightSource, work?: Work): Promise<TfjsWeights> {
     const weights = new TfjsWeights(tfjs);
     const { names } = source;
+    checkSize(
+      tfjs.backend,
+      names.map((name) => 4 * elements(source.entry(name).shape)),
+    );
     try {
       for (const [done, name] of names.entries()) {
         throwIfCancelled(work?.signal);
@@ -93,4 +99,30 @@ export class TfjsWeights {
     this.derived.clear();
     this.stored.clear();
   }
+}
+
+/** The heap of a WebAssembly module of 32 bits. */
+const WASM_BYTES = 2 ** 32;
+/** Electron 22 ends a process, without a word, that asks for more at once. */
+const ELECTRON_BYTES_AT_ONCE = 2 ** 30;
+
+/** `sizes` in bytes as f32. A model that cannot fit would end the process, so it is refused before anything is read. */
+export function checkSize(
+  backend: TfjsBackend,
+  sizes: readonly number[],
+  machine = { memory: totalmem(), electron: process.versions['electron'] !== undefined },
+): void {
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  // On wasm linear layers lie there in two layouts, and the network needs room as well.
+  const limit = backend === 'wasm' ? WASM_BYTES / 3 : machine.memory;
+  const largest = Math.max(0, ...sizes);
+  if (bytes <= limit && (!machine.electron || largest <= ELECTRON_BYTES_AT_ONCE)) return;
+  throw new WorkbenchError(
+    'MODEL_TOO_LARGE',
+    backend === 'wasm'
+      ? 'This model is too large for WebAssembly.'
+      : 'This model is too large for libtensorflow in the memory that is there.',
+    { bytes, largestTensorBytes: largest, limitBytes: bytes > limit ? limit : ELECTRON_BYTES_AT_ONCE },
+    'Read films with ONNX Runtime or a server; train it on a larger machine, on the command line.',
+  );
 }
