@@ -8,7 +8,7 @@ import { WorkbenchError } from '../base/errors.ts';
 import { nextTurn, throwIfCancelled } from '../base/progress.ts';
 import { Random } from '../base/random.ts';
 import type { KvCache, Runner } from '../models/runner.ts';
-import { type Prompt, promptKey, readPrompts } from './prompt.ts';
+import { batchPrompts, type Prompt, readPrompts } from './prompt.ts';
 import { logProbability, type Sampling, sampleToken } from './sampling.ts';
 
 export interface GenerationRequest extends Prompt {
@@ -30,15 +30,13 @@ export interface Completion {
 }
 
 export interface GenerateOptions {
-  /** Most rows that are generated at once. */
+  /** Most rows that are generated at once; absent: 16. */
   batchSize?: number;
   /** Ends the work with CANCELLED before the next token. */
   signal?: AbortSignal;
   onToken?(request: number, tokenId: number, logprob: number): void;
   onCompletion?(request: number, completion: Completion): void;
 }
-
-const DEFAULT_BATCH = 8;
 
 /** Completions in the order of the requests. */
 export async function generate(
@@ -48,7 +46,7 @@ export async function generate(
 ): Promise<Completion[]> {
   requests.forEach(checkRequest);
   const completions = new Array<Completion>(requests.length);
-  for (const batch of batches(requests, options.batchSize ?? DEFAULT_BATCH)) {
+  for (const batch of batchPrompts(requests, options.batchSize)) {
     const rows = batch.map((index) => new Row(index, requests[index]!));
     await generateBatch(runner, rows, options, (row, completion) => {
       completions[row.index] = completion;
@@ -56,22 +54,6 @@ export async function generate(
     });
   }
   return completions;
-}
-
-/** Indices of requests, `size` at a time: equal prompts together, so that they are read once, and similar lengths. */
-function batches(requests: readonly GenerationRequest[], size: number): number[][] {
-  const keys = requests.map(promptKey);
-  const first = new Map<string, number>();
-  keys.forEach((key, index) => {
-    if (!first.has(key)) first.set(key, index);
-  });
-  const order = requests.map((_, index) => index);
-  const length = (index: number) => requests[index]!.promptIds.length;
-  const group = (index: number) => first.get(keys[index]!)!;
-  order.sort((a, b) => length(a) - length(b) || group(a) - group(b) || a - b);
-  const result: number[][] = [];
-  for (let start = 0; start < order.length; start += size) result.push(order.slice(start, start + size));
-  return result;
 }
 
 /** A completion while it grows. */

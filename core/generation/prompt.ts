@@ -15,6 +15,28 @@ export interface Prompt {
   adapter: Adapter | null;
 }
 
+const DEFAULT_BATCH = 16;
+/** Bounds what a layer allocates at once: 16,384 positions of Gemma 3 4B's feed-forward block are 640 MiB. */
+const MAX_BATCH_POSITIONS = 2 ** 14;
+
+/** Indices of prompts, a batch at a time: equal prompts together, so that they are read once, and similar lengths. */
+export function batchPrompts(prompts: readonly Prompt[], size = DEFAULT_BATCH): number[][] {
+  const keys = prompts.map(promptKey);
+  const firstWith = new Map([...keys.entries()].reverse().map(([index, key]) => [key, index]));
+  const length = (index: number) => prompts[index]!.promptIds.length;
+  const group = (index: number) => firstWith.get(keys[index]!)!;
+  const order = prompts.map((_, index) => index);
+  order.sort((a, b) => length(a) - length(b) || group(a) - group(b) || a - b);
+  const batches: number[][] = [];
+  for (const index of order) {
+    const batch = batches[batches.length - 1];
+    const fits = batch && batch.length < size && (batch.length + 1) * length(index) <= MAX_BATCH_POSITIONS;
+    if (fits) batch.push(index);
+    else batches.push([index]);
+  }
+  return batches;
+}
+
 /** Prompts that the network has read. The owner disposes `cache`. */
 export interface ReadPrompts {
   cache: KvCache;

@@ -5,7 +5,7 @@
  */
 import { nextTurn, throwIfCancelled } from '../base/progress.ts';
 import type { KvCache, Runner } from '../models/runner.ts';
-import { type Prompt, readPrompts } from './prompt.ts';
+import { batchPrompts, type Prompt, readPrompts } from './prompt.ts';
 import { logProbability } from './sampling.ts';
 
 export interface ScoreRequest extends Prompt {
@@ -15,11 +15,11 @@ export interface ScoreRequest extends Prompt {
 }
 
 export interface ScoreOptions {
+  /** Most rows that are scored at once; absent: 16. */
   batchSize?: number;
   signal?: AbortSignal;
 }
 
-const DEFAULT_BATCH = 8;
 const MAX_LOGITS = 2 ** 25;
 
 /** For every request the natural-log probability of each token of its completion, given what is before it. */
@@ -28,17 +28,10 @@ export async function score(
   requests: readonly ScoreRequest[],
   options: ScoreOptions = {},
 ): Promise<number[][]> {
-  const order = requests.map((_, index) => index);
-  order.sort((a, b) => requests[a]!.promptIds.length - requests[b]!.promptIds.length || a - b);
-  const size = options.batchSize ?? DEFAULT_BATCH;
   const result = new Array<number[]>(requests.length);
-  for (let start = 0; start < order.length; start += size) {
-    const batch = order.slice(start, start + size);
-    const scores = await scoreBatch(
-      runner,
-      batch.map((index) => requests[index]!),
-      options.signal,
-    );
+  for (const batch of batchPrompts(requests, options.batchSize)) {
+    const rows = batch.map((index) => requests[index]!);
+    const scores = await scoreBatch(runner, rows, options.signal);
     batch.forEach((index, i) => {
       result[index] = scores[i]!;
     });

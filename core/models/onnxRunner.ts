@@ -20,7 +20,7 @@ import type { ModelFolder } from './modelFolder.ts';
 import { AdapterInputs } from './onnxAdapters.ts';
 import type { ExecutorInfo, ForwardInput, ForwardOutput, ImageFeatures, KvCache, Runner } from './runner.ts';
 
-/** Throws ONNXRUNTIME_UNAVAILABLE where ONNX Runtime cannot be loaded, WEIGHT_DTYPE for weights that are no floats. */
+/** Throws ONNXRUNTIME_UNAVAILABLE where ONNX Runtime cannot be loaded, TENSOR_DTYPE, when they are first needed, for weights that are no floats. */
 export async function openOnnxRunner(folder: ModelFolder, settings: OnnxSettings): Promise<OnnxRunner> {
   return new OnnxRunner(folder, await weightLocator(folder), await onnxExecutor(settings));
 }
@@ -44,10 +44,19 @@ async function weightLocator({ weights }: ModelFolder): Promise<LocateWeight> {
   }
   return (name) => {
     const { file, offset, byteLength, dtype, shape } = weights.entry(name);
-    if (!isFloat(dtype))
-      throw new WorkbenchError('WEIGHT_DTYPE', `The weight ${name} is stored as ${dtype}.`, { file });
+    if (!isFloat(dtype)) throw weightDtype(name, file, dtype);
     return { file: realPaths.get(file)!, offset, length: byteLength, dtype, shape };
   };
+}
+
+function weightDtype(tensor: string, file: string, dtype: string): WorkbenchError {
+  const remedy = 'Save the checkpoint as F32, F16 or BF16.';
+  return new WorkbenchError(
+    'TENSOR_DTYPE',
+    `Weights of the dtype ${dtype} cannot be used.`,
+    { file, tensor, dtype },
+    remedy,
+  );
 }
 
 function isFloat(dtype: string): dtype is StoredWeight['dtype'] {

@@ -1,6 +1,6 @@
 /** Generation and scoring by every executor against transformers and PEFT (shared/reference/gemma3, peft). */
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type GenerationRequest, generate } from '../../core/generation/generate.ts';
 import type { Prompt } from '../../core/generation/prompt.ts';
 import { GREEDY } from '../../core/generation/sampling.ts';
@@ -13,7 +13,7 @@ import type { Adapter } from '../../core/peft/adapter.ts';
 import { openAdapter } from '../../core/peft/adapterFolder.ts';
 import { featuresOf, largestDifference, type ReferenceCase } from '../support/gemma3.ts';
 import { describeReference, readJsonFile, referenceDir } from '../support/reference.ts';
-import { describeExecutors } from '../support/runners.ts';
+import { countCaches, describeExecutors } from '../support/runners.ts';
 
 const peft = referenceDir('peft/gemma3');
 
@@ -25,10 +25,11 @@ describeReference('generation', peft && referenceDir('gemma3'), (folder) => {
     let runner: Runner;
     let adapter: Adapter;
     const prompts = new Map<string, Prompt>();
+    const caches = { made: 0, disposed: 0 };
 
     beforeAll(async () => {
       const model = await openModelFolder(join(folder, 'model'));
-      runner = await openRunner({ model, executor, threads: 1 });
+      runner = countCaches(await openRunner({ model, executor, threads: 1 }), caches);
       ({ adapter } = await openAdapter(join(peft!, 'adapter'), adapterTarget(model.config, model.info.weightsHash)));
       for (const { name, input_ids, images } of cases) {
         const features = (await featuresOf(runner, folder, images)) ?? null;
@@ -36,6 +37,7 @@ describeReference('generation', peft && referenceDir('gemma3'), (folder) => {
       }
     });
     afterAll(() => runner.dispose());
+    afterEach(() => expect(caches.disposed, 'caches that were made are disposed').toBe(caches.made));
 
     const request = (name: string, change: Partial<GenerationRequest> = {}): GenerationRequest => ({
       ...prompts.get(name)!,

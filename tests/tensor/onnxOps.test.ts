@@ -60,7 +60,7 @@ function writeWeights(weights: Record<string, Plain>, dtype: StoredWeight['dtype
   const parts: Uint8Array[] = [Uint8Array.of(0xff)];
   let offset = 1;
   for (const [name, { shape, data }] of Object.entries(weights)) {
-    const bytes = dtype === 'F32' ? new Uint8Array(Float32Array.from(data).buffer) : bf16(data);
+    const bytes = ENCODE[dtype](data);
     places[name] = { file: path, offset, length: bytes.length, dtype, shape };
     parts.push(bytes);
     offset += bytes.length;
@@ -69,10 +69,21 @@ function writeWeights(weights: Record<string, Plain>, dtype: StoredWeight['dtype
   return places;
 }
 
-/** The upper halves of the f32 values: exact for values that were rounded by `roundToBf16` before. */
-function bf16(data: number[]): Uint8Array {
-  const halves = new Uint16Array(Float32Array.from(data).buffer).filter((_, i) => i % 2 === 1);
-  return new Uint8Array(halves.buffer);
+const ENCODE: Record<StoredWeight['dtype'], (data: number[]) => Uint8Array> = {
+  F32: (data) => new Uint8Array(Float32Array.from(data).buffer),
+  /** The upper halves of the f32 values: exact for values that were rounded by `roundToBf16` before. */
+  BF16: (data) =>
+    new Uint8Array(new Uint16Array(Float32Array.from(data).buffer).filter((_, i) => i % 2 === 1).slice().buffer),
+  /** Exact for multiples of 1/8 below 128. */
+  F16: (data) => new Uint8Array(Uint16Array.from(data, half).buffer),
+};
+
+/** IEEE 754 binary16 of a number that it can hold and that is zero or normal. */
+function half(value: number): number {
+  if (value === 0) return 0;
+  const exponent = Math.floor(Math.log2(Math.abs(value)));
+  const fraction = (Math.abs(value) / 2 ** exponent - 1) * 1024;
+  return (value < 0 ? 0x8000 : 0) + (exponent + 15) * 1024 + fraction;
 }
 
 function roundToBf16(x: Plain): Plain {
@@ -228,6 +239,17 @@ describe('weights', () => {
       inputs: { x: normal(2, 4) },
       network: (ops, x) => ops.linear(x['x']!, 'w', false),
       dtype: 'BF16',
+    });
+  });
+
+  it('are read as f16', async () => {
+    const eighths = Array.from({ length: 24 }, () => (random.below(400) - 200) / 8);
+    const weights = { 'w.weight': { shape: [6, 4], data: eighths } };
+    await expectEqual({
+      weights,
+      inputs: { x: { shape: [1, 4], data: [0.5, -1, 0.25, 0.125] } },
+      network: (ops, x) => ops.linear(x['x']!, 'w', false),
+      dtype: 'F16',
     });
   });
 
