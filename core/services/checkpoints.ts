@@ -140,8 +140,8 @@ export class Checkpoints {
       return { hash: info.weightsHash, info, bytes: await bytesOf(folder), warnings };
     }
     const base = this.usable(stored.baseId);
-    const adapter = await readAdapter(folder, this.folder(base));
-    return { hash: adapter.hash, info: base.info, bytes: adapter.bytes, warnings: adapter.warnings };
+    const { adapter, warnings } = await readAdapter(folder, this.folder(base));
+    return { hash: adapter.hash, info: base.info, bytes: await bytesOf(folder), warnings };
   }
 
   private shortPath(folder: string): string {
