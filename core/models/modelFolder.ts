@@ -138,9 +138,22 @@ async function describe(
     endTokenIds: tokenIds(generation['eos_token_id']) ?? config.endTokenIds,
     padTokenId: tokenIds(generation['pad_token_id'])?.[0] ?? config.padTokenId,
     parameters: [...shapes.values()].reduce((sum, shape) => sum + elements(shape), 0),
-    weightsHash: await hashTensors(sorted),
+    weightsHash: await hashOnce(sorted),
     dtype: entries.get('language.embed_tokens.weight')!.dtype,
   };
+}
+
+const hashes = new Map<string, Promise<string>>();
+
+/** Hashing reads every byte, seconds for a large checkpoint, so it is done once while the files stay as they are. */
+async function hashOnce(named: readonly (readonly [name: string, entry: TensorEntry])[]): Promise<string> {
+  const files = [...new Set(named.map(([, { file }]) => file))];
+  const states = await Promise.all(files.map((file) => stat(file)));
+  const key = states.map(({ size, mtimeMs, ino }, i) => `${files[i]} ${size} ${mtimeMs} ${ino}`).join('\n');
+  const hash = hashes.get(key) ?? hashTensors(named);
+  hashes.set(key, hash);
+  hash.catch(() => hashes.delete(key));
+  return hash;
 }
 
 /** generation_config.json has the last word on end and pad tokens, as in transformers' generate. */

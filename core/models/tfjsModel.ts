@@ -203,9 +203,14 @@ export class TfjsModel implements Runner, TrainableModel {
 
   private featureTensor(features: TrainingInput['imageFeatures']): Tensor2D | null {
     if (!features) return null;
-    return 'count' in features
-      ? this.tf.tensor2d(features.data, [features.count * features.tokens, features.width])
-      : features;
+    if (!('count' in features)) return features;
+    const { data, count, tokens, width } = features;
+    if (width !== this.config.text.width || data.length !== count * tokens * width)
+      throw new WorkbenchError('FORWARD_INPUT', 'The image features are not those of this model.', {
+        expected: [count * tokens, this.config.text.width],
+        actual: [count * tokens, width],
+      });
+    return this.tf.tensor2d(data, [count * tokens, width]);
   }
 
   private upload(host: HostInputs): Omit<LanguageInputs<Tensor>, 'imageFeatures' | 'past'> {

@@ -41,12 +41,14 @@ export async function openTfjs(options: { prefer?: TfjsBackend } = {}): Promise<
   }
 }
 
-const opened: { tensorflow?: Tfjs; wasm?: Tfjs } = {};
+/** Each is loaded once in a process; a failure stays too, with its reason. */
+const opened: Partial<Record<TfjsBackend, Promise<Tfjs>>> = {};
 
 async function openTensorflow(): Promise<Tfjs> {
-  opened.tensorflow ??= await loadTensorflow();
-  opened.tensorflow.use();
-  return opened.tensorflow;
+  opened.tensorflow ??= loadTensorflow();
+  const tfjs = await opened.tensorflow;
+  tfjs.use();
+  return tfjs;
 }
 
 async function loadTensorflow(): Promise<Tfjs> {
@@ -64,12 +66,10 @@ async function loadTensorflow(): Promise<Tfjs> {
 }
 
 async function openWasm(reason: string): Promise<Tfjs> {
-  opened.wasm ??= await loadWasm();
-  const { tf, use } = opened.wasm;
+  opened.wasm ??= loadWasm();
+  const { tf, executor, use } = await opened.wasm;
   use();
-  const simd = (await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) ? ' with SIMD' : '';
-  const version = `${tf.version_core} on WebAssembly${simd}`;
-  return describe(tf, 'wasm', { name: 'tfjs-wasm', version, threads: 1, reason });
+  return { tf, backend: 'wasm', executor: { ...executor, reason }, use };
 }
 
 async function loadWasm(): Promise<Tfjs> {
@@ -80,7 +80,9 @@ async function loadWasm(): Promise<Tfjs> {
     if (!(await tf.setBackend('wasm')))
       throw new WorkbenchError('WASM_UNAVAILABLE', 'The WebAssembly engine could not be started.');
   });
-  return describe(tf, 'wasm', { name: 'tfjs-wasm', version: '', threads: 1, reason: '' });
+  const simd = (await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) ? ' with SIMD' : '';
+  const version = `${tf.version_core} on WebAssembly${simd}`;
+  return describe(tf, 'wasm', { name: 'tfjs-wasm', version, threads: 1, reason: '' });
 }
 
 function describe(tf: Tf, backend: TfjsBackend, executor: ExecutorInfo): Tfjs {
