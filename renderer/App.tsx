@@ -46,6 +46,14 @@ function Window() {
     return () => window.removeEventListener('keydown', onKey);
   }, [commands, workbench]);
 
+  useEffect(
+    () =>
+      workbench.bridge.engine.onEvent((event) => {
+        if (event.type === 'command') void commands.find((command) => command.id === event.command)?.run();
+      }),
+    [commands, workbench],
+  );
+
   return (
     <div className="window">
       <Rail />

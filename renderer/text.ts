@@ -165,6 +165,11 @@ export const text = {
     more: (hidden: number) => `+${hidden}`,
     noTruth: 'no label table',
     uncertain: 'uncertain',
+    hint: [
+      'Tab compares the last two checkpoints on this film.',
+      'Evaluate measures them on two institutions.',
+      'Report exports what came out, as PDF.',
+    ],
     position: (at: number, all: number) => `Film ${count(at)} of ${count(all)}`,
     previous: 'Previous film',
     next: 'Next film',

@@ -477,11 +477,4 @@ export interface DesktopHost {
   reveal(path: string): Promise<void>;
 }
 
-export const ENGINE_PORT_MESSAGE = 'chexreason:engine-port';
-
-/**
- * The page host (`chexreason serve`), all behind the token of the printed address: envelopes as CBOR on the WebSocket
- * `/ws`, and `POST /upload?name=FILE`, which keeps a copy of a dropped file and answers `{ path }`. The token is the
- * query's `token` on the first page load, and a cookie from then on.
- */
-export const PAGE_HOST = { socket: '/ws', upload: '/upload' } as const;
+export { ENGINE_PORT_MESSAGE, PAGE_HOST } from './addresses.ts';

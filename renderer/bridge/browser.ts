@@ -2,11 +2,11 @@
  * In a browser: the engine is behind the WebSocket of the page host that served this page. A lost connection is tried
  * again, so that the page lives through a restart of the host.
  */
-
 import { WorkbenchError } from '../../core/base/errors.ts';
+import { PAGE_HOST } from '../../core/services/addresses.ts';
 import { decodeEnvelope, encodeEnvelope } from '../../core/services/cbor.ts';
 import { Client } from '../../core/services/client.ts';
-import { type EnvelopePort, type HostBridge, PAGE_HOST } from '../../core/services/contract.ts';
+import type { EnvelopePort, HostBridge } from '../../core/services/contract.ts';
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;

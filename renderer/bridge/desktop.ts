@@ -1,12 +1,7 @@
 /** In Electron: the engine is behind a MessagePort that the window gets from its preload, anew after every restart. */
+import { ENGINE_PORT_MESSAGE } from '../../core/services/addresses.ts';
 import { Client } from '../../core/services/client.ts';
-import {
-  type DesktopHost,
-  ENGINE_PORT_MESSAGE,
-  type Envelope,
-  type EnvelopePort,
-  type HostBridge,
-} from '../../core/services/contract.ts';
+import type { DesktopHost, Envelope, EnvelopePort, HostBridge } from '../../core/services/contract.ts';
 
 export function connectDesktop(host: DesktopHost): HostBridge {
   const client = new Client();

@@ -1,8 +1,9 @@
 /** Checkpoints: what each is, what it hangs on, what is known against it; and how another is added. */
-import { Trash2, TriangleAlert } from 'lucide-react';
+
 import { type FormEvent, useState } from 'react';
 import type { Checkpoint } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
+import { Trash2, TriangleAlert } from '../frame/icons.ts';
 import { PathField } from '../frame/PathField.tsx';
 import { CopyButton, Empty, ErrorBox, IconButton, RoleDot } from '../frame/parts.tsx';
 import { bytes, text } from '../text.ts';

@@ -1,9 +1,10 @@
 /** Labels by checkpoint, beside the ground truth; rows on which the two looked at differ are marked. */
-import { Eye, EyeOff } from 'lucide-react';
+
 import type { Reading } from '../../core/findings/types.ts';
 import { CHEXPERT_LABELS, type Label, type LabelValues } from '../../core/labels/labels.ts';
 import type { Checkpoint, FilmEntry } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
+import { Eye, EyeOff } from '../frame/icons.ts';
 import { IconButton, RoleDot } from '../frame/parts.tsx';
 import { answerOf, type ReadingState } from '../state/reading.ts';
 import { text } from '../text.ts';

@@ -1,7 +1,8 @@
 /** Messages at the edge of the window: nothing is modal, nothing goes away unread. */
-import { Check, X } from 'lucide-react';
+
 import { text } from '../text.ts';
 import { useFrom, useWorkbench } from './context.ts';
+import { Check, X } from './icons.ts';
 import { ErrorBox, IconButton } from './parts.tsx';
 
 export function Notices() {

@@ -1,7 +1,8 @@
 /** A path: typed or pasted everywhere, chosen in a dialog where the host has one. */
-import { FolderOpen } from 'lucide-react';
+
 import { text } from '../text.ts';
 import { useWorkbench } from './context.ts';
+import { FolderOpen } from './icons.ts';
 import { IconButton } from './parts.tsx';
 
 export function PathField(props: {

@@ -1,8 +1,9 @@
 /** The way between the screens. */
-import { Eye, FileText, GraduationCap, Grid2x2, Layers, Settings } from 'lucide-react';
+
 import { SCREENS, type Screen } from '../state/frame.ts';
 import { text } from '../text.ts';
 import { useFrom, useWorkbench } from './context.ts';
+import { Eye, FileText, GraduationCap, Grid2x2, Layers, Settings } from './icons.ts';
 
 const ICONS: Record<Screen, typeof Eye> = {
   read: Eye,

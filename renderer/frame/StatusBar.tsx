@@ -1,9 +1,10 @@
 /** The line at the bottom: the engine and why it, memory, work under way, and where anything may be sent. */
-import { Cpu, ShieldCheck, X } from 'lucide-react';
+
 import type { ExecutorInfo } from '../../core/models/runner.ts';
 import type { JobInfo } from '../../core/services/contract.ts';
 import { bytes, text } from '../text.ts';
 import { useFrom, useWorkbench } from './context.ts';
+import { Cpu, ShieldCheck, X } from './icons.ts';
 import { IconButton, ProgressBar } from './parts.tsx';
 
 export function StatusBar() {

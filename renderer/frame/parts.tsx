@@ -1,9 +1,10 @@
 /** Small parts that several screens use. */
-import { Check, Copy, TriangleAlert, X } from 'lucide-react';
+
 import { type ReactNode, useState } from 'react';
 import type { ErrorData } from '../../core/base/errors.ts';
 import type { Progress } from '../../core/base/progress.ts';
 import { text } from '../text.ts';
+import { Check, Copy, TriangleAlert, X } from './icons.ts';
 
 /** A button that is a picture: its name is spoken and shown as a tooltip, with the key. */
 export function IconButton(props: {

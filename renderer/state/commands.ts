@@ -4,6 +4,7 @@ import { SCREENS, type Screen } from './frame.ts';
 import type { Workbench } from './workbench.ts';
 
 export interface Command {
+  /** Also what a host's menu says: `screen:read`, `help:keys`. */
   id: string;
   title: string;
   /** As the user presses them: `j`, `Shift+R`, `Control+k`. The first is shown. */
@@ -20,7 +21,7 @@ export function commandsOf(workbench: Workbench): Command[] {
 function frameCommands({ frame }: Workbench): Command[] {
   const screens = SCREENS.map((screen, index): Command => {
     return {
-      id: `screen.${screen}`,
+      id: `screen:${screen}`,
       title: text.commands.goTo(text.screens[screen]),
       keys: [`Alt+${index + 1}`],
       on: 'everywhere',
@@ -31,14 +32,14 @@ function frameCommands({ frame }: Workbench): Command[] {
     frame.open(frame.store.getState().open === what ? 'nothing' : what);
   return [
     {
-      id: 'palette',
+      id: 'help:palette',
       title: text.frame.palette,
       keys: ['Control+k', 'Meta+k'],
       on: 'everywhere',
       run: toggle('palette'),
     },
-    { id: 'keys', title: text.frame.keys, keys: ['F1', '?'], on: 'everywhere', run: toggle('keys') },
-    { id: 'area', title: text.commands.area, keys: ['F6'], on: 'everywhere', run: nextArea },
+    { id: 'help:keys', title: text.frame.keys, keys: ['F1', '?'], on: 'everywhere', run: toggle('keys') },
+    { id: 'window:area', title: text.commands.area, keys: ['F6'], on: 'everywhere', run: nextArea },
     ...screens,
   ];
 }
@@ -54,7 +55,7 @@ function nextArea(): void {
 
 function readCommands({ library, reading }: Workbench): Command[] {
   const read = (id: string, title: string, keys: string[], run: () => unknown): Command => {
-    return { id: `read.${id}`, title, keys, on: 'read', run };
+    return { id: `read:${id}`, title, keys, on: 'read', run };
   };
   const choose = [1, 2, 3, 4].map((position) =>
     read(`checkpoint-${position}`, text.commands.checkpoint(position), [String(position)], () =>
@@ -77,7 +78,7 @@ function readCommands({ library, reading }: Workbench): Command[] {
 
 function viewCommands({ display }: Workbench): Command[] {
   const view = (id: string, title: string, keys: string[], run: () => unknown): Command => {
-    return { id: `view.${id}`, title, keys, on: 'read', run };
+    return { id: `view:${id}`, title, keys, on: 'read', run };
   };
   return [
     view('window', text.viewer.tools.window, ['w'], () => display.setTool('window')),

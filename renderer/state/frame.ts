@@ -20,14 +20,24 @@ export interface FrameState {
   jobs: JobInfo[];
   notices: Notice[];
   open: 'nothing' | 'palette' | 'keys';
+  /** The three lines for who is here for the first time. */
+  hint: boolean;
 }
 
+const HINT_SEEN = 'hintSeen';
 const DONE_SHOWN_MS = 8_000;
 
 export type Frame = ReturnType<typeof createFrame>;
 
 export function createFrame(bridge: HostBridge) {
-  const store = createStore<FrameState>(() => ({ screen: 'read', app: null, jobs: [], notices: [], open: 'nothing' }));
+  const store = createStore<FrameState>(() => ({
+    screen: 'read',
+    app: null,
+    jobs: [],
+    notices: [],
+    open: 'nothing',
+    hint: false,
+  }));
   let nextNotice = 1;
 
   function notice(kind: Notice['kind'], title: string, error: ErrorData | null): number {
@@ -58,8 +68,16 @@ export function createFrame(bridge: HostBridge) {
     dismiss,
     setJobs: (jobs: JobInfo[]) => store.setState({ jobs }),
     async refresh(): Promise<void> {
-      const [app, jobs] = await Promise.all([bridge.engine.call('app.state', {}), bridge.engine.call('jobs.list', {})]);
-      store.setState({ app, jobs });
+      const [app, jobs, settings] = await Promise.all([
+        bridge.engine.call('app.state', {}),
+        bridge.engine.call('jobs.list', {}),
+        bridge.engine.call('settings.get', {}),
+      ]);
+      store.setState({ app, jobs, hint: settings[HINT_SEEN] !== 'yes' });
+    },
+    async hintSeen(): Promise<void> {
+      store.setState({ hint: false });
+      await bridge.engine.call('settings.set', { key: HINT_SEEN, value: 'yes' });
     },
     cancelJob: (jobId: string) => bridge.engine.call('jobs.cancel', { jobId }),
   };

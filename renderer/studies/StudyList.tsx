@@ -1,8 +1,9 @@
 /** The study list: collections and their films, patients together; only the lines in view are drawn. */
-import { ChevronDown, ChevronRight, FolderOpen, FolderPlus, TriangleAlert, X } from 'lucide-react';
+
 import { type FormEvent, memo, useEffect, useRef, useState } from 'react';
 import type { FilmEntry } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
+import { ChevronDown, ChevronRight, FolderOpen, FolderPlus, TriangleAlert, X } from '../frame/icons.ts';
 import { Empty, IconButton } from '../frame/parts.tsx';
 import { type StudyRow, studyRows } from '../state/library.ts';
 import { text } from '../text.ts';
@@ -52,8 +53,26 @@ export function StudyList() {
         <Nothing loaded={loaded} filtered={filter !== ''} />
       )}
       {scan && <div className="scan">{text.studies.scanning(scan.done)}</div>}
+      <Hint />
       <PathBox />
     </section>
+  );
+}
+
+function Hint() {
+  const { frame } = useWorkbench();
+  if (!useFrom(frame, (state) => state.hint)) return null;
+  return (
+    <div className="hint">
+      <div>
+        {text.studies.hint.map((line) => (
+          <p key={line}>{line}</p>
+        ))}
+      </div>
+      <IconButton title={text.frame.dismiss} onClick={() => void frame.hintSeen()}>
+        <X size={14} />
+      </IconButton>
+    </div>
   );
 }
 

@@ -1,7 +1,8 @@
 /** Train: the form of a new run on the left, the run that is looked at on the right. */
-import { Undo2 } from 'lucide-react';
+
 import type { ConfigField } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
+import { Undo2 } from '../frame/icons.ts';
 import { Empty, IconButton } from '../frame/parts.tsx';
 import { type FieldValue, trainingJob } from '../state/training.ts';
 import { text } from '../text.ts';

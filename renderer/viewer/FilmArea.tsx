@@ -1,7 +1,8 @@
 /** The middle of Read: the film, beside it what the model sees, and the way to the next film. */
-import { ChevronLeft, ChevronRight, TriangleAlert } from 'lucide-react';
+
 import type { FilmEntry } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
+import { ChevronLeft, ChevronRight, TriangleAlert } from '../frame/icons.ts';
 import { Empty, ErrorBox, IconButton } from '../frame/parts.tsx';
 import { readyValue } from '../state/loading.ts';
 import { answerOf } from '../state/reading.ts';

@@ -1,4 +1,7 @@
 /** The film's tools. Every one has a key, too. */
+
+import type { FilmView } from '../../core/services/contract.ts';
+import { useFrom, useWorkbench } from '../frame/context.ts';
 import {
   BrainCircuit,
   Contrast,
@@ -11,9 +14,7 @@ import {
   Type,
   Undo2,
   ZoomIn,
-} from 'lucide-react';
-import type { FilmView } from '../../core/services/contract.ts';
-import { useFrom, useWorkbench } from '../frame/context.ts';
+} from '../frame/icons.ts';
 import { IconButton } from '../frame/parts.tsx';
 import type { Preset, Tool } from '../state/display.ts';
 import { text } from '../text.ts';
