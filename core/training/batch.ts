@@ -75,49 +75,101 @@ export interface TrainingBatch {
   lengths: number[];
 }
 
+/** A prompt with everything that follows it: one answer, or the completions of a group side by side. */
+interface Row {
+  prompt: readonly number[];
+  image: number;
+  answers: { ids: readonly number[]; supervised: number }[];
+  length: number;
+}
+
 /**
- * Padded on the right to the longest sequence. `imageOf[i]` is the image of sequence i among the features' images (-1:
- * none); sequences may share one. @throws TRAINING_IMAGE_TOKENS where a sequence has not one image's tokens
+ * One padded batch. Sequences that stand side by side and have the same prompt and image share a row, in which the prompt
+ * is computed once and the answers do not see each other. `imageOf[i]` is the image of sequence i among the features'
+ * images (-1: none). @throws TRAINING_IMAGE_TOKENS where a prompt has not one image's tokens
  */
 export function trainingBatch(
   sequences: readonly TrainingSequence[],
   imageOf: readonly number[],
   info: Pick<ModelInfo, 'imageTokenId' | 'imageTokens' | 'padTokenId'>,
 ): TrainingBatch {
-  const length = Math.max(...sequences.map(({ ids }) => ids.length));
-  const size = sequences.length * length;
+  const rows = rowsOf(sequences, imageOf);
+  const length = Math.max(...rows.map((row) => row.length));
+  const size = rows.length * length;
   const inputIds = new Int32Array(size).fill(info.padTokenId);
   const attentionMask = new Uint8Array(size);
   const positionIds = new Int32Array(size);
+  const segments = new Int32Array(size);
   const imageIndex = new Int32Array(size).fill(-1);
   const logitsAt: number[] = [];
   const targets: number[] = [];
-  sequences.forEach(({ ids, promptLength, targetLength }, row) => {
-    const start = row * length;
-    let feature = imageOf[row]! * info.imageTokens;
-    ids.forEach((id, position) => {
-      inputIds[start + position] = id;
-      attentionMask[start + position] = 1;
-      positionIds[start + position] = position;
-      // One that was sampled into a completion stands for no image.
-      if (id === info.imageTokenId && position < promptLength) imageIndex[start + position] = feature++;
+  rows.forEach((row, r) => {
+    let at = r * length;
+    const put = (id: number, position: number, segment: number) => {
+      inputIds[at] = id;
+      attentionMask[at] = 1;
+      positionIds[at] = position;
+      segments[at++] = segment;
+    };
+    placeImage(row, info, imageIndex.subarray(at, at + row.prompt.length));
+    row.prompt.forEach((id, position) => {
+      put(id, position, 0);
     });
-    checkImageTokens(feature - imageOf[row]! * info.imageTokens, imageOf[row]! < 0 ? 0 : info.imageTokens);
-    for (let position = promptLength; position < promptLength + targetLength; position++) {
-      logitsAt.push(start + position - 1);
-      targets.push(ids[position]!);
-    }
+    const lastOfPrompt = at - 1;
+    row.answers.forEach(({ ids, supervised }, answer) => {
+      for (let i = 0; i < supervised; i++) {
+        logitsAt.push(i === 0 ? lastOfPrompt : at + i - 1);
+        targets.push(ids[i]!);
+      }
+      ids.forEach((id, i) => {
+        put(id, row.prompt.length + i, answer + 1);
+      });
+    });
   });
+  const shared = rows.length < sequences.length;
   const input: TrainingInput = {
-    batch: sequences.length,
+    batch: rows.length,
     length,
     inputIds,
     attentionMask,
     positionIds,
     imageIndex,
     logitsAt: Int32Array.from(logitsAt),
+    ...(shared ? { segments } : {}),
   };
   return { input, targets: Int32Array.from(targets), lengths: sequences.map(({ targetLength }) => targetLength) };
+}
+
+function rowsOf(sequences: readonly TrainingSequence[], imageOf: readonly number[]): Row[] {
+  const rows: Row[] = [];
+  sequences.forEach(({ ids, promptLength, targetLength }, i) => {
+    const prompt = ids.slice(0, promptLength);
+    const answer = { ids: ids.slice(promptLength), supervised: targetLength };
+    const last = rows[rows.length - 1];
+    const image = imageOf[i]!;
+    if (last && last.image === image && sameIds(last.prompt, prompt)) {
+      last.answers.push(answer);
+      last.length += answer.ids.length;
+    } else rows.push({ prompt, image, answers: [answer], length: ids.length });
+  });
+  return rows;
+}
+
+function sameIds(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((id, i) => id === b[i]);
+}
+
+/** Image tokens stand in the prompt; one that was sampled into a completion stands for no image. */
+function placeImage(
+  { prompt, image }: Row,
+  { imageTokenId, imageTokens }: Pick<ModelInfo, 'imageTokenId' | 'imageTokens'>,
+  index: Int32Array,
+): void {
+  let placed = 0;
+  prompt.forEach((id, position) => {
+    if (id === imageTokenId) index[position] = image * imageTokens + placed++;
+  });
+  checkImageTokens(placed, image < 0 ? 0 : imageTokens);
 }
 
 function checkImageTokens(actual: number, expected: number): void {

@@ -80,20 +80,16 @@ export async function trainGrpo(run: GrpoRun): Promise<GrpoResult> {
   return trainer.run();
 }
 
-/** A film with the tokens of its question. */
-interface Item {
+/** What one completion is drawn for. */
+interface Question {
   example: TrainingExample;
-  promptIds: number[];
-}
-
-/** A film and its features, once for each of its completions. */
-interface Sampled {
-  item: Item;
+  promptIds: readonly number[];
   features: Float32Array;
 }
 
 /** The completions of one step's films, group after group, with what they are worth. */
 interface Rollout {
+  questions: Question[];
   batches: PolicyBatch[];
   completions: Completion[];
   texts: string[];
@@ -109,7 +105,9 @@ class GrpoTrainer {
   private readonly adapter: TrainedAdapter;
   private readonly reference: TrainedAdapter;
   private readonly stepper: Stepper;
-  private readonly items: Item[];
+  private readonly films: TrainingExample[];
+  /** By the text of the prompt. */
+  private readonly promptIds = new Map<string, number[]>();
   private readonly rolloutsPerEpoch: number;
   private readonly rollouts: number;
   private rollout = 0;
@@ -117,18 +115,15 @@ class GrpoTrainer {
   private rewardState: RewardState = null;
 
   constructor(private readonly settings: GrpoRun) {
-    const { model, config, examples, processor, prompt, start } = settings;
+    const { model, config, examples, processor, start } = settings;
     const target = adapterTarget(model.config, model.info.weightsHash);
     this.folder = new RunFolder(settings.folder, target, settings.baseName);
     this.features = new FeatureCache(model, processor);
-    this.items = drawExamples(examples, config.samples, config.seed).map((example) => ({
-      example,
-      promptIds: promptInput(imageQuestion(example.promptText), [model.info.imageTokens], prompt).inputIds,
-    }));
-    if (this.items.length === 0) throw new WorkbenchError('TRAINING_EMPTY', 'There is no film to train on.');
+    this.films = drawExamples(examples, config.samples, config.seed);
+    if (this.films.length === 0) throw new WorkbenchError('TRAINING_EMPTY', 'There is no film to train on.');
     this.adapter = trainedAdapter(start);
     this.reference = trainedAdapter(start);
-    this.rolloutsPerEpoch = Math.ceil(this.items.length / config.promptsPerStep);
+    this.rolloutsPerEpoch = Math.ceil(this.films.length / config.promptsPerStep);
     const wanted = this.rolloutsPerEpoch * config.epochs;
     this.rollouts = config.maxSteps > 0 ? Math.min(config.maxSteps, wanted) : wanted;
     const totalSteps = this.rollouts * config.iterations;
@@ -184,32 +179,28 @@ class GrpoTrainer {
   private async sample(): Promise<Rollout> {
     const { config, runner, prompt, work } = this.settings;
     const started = performance.now();
-    const items = this.itemsOfRollout();
-    const features = await this.features.get(items.map(({ example }) => example));
-    // One of each per completion, group after group.
-    const groups = items.flatMap((item, i) =>
-      new Array<Sampled>(config.groupSize).fill({ item, features: features[i]! }),
-    );
+    const questions = await this.questionsOfRollout();
     const adapter = snapshot(this.adapter);
-    const requests = groups.map((entry, i) => this.request(entry.item, entry.features, adapter, i));
+    const requests = questions.map((question, i) => this.request(question, adapter, i));
     const completions = await generate(runner, requests, { batchSize: requests.length, signal: work.signal });
     const texts = completions.map(({ tokenIds }) => prompt.tokenizer.decode(tokenIds));
     const samples = completions.map(({ tokenIds, stop }, i) => ({
       completion: texts[i]!,
       tokens: stop === 'end' ? tokenIds.length - 1 : tokenIds.length,
-      truth: groups[i]!.item.example.labels,
+      truth: questions[i]!.example.labels,
     }));
     const scored = scoreCompletions(config.reward, samples, this.rewardState, rewardSettings(config));
     this.rewardState = scored.state;
     const advantages = groupAdvantages(scored.scores, config.groupSize);
     const rows = completions.map(({ tokenIds }, i) => ({
-      sequence: completionSequence(groups[i]!.item.promptIds, tokenIds),
-      features: groups[i]!.features,
+      sequence: completionSequence(questions[i]!.promptIds, tokenIds),
+      features: questions[i]!.features,
       advantage: advantages[i]!,
     }));
     this.tokens += rows.reduce((sum, { sequence }) => sum + sequence.ids.length, 0);
     const seconds = (performance.now() - started) / 1000;
     return {
+      questions,
       batches: policyBatches(rows, config.microBatch),
       completions,
       texts,
@@ -221,19 +212,39 @@ class GrpoTrainer {
   }
 
   /** The last rollout of an epoch may be smaller. */
-  private itemsOfRollout(): Item[] {
+  private filmsOfRollout(): TrainingExample[] {
     const { promptsPerStep, seed } = this.settings.config;
-    const order = epochOrder(this.items.length, seed, Math.floor(this.rollout / this.rolloutsPerEpoch));
+    const order = epochOrder(this.films.length, seed, Math.floor(this.rollout / this.rolloutsPerEpoch));
     const start = (this.rollout % this.rolloutsPerEpoch) * promptsPerStep;
-    return order.slice(start, start + promptsPerStep).map((index) => this.items[index]!);
+    return order.slice(start, start + promptsPerStep).map((index) => this.films[index]!);
   }
 
-  private request(item: Item, features: Float32Array, adapter: Adapter, index: number): GenerationRequest {
+  /** One for each completion, group after group. */
+  private async questionsOfRollout(): Promise<Question[]> {
+    const films = this.filmsOfRollout();
+    const features = await this.features.get(films);
+    return films.flatMap((example, i) => {
+      const question = { example, promptIds: this.promptIdsOf(example.promptText), features: features[i]! };
+      return new Array<Question>(this.settings.config.groupSize).fill(question);
+    });
+  }
+
+  private promptIdsOf(promptText: string): number[] {
+    const { model, prompt } = this.settings;
+    let ids = this.promptIds.get(promptText);
+    if (ids === undefined) {
+      ids = promptInput(imageQuestion(promptText), [model.info.imageTokens], prompt).inputIds;
+      this.promptIds.set(promptText, ids);
+    }
+    return ids;
+  }
+
+  private request({ promptIds, features }: Question, adapter: Adapter, index: number): GenerationRequest {
     const { config, model } = this.settings;
     const { temperature, topP, seed, maxCompletionLength } = config;
     const { imageTokens, width, endTokenIds } = model.info;
     return {
-      promptIds: item.promptIds,
+      promptIds,
       images: { data: features, count: 1, tokens: imageTokens, width },
       adapter,
       sampling: { temperature, topK: 0, topP, seed: new Random(seed).fork(`sample ${this.rollout} ${index}`).uint32() },
@@ -292,12 +303,10 @@ class GrpoTrainer {
     work.report({ stage: 'Reinforcement learning (GRPO)', done: step, total: totalSteps, line });
   }
 
-  private completionRows({ texts, completions, rewards, terms, advantages }: Rollout, step: number) {
-    const { groupSize } = this.settings.config;
-    const items = this.itemsOfRollout();
+  private completionRows({ questions, texts, completions, rewards, terms, advantages }: Rollout, step: number) {
     return texts.map((completion, i) => ({
       step,
-      id: items[Math.floor(i / groupSize)]!.example.id,
+      id: questions[i]!.example.id,
       completion,
       tokens: completions[i]!.tokenIds.length,
       stop: completions[i]!.stop,

@@ -77,12 +77,6 @@ export async function trainSft(run: SftRun): Promise<SftResult> {
   return trainer.run();
 }
 
-/** A film with its tokens. */
-interface Item {
-  example: TrainingExample;
-  sequence: TrainingSequence;
-}
-
 interface Best {
   loss: number;
   epoch: number;
@@ -94,8 +88,9 @@ class SftTrainer {
   private readonly features: FeatureCache;
   private readonly adapter: TrainedAdapter;
   private readonly stepper: Stepper;
-  private readonly training: Item[];
-  private readonly heldOut: Item[];
+  private readonly training: TrainingExample[];
+  private readonly heldOut: TrainingExample[];
+  private readonly sequences = new Map<TrainingExample, TrainingSequence>();
   private readonly stepsPerEpoch: number;
   private readonly totalSteps: number;
   private step = 0;
@@ -105,7 +100,7 @@ class SftTrainer {
   private worse = 0;
 
   constructor(private readonly settings: SftRun) {
-    const { model, config, examples, processor, prompt } = settings;
+    const { model, config, examples, processor } = settings;
     const target = adapterTarget(model.config, model.info.weightsHash);
     this.folder = new RunFolder(settings.folder, target, settings.baseName);
     this.features = new FeatureCache(model, processor);
@@ -114,12 +109,8 @@ class SftTrainer {
       config.heldOut,
       config.seed,
     );
-    const itemOf = (example: TrainingExample): Item => ({
-      example,
-      sequence: answerSequence(example.promptText, example.targetText, prompt, model.info),
-    });
-    this.training = training.map(itemOf);
-    this.heldOut = heldOut.map(itemOf);
+    this.training = training;
+    this.heldOut = heldOut;
     if (training.length === 0) throw new WorkbenchError('TRAINING_EMPTY', 'There is no film to train on.');
     this.adapter = trainedAdapter(settings.start ?? newAdapter(settings));
     this.stepsPerEpoch = Math.ceil(training.length / config.batchSize);
@@ -169,18 +160,18 @@ class SftTrainer {
     const { config, work, model } = this.settings;
     throwIfCancelled(work.signal);
     const batch = this.batchOf(this.step);
-    const supervised = batch.reduce((sum, { sequence }) => sum + sequence.targetLength, 0);
+    const supervised = batch.reduce((sum, example) => sum + this.sequenceOf(example).targetLength, 0);
     const statistics: TokenStatistics = { tokens: 0, entropy: 0, correct: 0 };
     const random = new Random(config.seed).fork(`dropout ${this.step}`);
     const dropout = loraDropout(model.tf, config.dropout, random);
     const parts: LossPart[] = [];
     for (let start = 0; start < batch.length; start += config.microBatch) {
-      const items = batch.slice(start, start + config.microBatch);
-      parts.push(await this.lossPart(items, supervised, { statistics, ...(dropout ? { dropout } : {}) }));
+      const examples = batch.slice(start, start + config.microBatch);
+      parts.push(await this.lossPart(examples, supervised, { statistics, ...(dropout ? { dropout } : {}) }));
     }
     const { loss, gradNorm, learningRate } = this.stepper.step(parts);
     this.step++;
-    this.tokens += batch.reduce((sum, { sequence }) => sum + sequence.ids.length, 0);
+    this.tokens += batch.reduce((sum, example) => sum + this.sequenceOf(example).ids.length, 0);
     await this.report({
       step: this.step,
       loss,
@@ -195,17 +186,32 @@ class SftTrainer {
   }
 
   /** The last batch of an epoch may be smaller, as in the Trainer of transformers. */
-  private batchOf(step: number): Item[] {
+  private batchOf(step: number): TrainingExample[] {
     const { batchSize, seed } = this.settings.config;
     const order = epochOrder(this.training.length, seed, Math.floor(step / this.stepsPerEpoch));
     const start = (step % this.stepsPerEpoch) * batchSize;
     return order.slice(start, start + batchSize).map((index) => this.training[index]!);
   }
 
-  private async lossPart(items: readonly Item[], supervised: number, options: AnswerLossOptions): Promise<LossPart> {
-    const features = await this.features.get(items.map(({ example }) => example));
-    const sequences = items.map(({ sequence }) => sequence);
+  private async lossPart(
+    examples: readonly TrainingExample[],
+    supervised: number,
+    options: AnswerLossOptions,
+  ): Promise<LossPart> {
+    const features = await this.features.get(examples);
+    const sequences = examples.map((example) => this.sequenceOf(example));
     return answerLoss(this.settings.model, this.adapter, sequences, features, supervised, options);
+  }
+
+  /** Made when first needed: tokenizing thousands of answers at once would keep the engine from everything else. */
+  private sequenceOf(example: TrainingExample): TrainingSequence {
+    const { prompt, model } = this.settings;
+    let sequence = this.sequences.get(example);
+    if (sequence === undefined) {
+      sequence = answerSequence(example.promptText, example.targetText, prompt, model.info);
+      this.sequences.set(example, sequence);
+    }
+    return sequence;
   }
 
   private atEpochEnd(): boolean {
@@ -234,8 +240,8 @@ class SftTrainer {
     let sum = 0;
     for (let start = 0; start < this.heldOut.length; start += config.batchSize) {
       throwIfCancelled(work.signal);
-      const items = this.heldOut.slice(start, start + config.batchSize);
-      const part = await this.lossPart(items, 1, { statistics });
+      const examples = this.heldOut.slice(start, start + config.batchSize);
+      const part = await this.lossPart(examples, 1, { statistics });
       sum += evaluate(model, this.adapter, part);
       await nextTurn();
     }

@@ -30,10 +30,17 @@ export interface HostInputs {
 }
 
 /** What of a `ForwardInput` the host inputs depend on; `cachedLength` is 0 without a cache. */
-export type PositionedInput = Pick<
-  ForwardInput,
-  'batch' | 'length' | 'inputIds' | 'attentionMask' | 'positionIds' | 'imageIndex' | 'logitsAt'
->;
+export interface PositionedInput
+  extends Pick<
+    ForwardInput,
+    'batch' | 'length' | 'inputIds' | 'attentionMask' | 'positionIds' | 'imageIndex' | 'logitsAt'
+  > {
+  /**
+   * `[batch * length]`, without a cache only: several completions of one prompt in one row. Positions of segment 0 (the
+   * prompt) are seen by all, those of another segment only by themselves; `positionIds` go on from the prompt in each.
+   */
+  segments?: Int32Array;
+}
 
 /** FORWARD_INPUT where sizes, ids or indices do not fit; `featureRows` is the number of rows of image features. */
 export function hostInputs(
@@ -92,12 +99,14 @@ function masks(window: number, input: PositionedInput, cachedLength: number): Re
   let windowMasks = false;
   for (let b = 0; b < batch; b++) {
     const { order, block } = describeRow(input, b, total, cachedLength);
+    const segment = input.segments?.subarray(b * length, (b + 1) * length);
     for (let t = 0; t < length; t++) {
       const q = cachedLength + t;
       const at = (b * length + t) * total;
       for (let k = 0; k < total; k++) {
         const causal = k <= q || (block[k]! >= 0 && block[k] === block[q]);
-        const visible = causal && order[k]! >= 0;
+        const apart = segment !== undefined && segment[k] !== 0 && segment[k] !== segment[q];
+        const visible = causal && order[k]! >= 0 && !apart;
         const near = order[q]! < 0 || order[q]! - order[k]! < window;
         if (!visible) {
           full[at + k] = MASKED;
@@ -111,7 +120,10 @@ function masks(window: number, input: PositionedInput, cachedLength: number): Re
   return { full_attention: fullBias, sliding_attention: windowMasks ? sliding : fullBias };
 }
 
-/** Of every position of a row: its place among the real ones (-1: padding), and its image (-1: text or cached). */
+/**
+ * Of every position of a row: its place among the real ones (-1: padding; with segments, that which it has for its own),
+ * and its image (-1: text or cached).
+ */
 function describeRow(input: PositionedInput, row: number, total: number, cachedLength: number) {
   const order = new Int32Array(total).fill(-1);
   const block = new Int32Array(total).fill(-1);
@@ -119,7 +131,10 @@ function describeRow(input: PositionedInput, row: number, total: number, cachedL
   let image = -1;
   let inImage = false;
   for (let k = 0; k < total; k++) {
-    if (input.attentionMask[row * total + k]) order[k] = place++;
+    if (input.attentionMask[row * total + k]) {
+      order[k] = input.segments ? input.positionIds[row * total + k]! : place;
+      place++;
+    }
     const isImage = k >= cachedLength && (input.imageIndex?.[row * input.length + k - cachedLength] ?? -1) >= 0;
     if (isImage && !inImage) image++;
     if (isImage) block[k] = image;
@@ -136,6 +151,7 @@ function checkInput(config: Gemma3Config, input: PositionedInput, cachedLength: 
     positionIds: [input.positionIds.length, positions],
     attentionMask: [input.attentionMask.length, batch * (cachedLength + length)],
     imageIndex: [input.imageIndex?.length ?? positions, positions],
+    segments: [input.segments?.length ?? positions, positions],
   };
   for (const [field, [actual, expected]] of Object.entries(sizes))
     if (actual !== expected) throw inputError(field, 'has not the length that the batch demands', actual, expected);
