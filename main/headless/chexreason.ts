@@ -131,6 +131,16 @@ subcommand('dataset', 'counts what is in a label table')
   .addOption(json())
   .action(runs(async () => (await import('./commands/datasets.ts')).dataset));
 
+subcommand('metrics', 'every figure of an evaluation, from predictions made anywhere')
+  .requiredOption('--predictions <file>', 'JSON lines: film, patient, dataset, checkpoint, truth, and text or findings')
+  .option('--source <name>', 'data set that the checkpoints come from (default: the first of the file)')
+  .option('--target <name>', 'another institution (default: the last of the file)')
+  .option('--replicates <n>', 'of the bootstrap', integer(0, 1_000_000))
+  .option('--seed <n>', 'of the bootstrap', integer(0))
+  .addOption(policy())
+  .addOption(json())
+  .action(runs(async () => (await import('./commands/evaluation.ts')).metrics));
+
 subcommand('phantom', 'writes procedural films of an institution, with its label tables')
   .addOption(new Option('--institution <name>', 'm, a or b').choices(['m', 'a', 'b']).makeOptionMandatory())
   .requiredOption('--count <n>', 'films', integer(1, 1_000_000))
