@@ -57,7 +57,8 @@ describeReference('Gemma 3', referenceDir('gemma3'), (folder) => {
         expect(await greedy(model, prompt, one.greedy_tokens.length)).toEqual(one.greedy_tokens);
       });
 
-      it.runIf(one.completion)(`${one.name}: log-probabilities of the completion`, async () => {
+      if (!one.completion) continue;
+      it(`${one.name}: log-probabilities of the completion`, async () => {
         const { ids, logprobs } = one.completion!;
         const input = await single(model, { ...one, input_ids: [...one.input_ids, ...ids] });
         const logitsAt = Int32Array.from(ids, (_, i) => one.input_ids.length - 1 + i);
