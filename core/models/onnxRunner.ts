@@ -2,13 +2,9 @@
  * Gemma 3 on ONNX Runtime. Graphs are recorded and loaded when they are first needed: the image encoder, the language
  * model alone, with one adapter for all rows, with an adapter for each row. All read their weights from the checkpoint's
  * own files, and adapters are inputs, so that changing the checkpoint costs nothing.
- *
- * The cache grows with every call, which measured faster than a large buffer that is written in place; ONNX Runtime
- * writes outputs straight into arrays that are handed to it.
- */
+ * */
 import { realpath } from 'node:fs/promises';
 import { WorkbenchError } from '../base/errors.ts';
-import { ArrayPool } from '../tensor/arrayPool.ts';
 import type { EncodedGraph } from '../tensor/onnx/graph.ts';
 import type { LocateWeight, StoredWeight } from '../tensor/onnx/ops.ts';
 import { loadOnnxRuntime, OnnxSession, type OnnxSettings, type PlainTensor } from '../tensor/onnx/session.ts';
@@ -18,6 +14,7 @@ import { languageGraph, visionGraph } from './gemma3/graphs.ts';
 import { type HostInputs, hostInputs } from './gemma3/inputs.ts';
 import type { ModelFolder } from './modelFolder.ts';
 import { AdapterInputs } from './onnxAdapters.ts';
+import { OnnxCache } from './onnxCache.ts';
 import type { ExecutorInfo, ForwardInput, ForwardOutput, ImageFeatures, KvCache, Runner } from './runner.ts';
 
 /** Throws ONNXRUNTIME_UNAVAILABLE where ONNX Runtime cannot be loaded, TENSOR_DTYPE, when they are first needed, for weights that are no floats. */
@@ -66,7 +63,6 @@ function isFloat(dtype: string): dtype is StoredWeight['dtype'] {
 export class OnnxRunner implements Runner {
   private readonly sessions = new Map<string, Promise<OnnxSession>>();
   private readonly adapters = new AdapterInputs();
-  private readonly pool = new ArrayPool();
 
   constructor(
     private readonly folder: ModelFolder,
@@ -103,25 +99,23 @@ export class OnnxRunner implements Runner {
   }
 
   async forward(input: ForwardInput): Promise<ForwardOutput> {
-    const { config, info } = this.folder;
-    const { plan, feeds, total } = this.languageFeeds(input);
+    const { config } = this.folder;
+    const { plan, feeds, past } = this.languageFeeds(input);
     const key = `language/${plan.mixed}/${[...plan.modules].sort().join()}`;
     const session = await this.session(key, () => languageGraph(config, this.locate, plan));
-    const logits = new Float32Array(input.logitsAt.length * info.vocabulary);
-    const cache = input.keepCache ? new OnnxCache(config, this.pool, input.batch, total) : undefined;
-    const fetches = { logits: { data: logits, shape: [input.logitsAt.length, info.vocabulary] }, ...cache?.inputs('') };
-    await session.run(feeds, fetches);
-    return cache ? { logits, cache } : { logits };
+    const { logits, ...added } = await session.run(feeds, ['logits', ...(input.keepCache ? past.names : [])]);
+    const output = { logits: logits!.data as Float32Array };
+    return input.keepCache ? { ...output, cache: past.append(added, input.length) } : output;
   }
 
   private languageFeeds(input: ForwardInput) {
     const { config, info } = this.folder;
-    const past = input.cache ? ownCache(input.cache, input.batch) : new OnnxCache(config, this.pool, input.batch, 0);
+    const past = input.cache ? ownCache(input.cache, input.batch) : OnnxCache.empty(config, input.batch);
     const features = input.imageFeatures ?? noFeatures(info.width);
     const host = hostInputs(config, input, past.length, features.count * features.tokens);
     const adapter = this.adapters.feeds(input.adapter, input.batch);
-    const feeds = { ...hostFeeds(host, features), ...past.inputs('past.'), ...adapter.inputs };
-    return { plan: adapter.plan, feeds, total: host.total };
+    const feeds = { ...hostFeeds(host, features), ...past.inputs(), ...adapter.inputs };
+    return { plan: adapter.plan, feeds, past };
   }
 
   /** Intermediate values by the network's own names, for tests: of the image encoder, or of the language model. */
@@ -192,55 +186,6 @@ function hostFeeds(host: HostInputs, features: ImageFeatures): Record<string, Pl
     inputs[`bias.${kind}`] = { data: host.bias[kind] ?? nothingMasked, shape: [batch, 1, length, total] };
   }
   return inputs;
-}
-
-/** Keys and values of every layer, `[B,K,S,C]`, as plain arrays: first all keys, then all values. */
-class OnnxCache implements KvCache {
-  private arrays: Float32Array[];
-  private readonly rowSize: number;
-
-  constructor(
-    private readonly config: Gemma3Config,
-    private readonly pool: ArrayPool,
-    readonly batch: number,
-    readonly length: number,
-  ) {
-    const { layerTypes, keyValueHeads, headWidth } = config.text;
-    this.rowSize = keyValueHeads * length * headWidth;
-    this.arrays = Array.from({ length: 2 * layerTypes.length }, () => pool.take(batch * this.rowSize));
-  }
-
-  /** By the names of the graph's inputs or outputs. */
-  inputs(prefix: 'past.' | ''): Record<string, PlainTensor> {
-    if (this.arrays.length === 0) throw new WorkbenchError('FORWARD_CACHE', 'This cache was disposed.');
-    const { keyValueHeads, headWidth } = this.config.text;
-    const shape = [this.batch, keyValueHeads, this.length, headWidth];
-    const half = this.arrays.length / 2;
-    return Object.fromEntries(
-      this.arrays.map((data, i) => [`${prefix}${i < half ? 'key' : 'value'}.${i % half}`, { data, shape }]),
-    );
-  }
-
-  select(rows: Int32Array): OnnxCache {
-    if (rows.length === 0 || rows.some((row) => row < 0 || row >= this.batch))
-      throw new WorkbenchError('FORWARD_INPUT', 'The rows to keep of a cache are not among its rows.', {
-        actual: [...rows],
-        expected: this.batch,
-      });
-    const selected = new OnnxCache(this.config, this.pool, rows.length, this.length);
-    const size = this.rowSize;
-    this.arrays.forEach((array, i) => {
-      rows.forEach((row, at) => {
-        selected.arrays[i]!.set(array.subarray(row * size, (row + 1) * size), at * size);
-      });
-    });
-    return selected;
-  }
-
-  dispose(): void {
-    for (const array of this.arrays) this.pool.give(array);
-    this.arrays = [];
-  }
 }
 
 function ownCache(cache: KvCache, batch = cache.batch): OnnxCache {

@@ -16,7 +16,7 @@ export interface RunnerOptions {
   model: ModelFolder | string;
   /** `auto`: ONNX Runtime, else tfjs on libtensorflow, else on WebAssembly. */
   executor?: ExecutorChoice;
-  /** ONNX Runtime's threads; absent: one for each processor. */
+  /** ONNX Runtime's threads; absent: as many as the model is worth, and no more than processors. */
   threads?: number;
   work?: Work;
 }
@@ -37,7 +37,7 @@ export async function bestExecutor(threads = cpus().length): Promise<ExecutorInf
  */
 export async function openRunner(options: RunnerOptions): Promise<Runner> {
   const folder = typeof options.model === 'string' ? await openModelFolder(options.model) : options.model;
-  const threads = options.threads ?? cpus().length;
+  const threads = options.threads ?? usefulThreads(folder.info.parameters);
   const executor = options.executor ?? 'auto';
   if (executor === 'tfjs-tensorflow' || executor === 'tfjs-wasm')
     return openTfjsRunner(folder, options, executor === 'tfjs-wasm' ? 'wasm' : 'tensorflow');
@@ -48,6 +48,13 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
     if (!unavailable || executor !== 'auto') throw error;
     return openTfjsRunner(folder, options, undefined, error.message);
   }
+}
+
+/** Each operation of a small model is done before a second thread has woken up, and waiting for it costs time. */
+const PARAMETERS_PER_THREAD = 4e6;
+
+function usefulThreads(parameters: number): number {
+  return Math.min(cpus().length, 1 + Math.floor(parameters / PARAMETERS_PER_THREAD));
 }
 
 async function openTfjsRunner(

@@ -19,8 +19,9 @@ export function visionGraph(config: Gemma3Config, locate: LocateWeight, watched:
 
 /**
  * Inputs: `ids`, `imageIndex` `[B,T]`; `imageFeatures` `[M,D]`; `cos.<kind>`, `sin.<kind>` `[B,T,C/2]` and
- * `bias.<kind>` `[B,1,T,S]` for each kind of layer; `rows` `[N]`; `past.key.<i>`, `past.value.<i>` `[B,K,P,C]` (P may
- * be 0); those of LoRA (tensor/onnx/ops.ts). Outputs: `logits` `[N,V]`; `key.<i>`, `value.<i>` `[B,K,S,C]`.
+ * `bias.<kind>` `[B,1,T,S]` for each kind of layer; `rows` `[N]`; `past.key.<i>`, `past.value.<i>` `[P,B,K,C]` (P may
+ * be 0); those of LoRA (tensor/onnx/ops.ts). Outputs: `logits` `[N,V]`; `key.<i>`, `value.<i>` `[T,B,K,C]`, to be joined
+ * to the past ones.
  */
 export function languageGraph(
   config: Gemma3Config,
@@ -34,10 +35,9 @@ export function languageGraph(
     full_attention: graph.input(`${name}.full_attention`, type, shape),
     sliding_attention: graph.input(`${name}.sliding_attention`, type, shape),
   });
+  const ops = new OnnxOps(graph, locate, lora);
   const past = (name: string) =>
-    text.layerTypes.map((_, i) =>
-      graph.input(`past.${name}.${i}`, 'float', ['B', text.keyValueHeads, 'P', text.headWidth]),
-    );
+    text.layerTypes.map((_, i) => ops.cacheInput(`past.${name}.${i}`, text.keyValueHeads, text.headWidth));
   const inputs = {
     ids: graph.input('ids', 'int32', ['B', 'T']),
     imageIndex: graph.input('imageIndex', 'int32', ['B', 'T']),
@@ -48,11 +48,10 @@ export function languageGraph(
     rows: graph.input('rows', 'int32', ['N']),
     past: { keys: past('key'), values: past('value') },
   };
-  const ops = new OnnxOps(graph, locate, lora);
   const { logits, keys, values } = languageModel(ops, config, inputs, watch(graph, watched));
   graph.output(logits, 'logits', 'float');
-  for (const [i, key] of keys.entries()) graph.output(key, `key.${i}`, 'float');
-  for (const [i, value] of values.entries()) graph.output(value, `value.${i}`, 'float');
+  for (const [i, key] of keys.entries()) graph.output(ops.newInCache(key), `key.${i}`, 'float');
+  for (const [i, value] of values.entries()) graph.output(ops.newInCache(value), `value.${i}`, 'float');
   return graph.encode();
 }
 

@@ -50,6 +50,8 @@ export class OnnxOps implements Ops<Value> {
   private readonly blocks = new Map<string, RowBlock[]>();
   /** By the name of a value with split heads: what it was split from. */
   private readonly splits = new Map<string, { x: Value; heads: number }>();
+  /** By the name of a result of appendCache: the new part of it. */
+  private readonly appended = new Map<string, Value>();
   private rowsInput: Value | undefined;
 
   constructor(
@@ -158,7 +160,24 @@ export class OnnxOps implements Ops<Value> {
   }
 
   appendCache(past: Value | null, now: Value): Value {
-    return past === null ? now : this.node('Concat', [past, now], { axis: 2 });
+    if (past === null) return now;
+    const all = this.node('Concat', [past, now], { axis: 2 });
+    this.appended.set(all.name, now);
+    return all;
+  }
+
+  /** An input with cached keys or values, stored `[P,B,K,C]` (see newInCache), as `[B,K,P,C]`. */
+  cacheInput(name: string, heads: number, width: number): Value {
+    return this.transpose(this.graph.input(name, 'float', ['P', 'B', heads, width]), [1, 2, 0, 3]);
+  }
+
+  /**
+   * Of what `appendCache` gave, the new part, `[T,B,K,C]`: with positions outermost a cache grows at its end, so that
+   * a call gives back the new positions only. (onnxruntime-node copies every output into new memory; giving back
+   * whole caches spent a quarter of the time on garbage.)
+   */
+  newInCache(all: Value): Value {
+    return this.transpose(this.appended.get(all.name) ?? all, [2, 0, 1, 3]);
   }
 
   attention(q: Value, k: Value, v: Value, bias: Value | null, scale: number): Value {
