@@ -74,8 +74,9 @@ describeReference('Gemma 3 on ONNX Runtime', referenceDir('gemma3'), (folder) =>
     }
   });
 
-  it('the layout of published checkpoints is the same model', async () => {
-    const published = await openOnnxRunner(await openModelFolder(join(folder, 'model_hub_layout')), { threads: 1 });
+  const hub = referenceDir('gemma3/model_hub_layout');
+  it.skipIf(hub === null)('the layout of published checkpoints is the same model', async () => {
+    const published = await openOnnxRunner(await openModelFolder(hub!), { threads: 1 });
     const one = caseOf('two_images');
     const { logits } = await published.forward(await single(published, one));
     expect(logits).toEqual((await runner.forward(await single(runner, one))).logits);

@@ -105,8 +105,9 @@ describeReference('Gemma 3', referenceDir('gemma3'), (folder) => {
       }
     });
 
-    it('the layout of published checkpoints is the same model', async () => {
-      const published = await TfjsModel.load(await openModelFolder(join(folder, 'model_hub_layout')), tfjs);
+    const hub = referenceDir('gemma3/model_hub_layout');
+    it.skipIf(hub === null)('the layout of published checkpoints is the same model', async () => {
+      const published = await TfjsModel.load(await openModelFolder(hub!), tfjs);
       expect(published.info.weightsHash).toBe(model.info.weightsHash);
       expect(published.config).toEqual(model.config);
       const one = (cases as ReferenceCase[]).find(({ images }) => images.length > 1)!;

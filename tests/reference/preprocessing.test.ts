@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { openFilm } from '../../core/dicom/openFilm.ts';
 import { loadGemma3Processor, pixelValues } from '../../core/preprocessing/gemma3Processor.ts';
@@ -33,7 +33,9 @@ describeReference('gemma3: pixel values as in transformers', referenceDir('gemma
   });
 });
 
-describeReference('qwen25vl: bicubic resizing as in transformers', referenceDir('qwen25vl'), (folder) => {
+const qwen = referenceDir('qwen25vl/pixel_values.safetensors');
+
+describeReference('qwen25vl: bicubic resizing as in transformers', qwen && dirname(qwen), (folder) => {
   it('equals the torchvision backend within one gray level', async () => {
     const json = readJsonFile(folder, 'model/preprocessor_config.json');
     const reference = await openSafetensors(join(folder, 'pixel_values.safetensors'));
