@@ -139,10 +139,13 @@ function decodeRun(bytes: Uint8Array, g0: CodeElement, g1: CodeElement): string 
 }
 
 function isPlain(bytes: Uint8Array): boolean {
-  for (const byte of bytes) if (byte >= 0x80 || byte === ESCAPE) return false;
+  for (let i = 0; i < bytes.length; i++) if (bytes[i]! >= 0x80 || bytes[i] === ESCAPE) return false;
   return true;
 }
 
 export function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  if (bytes.length > 32) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  let text = '';
+  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]!);
+  return text;
 }

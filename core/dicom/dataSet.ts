@@ -120,11 +120,9 @@ function readMeta(file: Uint8Array, options: ReadOptions): Meta {
   const elements: Record<string, Element> = {};
   if (start + 8 > file.length) return { transferSyntax: '', end: file.length, part10 };
   const stream = streamAt(file, start, false);
-  const explicit = isVr(file, start + 4);
+  const encoding = { uid: '', explicitVr: isVr(file, start + 4), bigEndian: false };
   while (stream.position + 8 <= file.length && u16(file, stream.position) === 2) {
-    const element = guarded(options, () =>
-      explicit ? dicomParser.readDicomElementExplicit(stream, []) : dicomParser.readDicomElementImplicit(stream),
-    );
+    const element = guarded(options, readElement, stream, encoding);
     requireInside(stream, element, options);
     elements[element.tag] = element;
   }
@@ -231,7 +229,7 @@ function readBody(
   while (stream.position + 8 <= bytes.length) {
     const before = stream.position;
     try {
-      const element = guarded(options, () => readElement(stream, encoding));
+      const element = guarded(options, readElement, stream, encoding);
       if (PIXEL_TAGS.has(element.tag)) {
         body.pixelData = locatePixelData(bytes, element);
         if (options.prefix) return body;
@@ -254,20 +252,43 @@ function readBody(
   return body;
 }
 
-/** dicom-parser takes these for VRs with a 16-bit length (they are newer than it is). */
-const LONG_VRS = new Set(['OV', 'SV', 'UV']);
-
-/** One element. The stream stands behind it, or, for pixel data and directory records, at its value. */
+/**
+ * One element. The stream stands behind it, or, for pixel data and directory records, at its value. What is not nested is
+ * read here, which is several times as fast; sequences, undefined lengths and unknown VRs are dicom-parser's.
+ */
 function readElement(stream: ByteStream, encoding: Encoding): Element {
-  const { byteArray, position } = stream;
-  const tag = readTag(byteArray, position, encoding.bigEndian);
-  const until = PIXEL_TAGS.has(tag) || tag === DIRECTORY_RECORDS ? tag : undefined;
-  if (!encoding.explicitVr) return dicomParser.readDicomElementImplicit(stream, until);
-  const vr = latin1(byteArray.subarray(position + 4, position + 6));
-  if (!LONG_VRS.has(vr)) return dicomParser.readDicomElementExplicit(stream, [], until);
-  const length = u32(byteArray, position + 8, encoding.bigEndian);
-  stream.position = position + 12 + length;
-  return { tag, vr, length, dataOffset: position + 12 };
+  const element = encoding.explicitVr
+    ? explicitElement(stream.byteArray, stream.position, encoding.bigEndian)
+    : implicitElement(stream.byteArray, stream.position);
+  if (element) {
+    const isMark = PIXEL_TAGS.has(element.tag) || element.tag === DIRECTORY_RECORDS;
+    stream.position = element.dataOffset + (isMark ? 0 : element.length);
+    return element;
+  }
+  return encoding.explicitVr
+    ? dicomParser.readDicomElementExplicit(stream, [])
+    : dicomParser.readDicomElementImplicit(stream);
+}
+
+/** PS3.5 7.1.2; undefined where the value is, or may be, nested. */
+function explicitElement(bytes: Uint8Array, at: number, bigEndian: boolean): Element | undefined {
+  const tag = readTag(bytes, at, bigEndian);
+  const vr = VRS.get((bytes[at + 4]! << 8) | bytes[at + 5]!);
+  if (vr === undefined || (vr === 'SQ' && tag !== DIRECTORY_RECORDS)) return undefined;
+  const long = LONG_VRS.has(vr);
+  const length = long ? u32(bytes, at + 8, bigEndian) : u16(bytes, at + 6, bigEndian);
+  if (length === UNDEFINED_LENGTH && !PIXEL_TAGS.has(tag) && tag !== DIRECTORY_RECORDS) return undefined;
+  return { tag, vr, length, dataOffset: at + (long ? 12 : 8) };
+}
+
+/** PS3.5 7.1.3; undefined where the value is, or may be, nested. */
+function implicitElement(bytes: Uint8Array, at: number): Element | undefined {
+  const tag = readTag(bytes, at, false);
+  const length = u32(bytes, at + 4);
+  const element = { tag, length, dataOffset: at + 8 };
+  if (PIXEL_TAGS.has(tag) || tag === DIRECTORY_RECORDS) return element;
+  const mayBeItem = u16(bytes, at + 8) === 0xfffe;
+  return length === UNDEFINED_LENGTH || mayBeItem ? undefined : element;
 }
 
 /** A DICOMDIR's records, as many as can be read: one that is cut off does not take the others with it. */
@@ -295,16 +316,24 @@ function readRecords(stream: ByteStream, element: Element, encoding: Encoding, w
 
 function readRecord(stream: ByteStream, end: number, encoding: Encoding, elements: Record<string, Element>): void {
   while (stream.position + 8 <= end) {
-    const element = guarded({}, () => readElement(stream, encoding));
+    const element = guarded({}, readElement, stream, encoding);
     if (element.tag === 'xfffee00d') return;
     requireInside(stream, element, {});
     elements[element.tag] = element;
   }
 }
 
+/** Tags as dicom-parser writes them. The same few thousand come back in every file. */
+const tagTexts = new Map<number, string>();
+const MAX_TAG_TEXTS = 8192;
+
 function readTag(bytes: Uint8Array, at: number, bigEndian: boolean): string {
-  const hex = (value: number) => value.toString(16).padStart(4, '0');
-  return `x${hex(u16(bytes, at, bigEndian))}${hex(u16(bytes, at + 2, bigEndian))}`;
+  const number = u16(bytes, at, bigEndian) * 65536 + u16(bytes, at + 2, bigEndian);
+  const known = tagTexts.get(number);
+  if (known !== undefined) return known;
+  const text = `x${number.toString(16).padStart(8, '0')}`;
+  if (tagTexts.size < MAX_TAG_TEXTS) tagTexts.set(number, text);
+  return text;
 }
 
 function locatePixelData(bytes: Uint8Array, element: Element): PixelDataElement {
@@ -342,9 +371,9 @@ function requireInside(stream: ByteStream, element: Element, options: ReadOption
 }
 
 /** dicom-parser throws strings, and overflows the stack on deep nesting. */
-function guarded<T>(options: ReadOptions, read: () => T): T {
+function guarded<A extends unknown[], T>(options: ReadOptions, read: (...args: A) => T, ...args: A): T {
   try {
-    return read();
+    return read(...args);
   } catch (error) {
     if (error instanceof RangeError) {
       throw new WorkbenchError('DICOM_NESTED_TOO_DEEP', 'The sequences of this file are nested too deeply.');
@@ -407,7 +436,9 @@ export class Attributes {
   /** Values of CS, UI, DS, IS, DA, TM, ... (default repertoire). */
   strings(tag: string): string[] {
     const bytes = this.bytes(tag);
-    return bytes ? latin1(bytes).split('\\').map(trim) : [];
+    if (!bytes) return [];
+    const text = latin1(bytes);
+    return text.includes('\\') ? text.split('\\').map(trim) : [trim(text)];
   }
 
   string(tag: string): string {
@@ -500,20 +531,24 @@ function elementBytes(bytes: Uint8Array, element: Element): Uint8Array {
   return bytes.subarray(element.dataOffset, Math.min(element.dataOffset + element.length, bytes.length));
 }
 
+/** Values are padded with NUL or spaces. */
 function trim(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: values are padded with NUL or spaces.
-  return text.replace(/^[\x00 ]+|[\x00 ]+$/g, '');
+  let start = 0;
+  let end = text.length;
+  while (end > start && text.charCodeAt(end - 1) % 32 === 0 && text.charCodeAt(end - 1) <= 32) end--;
+  while (start < end && text.charCodeAt(start) % 32 === 0 && text.charCodeAt(start) <= 32) start++;
+  return text.slice(start, end);
 }
 
 function displayable(text: string): string {
-  return trim(
-    text
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences of terminals must not reach one.
-      .replace(/\x1b\[[0-9;]*[A-Za-z]/g, '')
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed.
-      .replace(/[\x00-\x1f\x7f-\x9f]/g, ' '),
-  );
+  return trim(CONTROL.test(text) ? text.replace(ANSI, '').replace(CONTROLS, ' ') : text);
 }
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+const CONTROL = /[\x00-\x1f\x7f-\x9f]/;
+const CONTROLS = new RegExp(CONTROL, 'g');
+/** Escape sequences of terminals must not reach one. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they begin with ESC.
+const ANSI = /\x1b\[[0-9;]*[A-Za-z]/g;
 
 /** `x00280010` as people write it: (0028,0010). */
 export function tagName(tag: string): string {
@@ -521,12 +556,17 @@ export function tagName(tag: string): string {
 }
 
 function isVr(bytes: Uint8Array, at: number): boolean {
-  return VRS.has(latin1(bytes.subarray(at, at + 2)));
+  return VRS.has((bytes[at]! << 8) | bytes[at + 1]!);
 }
 
-const VRS = new Set(
-  'AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV'.split(' '),
+/** PS3.5 6.2, by their two letters as a number. */
+const VRS = new Map(
+  'AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV'
+    .split(' ')
+    .map((vr) => [(vr.charCodeAt(0) << 8) | vr.charCodeAt(1), vr]),
 );
+/** PS3.5 7.1.2: two reserved bytes, and a length of 32 bits. */
+const LONG_VRS = new Set('OB OD OF OL OV OW SQ SV UC UN UR UT UV'.split(' '));
 
 export function u16(bytes: Uint8Array, at: number, bigEndian = false): number {
   return bigEndian ? (bytes[at]! << 8) | bytes[at + 1]! : bytes[at]! | (bytes[at + 1]! << 8);

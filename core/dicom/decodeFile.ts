@@ -9,6 +9,7 @@ import { decodeFrame, type FrameSource, openFrames } from './decode.ts';
 import type { Film, ModalityTransform, PixelArray } from './film.ts';
 import { isPalette, openDicom, rasterFilm, readGrayscale, readWhole } from './openFilm.ts';
 import { rasterKind, readRaster } from './rasterFiles.ts';
+import { inThread } from './threads.ts';
 import { modalityRange, renderGray } from './voi.ts';
 
 export interface DecodeResult {
@@ -34,7 +35,12 @@ export interface DecodeResult {
 }
 
 /** @throws WorkbenchError as openFilm does */
-export async function decodeFile(path: string): Promise<DecodeResult> {
+export function decodeFile(path: string): Promise<DecodeResult> {
+  return inThread('decodeFile', [path], () => decodeFileHere(path));
+}
+
+/** The same in this thread. */
+export async function decodeFileHere(path: string): Promise<DecodeResult> {
   try {
     return await decodeBytes(path, await readWhole(path));
   } catch (error) {

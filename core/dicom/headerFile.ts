@@ -1,8 +1,8 @@
 /**
  * A film's header from the beginning of its file: what the index and the study list need, without pixel data.
  */
-import { type FileHandle, open } from 'node:fs/promises';
-import { locate, WorkbenchError } from '../base/errors.ts';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { type ErrorData, fromErrorData, locate, toErrorData, WorkbenchError } from '../base/errors.ts';
 import { type DicomFile, looksLikeDicom, PrefixTooShort, readDicom } from './dataSet.ts';
 import type { FilmTags } from './film.ts';
 import { NO_TAGS, readCautions, readPixelDescription, readTags } from './header.ts';
@@ -28,38 +28,56 @@ const GROWTH = 8;
 /** No header is longer; a file that seems to have one is damaged. */
 const MAX_HEADER_BYTES = 64 * 2 ** 20;
 
+/** A film's header, or why there is none. */
+export type HeaderResult = { path: string; header: FilmHeader } | { path: string; error: ErrorData };
+
 /**
- * Reads a film's header, and no more of the file than that takes.
- * @throws WorkbenchError NOT_A_FILM, DICOM_NO_PIXELS, DICOM_IS_DIRECTORY, DICOM_*, FILE_*; each names the file.
+ * Reads films' headers, and no more of each file than that takes. The files are read synchronously: this runs in a thread,
+ * and costs a fifth of what promises cost.
+ * Errors: NOT_A_FILM, DICOM_NO_PIXELS, DICOM_IS_DIRECTORY, DICOM_*, FILE_*; each names its file.
  */
-export async function readFilmHeader(path: string): Promise<FilmHeader> {
-  try {
-    const file = await open(path, 'r');
+export async function readFilmHeaders(paths: string[]): Promise<HeaderResult[]> {
+  return paths.map((path) => {
     try {
-      return await readGrowing(file, (bytes, whole) => parseHeader(path, bytes, whole));
-    } finally {
-      await file.close();
+      return { path, header: readHeaderSync(path) };
+    } catch (error) {
+      return { path, error: toErrorData(locate(error, { file: path })) };
     }
-  } catch (error) {
-    throw locate(error, { file: path });
-  }
+  });
 }
 
-/** Calls `parse` with a longer and longer beginning of the file until it has enough. */
-async function readGrowing<T>(file: FileHandle, parse: (bytes: Uint8Array, whole: boolean) => T): Promise<T> {
-  let bytes = Buffer.alloc(0);
-  for (let size = FIRST_READ; size <= MAX_HEADER_BYTES; size *= GROWTH) {
-    const longer = Buffer.alloc(size);
-    bytes.copy(longer);
-    const { bytesRead } = await file.read(longer, bytes.length, size - bytes.length, bytes.length);
-    bytes = longer.subarray(0, bytes.length + bytesRead);
-    try {
-      return parse(bytes, bytes.length < size);
-    } catch (error) {
-      if (!(error instanceof PrefixTooShort)) throw error;
+/** @throws WorkbenchError with the codes of readFilmHeaders */
+export async function readFilmHeader(path: string): Promise<FilmHeader> {
+  const [result] = await readFilmHeaders([path]);
+  if ('error' in result!) throw fromErrorData(result.error);
+  return result!.header;
+}
+
+const firstBytes = Buffer.alloc(FIRST_READ);
+
+/** Reads a longer and longer beginning of the file until the header is whole. */
+function readHeaderSync(path: string): FilmHeader {
+  const file = openSync(path, 'r');
+  try {
+    let buffer = firstBytes;
+    let length = 0;
+    for (;;) {
+      length += readSync(file, buffer, length, buffer.length - length, length);
+      try {
+        return parseHeader(path, buffer.subarray(0, length), length < buffer.length);
+      } catch (error) {
+        if (!(error instanceof PrefixTooShort)) throw error;
+      }
+      if (buffer.length * GROWTH > MAX_HEADER_BYTES) {
+        throw new WorkbenchError('DICOM_MALFORMED', 'The header does not end.', { limitBytes: MAX_HEADER_BYTES });
+      }
+      const longer = Buffer.alloc(buffer.length * GROWTH);
+      buffer.copy(longer);
+      buffer = longer;
     }
+  } finally {
+    closeSync(file);
   }
-  throw new WorkbenchError('DICOM_MALFORMED', 'The header does not end.', { limitBytes: MAX_HEADER_BYTES });
 }
 
 function parseHeader(path: string, bytes: Uint8Array, whole: boolean): FilmHeader {

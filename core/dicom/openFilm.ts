@@ -20,6 +20,7 @@ import {
   readVoi,
 } from './header.ts';
 import { type Raster, rasterKind, readRaster } from './rasterFiles.ts';
+import { inThread } from './threads.ts';
 import { modalityRange } from './voi.ts';
 
 /** Larger files are refused (Node reads no more at once). */
@@ -35,7 +36,12 @@ export interface OpenOptions {
  * @throws WorkbenchError with the file in its details; for pixels also frame and transfer syntax. FILE_*, DICOM_*,
  *   CODEC_*, PNG_DAMAGED, IMAGE_TOO_LARGE, NOT_A_FILM.
  */
-export async function openFilm(path: string, options: OpenOptions = {}): Promise<Film> {
+export function openFilm(path: string, options: OpenOptions = {}): Promise<Film> {
+  return inThread('openFilm', [path, options], () => openFilmHere(path, options));
+}
+
+/** The same in this thread. */
+export async function openFilmHere(path: string, options: OpenOptions = {}): Promise<Film> {
   try {
     const bytes = await readWhole(path);
     const kind = rasterKind(bytes);

@@ -2,12 +2,14 @@
  * The index: files, folders and DICOMDIRs to film headers, as they are found. Headers only; links that lead in circles,
  * folders that may not be read and files that vanish are survived; whatever is no film is listed with its reason.
  */
+import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ErrorData, toErrorData } from '../base/errors.ts';
 import { type Progress, throwIfCancelled, type Work } from '../base/progress.ts';
 import { readDicomDirectory } from './dicomDir.ts';
-import { type FilmHeader, readFilmHeader } from './headerFile.ts';
+import { type FilmHeader, readFilmHeaders } from './headerFile.ts';
+import { dicomThreadCount, inThread } from './threads.ts';
 
 /** What `chexreason scan` prints. A film is counted by its file; patients, studies and series by their identifiers. */
 export interface ScanSummary {
@@ -20,8 +22,9 @@ export interface ScanSummary {
   seconds: number;
 }
 
-/** Files that are read at the same time. */
-const CONCURRENCY = 32;
+/** Headers read by one job: few at first, so that the first film shows at once. */
+const FIRST_BATCH = 8;
+const BATCH = 64;
 /** Found films are handed over at most this often. */
 const HAND_OVER_MS = 100;
 
@@ -36,8 +39,9 @@ export async function scanPaths(
   onFound: (films: FilmHeader[]) => void,
 ): Promise<ScanSummary> {
   const scan = new Scan(work, onFound);
-  const files = filesOf(paths, scan);
-  await Promise.all(Array.from({ length: CONCURRENCY }, () => scan.consume(files)));
+  const batches = inBatches(filesOf(paths, scan));
+  const readers = Array.from({ length: dicomThreadCount() + 1 }, () => scan.consume(batches));
+  await Promise.all(readers);
   return scan.finish();
 }
 
@@ -61,24 +65,22 @@ class Scan {
   }
 
   /** Reads headers until the shared list of files ends. */
-  async consume(files: AsyncGenerator<string>): Promise<void> {
+  async consume(batches: AsyncGenerator<string[]>): Promise<void> {
     for (;;) {
       throwIfCancelled(this.work.signal);
-      const next = await files.next();
+      const next = await batches.next();
       if (next.done) return;
       await this.read(next.value);
     }
   }
 
-  private async read(file: string): Promise<void> {
-    try {
-      this.add(await readFilmHeader(file));
-    } catch (error) {
-      const data = toErrorData(error);
-      if (data.code === 'DICOM_IS_DIRECTORY') await this.readDirectory(file);
-      else this.reject(file, data);
+  private async read(files: string[]): Promise<void> {
+    for (const result of await inThread('readHeaders', [files], () => readFilmHeaders(files))) {
+      if ('header' in result) this.add(result.header);
+      else if (result.error.code === 'DICOM_IS_DIRECTORY') await this.readDirectory(result.path);
+      else this.reject(result.path, result.error);
+      this.done++;
     }
-    this.done++;
     this.handOver();
   }
 
@@ -87,20 +89,19 @@ class Scan {
     try {
       const directory = await readDicomDirectory(path);
       for (const message of directory.warnings) this.reject(path, { code: 'DICOMDIR_DAMAGED', message, details: {} });
+      const files: string[] = [];
       for (const { path: file, error } of directory.references) {
-        throwIfCancelled(this.work.signal);
         if (error) this.reject(file ?? path, error);
-        else if (file && (await this.isNew(file))) await this.read(file);
+        else if (file && this.isNew(await realpath(file))) files.push(file);
       }
+      await this.read(files);
     } catch (error) {
-      throwIfCancelled(this.work.signal);
       this.reject(path, toErrorData(error));
     }
   }
 
   /** Whether no other way has led to this file or folder yet. */
-  async isNew(path: string): Promise<boolean> {
-    const real = await realpath(path);
+  isNew(real: string): boolean {
     if (this.seen.has(real)) return false;
     this.seen.add(real);
     return true;
@@ -159,18 +160,48 @@ class Scan {
 
 /** Every file once, whatever way leads to it. */
 async function* filesOf(paths: readonly string[], scan: Scan): AsyncGenerator<string> {
-  for (const path of paths) yield* walk(path, scan);
+  for (const path of paths) yield* walkLink(path, scan);
 }
 
-async function* walk(path: string, scan: Scan): AsyncGenerator<string> {
+/** A path that may be, or lead through, a symbolic link. */
+async function* walkLink(path: string, scan: Scan): AsyncGenerator<string> {
   try {
-    if (!(await scan.isNew(path))) return;
-    const entry = await stat(path);
+    const real = await realpath(path);
+    if (!scan.isNew(real)) return;
+    const entry = await stat(real);
     if (entry.isFile()) yield path;
-    else if (entry.isDirectory()) {
-      for (const name of (await readdir(path)).sort()) yield* walk(join(path, name), scan);
-    }
+    else if (entry.isDirectory()) yield* walkFolder(path, real, scan);
   } catch (error) {
     scan.reject(path, toErrorData(error));
   }
+}
+
+async function* walkFolder(path: string, real: string, scan: Scan): AsyncGenerator<string> {
+  let entries: Dirent[];
+  try {
+    entries = await readdir(real, { withFileTypes: true });
+  } catch (error) {
+    scan.reject(path, toErrorData(error));
+    return;
+  }
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const inside = join(path, entry.name);
+    const realInside = join(real, entry.name);
+    if (entry.isSymbolicLink()) yield* walkLink(inside, scan);
+    else if (entry.isFile() && scan.isNew(realInside)) yield inside;
+    else if (entry.isDirectory() && scan.isNew(realInside)) yield* walkFolder(inside, realInside, scan);
+  }
+}
+
+async function* inBatches(files: AsyncGenerator<string>): AsyncGenerator<string[]> {
+  let batch: string[] = [];
+  let size = FIRST_BATCH;
+  for await (const file of files) {
+    batch.push(file);
+    if (batch.length < size) continue;
+    yield batch;
+    batch = [];
+    size = BATCH;
+  }
+  if (batch.length > 0) yield batch;
 }

@@ -208,7 +208,7 @@ function readRow(
     }
   } else if (colorType === 3) {
     for (let x = 0, at = to; x < columns; x++, at += step) writeColor(pixels, at, palette, raw[from + x]!);
-  } else if (depth === 8 && step === channels) {
+  } else if (depth === 8 && step === channels && channels !== 2) {
     pixels.set(raw.subarray(from, from + columns * channels), to);
   } else {
     const kept = channels < 3 ? 1 : 3;
