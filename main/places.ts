@@ -22,6 +22,11 @@ export function enginePath(): string {
   return bundled ? join(here, 'engine.cjs') : join(here, 'engine', 'engine.ts');
 }
 
+/** What decodes films beside the engine (core/dicom/threads.ts). */
+export function dicomThreadPath(): string {
+  return bundled ? join(here, 'dicomThread.cjs') : join(applicationDir, 'core', 'dicom', 'thread.ts');
+}
+
 /** The page is built, so that a host can show it. */
 export function rendererIsBuilt(): boolean {
   return existsSync(join(rendererDir, 'index.html'));

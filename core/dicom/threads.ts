@@ -31,7 +31,7 @@ let pool: ThreadPool | undefined;
  * Lets openFilm, decodeFile and scanPaths use threads.
  * @param script core/dicom/thread.ts, or its bundle.
  */
-export function useDicomThreads(script: string, count = Math.max(1, Math.min(cpus().length, 8))): void {
+export function startDicomThreads(script: string, count = Math.max(1, Math.min(cpus().length, 8))): void {
   pool = new ThreadPool(script, count);
 }
 

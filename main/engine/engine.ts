@@ -1,8 +1,11 @@
 /** The program of the engine process. */
+import { startDicomThreads } from '../../core/dicom/threads.ts';
 import { nodePlatform, stderrLog } from '../../core/platform/node.ts';
 import { createEngine } from '../../core/services/engine.ts';
+import { dicomThreadPath } from '../places.ts';
 import { runEngineProcess } from './process.ts';
 
+startDicomThreads(dicomThreadPath());
 runEngineProcess(({ resourcesDir, userDir, workspace }) =>
   createEngine(nodePlatform({ resourcesDir, userDir }, stderrLog), { workspace }),
 );

@@ -6,12 +6,12 @@ import { unattended } from '../../core/base/progress.ts';
 import { decodeFile, decodeFileHere } from '../../core/dicom/decodeFile.ts';
 import { openFilm, openFilmHere } from '../../core/dicom/openFilm.ts';
 import { scanPaths } from '../../core/dicom/scan.ts';
-import { dicomThreadCount, stopDicomThreads, useDicomThreads } from '../../core/dicom/threads.ts';
+import { dicomThreadCount, startDicomThreads, stopDicomThreads } from '../../core/dicom/threads.ts';
 
 const samples = resolve('tests/data/dicom');
 const film = join(samples, 'pydicom/MR_small_jp2klossless.dcm');
 
-beforeAll(() => useDicomThreads(resolve('core/dicom/thread.ts'), 2));
+beforeAll(() => startDicomThreads(resolve('core/dicom/thread.ts'), 2));
 afterAll(stopDicomThreads);
 
 it('the same films, results and counts', async () => {
@@ -34,7 +34,7 @@ it('errors come back as data, and the thread goes on', async () => {
 });
 
 it('without a thread that starts, everything runs here', async () => {
-  useDicomThreads(join(samples, 'no-such-script.cjs'));
+  startDicomThreads(join(samples, 'no-such-script.cjs'));
   expect((await openFilm(film)).sha256).toBe((await openFilmHere(film)).sha256);
-  useDicomThreads(resolve('core/dicom/thread.ts'), 2);
+  startDicomThreads(resolve('core/dicom/thread.ts'), 2);
 });

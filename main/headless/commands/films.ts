@@ -1,20 +1,32 @@
 /** The commands about films alone: decode, scan, phantom. */
-import { decodeFile } from '../../../core/dicom/decodeFile.ts';
+import { type DecodeResult, decodeFile } from '../../../core/dicom/decodeFile.ts';
 import { scanPaths } from '../../../core/dicom/scan.ts';
+import { dicomThreadCount, startDicomThreads } from '../../../core/dicom/threads.ts';
 import { writePhantom } from '../../../core/phantom/generate.ts';
 import type { Institution } from '../../../core/phantom/scene.ts';
+import { dicomThreadPath } from '../../places.ts';
 import type { Call } from '../call.ts';
 import { pathAsGiven, userPath } from '../places.ts';
 
+/** One file is decoded here; several are decoded side by side, and answered in their order. */
 export async function decode({ output, signal }: Call, _options: object, files: string[]): Promise<void> {
-  for (const file of files) {
-    await output.attempt(file, signal, async () => ({ ...(await decodeFile(userPath(file))), file }));
+  if (files.length > 1) startDicomThreads(dicomThreadPath());
+  const ahead = dicomThreadCount();
+  const results: Promise<DecodeResult>[] = [];
+  for (const [index, file] of files.entries()) {
+    while (results.length < files.length && results.length <= index + ahead) {
+      const result = decodeFile(userPath(files[results.length]!));
+      result.catch(() => {});
+      results.push(result);
+    }
+    await output.attempt(file, signal, async () => ({ ...(await results[index]!), file }));
   }
 }
 
 /** Files in a folder that are no films are part of the answer; a path that was asked for and cannot be read is a failure. */
 export async function scan({ output, signal }: Call, _options: object, paths: string[]): Promise<void> {
   const asked = paths.map(userPath);
+  startDicomThreads(dicomThreadPath());
   const summary = await scanPaths(asked, output.work(signal), () => {});
   const { patients, studies, series, instances, rejected, seconds } = summary;
   const files = rejected.map(({ file, code }) => ({ file: pathAsGiven(file, paths), code }));
