@@ -9,26 +9,67 @@ export interface AdapterFeeds {
   inputs: Record<string, PlainTensor>;
 }
 
-export class AdapterInputs {
-  private readonly sets = new AdapterSets<Record<string, PlainTensor>>(asInputs);
+/** Linear layers that can be adapted, by module. */
+export type Linears = ReadonlyMap<string, readonly [out: number, input: number]>;
 
-  /** Rows that all have the same adapter are fed without `lora.rows`. */
+type Inputs = Record<string, PlainTensor>;
+
+/** Each kind of batch gets the graph that is fastest for it: without LoRA, with one adapter, with one for each row. */
+export class AdapterInputs {
+  private readonly sets = new AdapterSets<Inputs>(asInputs);
+
   feeds(adapter: ForwardInput['adapter'], batch: number): AdapterFeeds {
     const feed = this.sets.feed(adapter, batch);
     if (feed === null) return { plan: { modules: new Set(), mixed: false }, inputs: {} };
     const { stacked, value: inputs, rankMask } = feed;
     const modules = new Set(stacked.modules.keys());
     if (rankMask === null) return { plan: { modules, mixed: false }, inputs };
-    const mask = { data: rankMask, shape: [batch, 1, stacked.rank] };
-    return { plan: { modules, mixed: true }, inputs: { ...inputs, 'lora.rows': mask } };
+    return { plan: { modules, mixed: true }, inputs: { ...inputs, 'lora.rows': rowsOf(rankMask, batch) } };
   }
 }
 
-function asInputs({ modules, rank }: StackedAdapters): Record<string, PlainTensor> {
-  const inputs: Record<string, PlainTensor> = {};
+/**
+ * One graph serves every batch, so that a large model is in memory once: layers without an adapter get zeros, a batch
+ * without adapters gets them of rank 0.
+ */
+export class OneGraphAdapterInputs {
+  private readonly plan: LoraPlan;
+  private readonly sets: AdapterSets<Inputs>;
+  private readonly none: Inputs;
+
+  constructor(linears: Linears) {
+    this.plan = { modules: new Set(linears.keys()), mixed: true };
+    this.sets = new AdapterSets((stacked) => ({ ...zeros(linears, stacked.rank), ...asInputs(stacked) }));
+    this.none = zeros(linears, 0);
+  }
+
+  feeds(adapter: ForwardInput['adapter'], batch: number): AdapterFeeds {
+    const feed = this.sets.feed(adapter, batch);
+    const rank = feed?.stacked.rank ?? 0;
+    const mask = feed?.rankMask ?? new Float32Array(batch * rank).fill(1);
+    return { plan: this.plan, inputs: { ...(feed?.value ?? this.none), 'lora.rows': rowsOf(mask, batch) } };
+  }
+}
+
+function rowsOf(rankMask: Float32Array, batch: number): PlainTensor {
+  return { data: rankMask, shape: [batch, 1, rankMask.length / batch] };
+}
+
+function asInputs({ modules, rank }: StackedAdapters): Inputs {
+  const inputs: Inputs = {};
   for (const [module, { down, up, in: width, out }] of modules) {
     inputs[`${module}.down`] = { data: down, shape: [width, rank] };
     inputs[`${module}.up`] = { data: up, shape: [rank, out] };
   }
   return inputs;
+}
+
+function zeros(linears: Linears, rank: number): Inputs {
+  const modules = [...linears].map(([module, [out, width]]) => {
+    return [
+      module,
+      { down: new Float32Array(width * rank), up: new Float32Array(rank * out), in: width, out },
+    ] as const;
+  });
+  return asInputs({ modules: new Map(modules), rank, ranks: new Map() });
 }

@@ -1,6 +1,6 @@
 /**
  * Gemma 3 on ONNX Runtime. Graphs are recorded and loaded when they are first needed: the image encoder, the language
- * model alone, with one adapter for all rows, with an adapter for each row. All read their weights from the checkpoint's
+ * model alone, with one adapter for all rows, with an adapter for each row (or one for all of these). All read their weights from the checkpoint's
  * own files, and adapters are inputs, so that changing the checkpoint costs nothing.
  * */
 import { realpath } from 'node:fs/promises';
@@ -12,14 +12,28 @@ import { elements } from '../tensor/safetensors.ts';
 import type { Gemma3Config } from './gemma3/config.ts';
 import { languageGraph, visionGraph } from './gemma3/graphs.ts';
 import { type HostInputs, hostInputs } from './gemma3/inputs.ts';
+import { languageLinears } from './gemma3/names.ts';
 import type { ModelFolder } from './modelFolder.ts';
-import { AdapterInputs } from './onnxAdapters.ts';
+import { AdapterInputs, OneGraphAdapterInputs } from './onnxAdapters.ts';
 import { OnnxCache } from './onnxCache.ts';
 import type { ExecutorInfo, ForwardInput, ForwardOutput, ImageFeatures, KvCache, Runner } from './runner.ts';
 
-/** Throws ONNXRUNTIME_UNAVAILABLE where ONNX Runtime cannot be loaded, TENSOR_DTYPE, when they are first needed, for weights that are no floats. */
-export async function openOnnxRunner(folder: ModelFolder, settings: OnnxSettings): Promise<OnnxRunner> {
-  return new OnnxRunner(folder, await weightLocator(folder), await onnxExecutor(settings));
+/** Above, a second and third graph's copy of the weights is too much memory for the speed that it gains. */
+const ONE_GRAPH_PARAMETERS = 5e8;
+
+export interface OnnxRunnerSettings extends OnnxSettings {
+  /** One graph for batches with and without adapters; absent: for large models. */
+  oneGraph?: boolean;
+}
+
+/**
+ * Throws ONNXRUNTIME_UNAVAILABLE where ONNX Runtime cannot be loaded; later, when weights are first needed, TENSOR_DTYPE
+ * for weights that are no floats.
+ */
+export async function openOnnxRunner(folder: ModelFolder, settings: OnnxRunnerSettings): Promise<OnnxRunner> {
+  const oneGraph = settings.oneGraph ?? folder.info.parameters > ONE_GRAPH_PARAMETERS;
+  const adapters = oneGraph ? new OneGraphAdapterInputs(languageLinears(folder.config)) : new AdapterInputs();
+  return new OnnxRunner(folder, await weightLocator(folder), await onnxExecutor(settings), adapters);
 }
 
 /** Throws ONNXRUNTIME_UNAVAILABLE where ONNX Runtime cannot be loaded. */
@@ -62,12 +76,12 @@ function isFloat(dtype: string): dtype is StoredWeight['dtype'] {
 
 export class OnnxRunner implements Runner {
   private readonly sessions = new Map<string, Promise<OnnxSession>>();
-  private readonly adapters = new AdapterInputs();
 
   constructor(
     private readonly folder: ModelFolder,
     private readonly locate: LocateWeight,
     readonly executor: ExecutorInfo,
+    private readonly adapters: AdapterInputs | OneGraphAdapterInputs,
   ) {}
 
   get info() {
