@@ -127,3 +127,10 @@ function resample(data: Uint8Array, outer: number, size: number, inner: number, 
   }
   return new Uint8Array(result.buffer);
 }
+
+/** ITU-R BT.601, of interleaved RGB. */
+export function luminance(rgb: ArrayLike<number>): Uint8Array {
+  return Uint8Array.from({ length: rgb.length / 3 }, (_, i) =>
+    Math.round(0.299 * rgb[3 * i]! + 0.587 * rgb[3 * i + 1]! + 0.114 * rgb[3 * i + 2]!),
+  );
+}

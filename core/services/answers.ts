@@ -12,7 +12,7 @@ import { type Completion, type GenerationRequest, generate } from '../generation
 import type { ImageFeatures } from '../models/runner.ts';
 import { loadGemma3Processor, pixelValues } from '../preprocessing/gemma3Processor.ts';
 import { toModelImage } from '../preprocessing/presets.ts';
-import { resize } from '../preprocessing/resize.ts';
+import { luminance, resize } from '../preprocessing/resize.ts';
 import { imageQuestion, promptInput } from '../text/promptInput.ts';
 import type { Prompt } from '../text/types.ts';
 import type { Checkpoints } from './checkpoints.ts';
@@ -262,11 +262,4 @@ export class Answers {
       createdAt: this.now().toISOString(),
     };
   }
-}
-
-/** ITU-R BT.601, of interleaved RGB. */
-function luminance(rgb: Uint8Array): Uint8Array {
-  return Uint8Array.from({ length: rgb.length / 3 }, (_, i) =>
-    Math.round(0.299 * rgb[3 * i]! + 0.587 * rgb[3 * i + 1]! + 0.114 * rgb[3 * i + 2]!),
-  );
 }

@@ -56,6 +56,11 @@ export class Collections {
     return this.get(id).collection;
   }
 
+  /** A data set of phantom films. */
+  isPhantomSet(id: string): boolean {
+    return this.get(id).phantom;
+  }
+
   async films(collectionId?: string): Promise<FilmEntry[]> {
     if (collectionId !== undefined) return this.filmsOf(this.get(collectionId));
     const all = await Promise.all([...this.stored.values()].map((stored) => this.filmsOf(stored)));

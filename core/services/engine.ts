@@ -143,7 +143,8 @@ class LocalEngine implements Engine {
       ...this.predictionHandlers(),
       ...this.evaluationHandlers(),
       ...this.trainingHandlers(),
-    } as unknown as Handlers;
+      ...this.reportHandlers(),
+    } ;
   }
 
   private workspaceHandlers() {
@@ -278,5 +279,15 @@ class LocalEngine implements Engine {
     } finally {
       this.changed('training');
     }
+  }
+
+  private reportHandlers() {
+    return {
+      'report.sections': () => this.session.reports.sections(),
+      'report.render': (params, call) =>
+        this.jobs.run('report', 'Writing the report', call, () => this.session.reports.render(params)),
+      'report.save': (params, call) =>
+        this.jobs.run('report', 'Writing the report', call, () => this.session.reports.save(params)),
+    } satisfies Partial<Handlers>;
   }
 }

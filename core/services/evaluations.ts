@@ -66,6 +66,13 @@ interface Cell {
   items: Map<string, Item>;
 }
 
+/** A film of an evaluation with the answers that are there, by checkpoint. */
+export interface AnsweredFilm {
+  datasetId: string;
+  film: FilmEntry;
+  answers: Map<string, Prediction>;
+}
+
 export class Evaluations {
   /** Results of complete evaluations; computing one resamples thousands of times. */
   private readonly results = new Map<string, EvaluationResult>();
@@ -166,6 +173,21 @@ export class Evaluations {
       const isWanted = item && matches(entry, prediction, policy, wanted);
       return isWanted ? [{ entry, truth: entry.truth ?? {}, prediction }] : [];
     });
+  }
+
+  /** Every film of the evaluation with its answers, in the order of the data sets. */
+  async answered(id: string): Promise<AnsweredFilm[]> {
+    const films = new Map<string, AnsweredFilm>();
+    for (const { datasetId, checkpoint, films: all, items } of await this.cells(await this.file(id))) {
+      for (const film of all) {
+        const answered = films.get(film.id) ?? { datasetId, film, answers: new Map() };
+        films.set(film.id, answered);
+        const item = items.get(film.id);
+        const prediction = item && this.predictionOf(item);
+        if (prediction) answered.answers.set(checkpoint.id, prediction);
+      }
+    }
+    return [...films.values()];
   }
 
   private async begin(params: CheckedParameters<'evaluations.run'>): Promise<EvaluationFile> {

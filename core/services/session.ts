@@ -10,6 +10,7 @@ import { Collections } from './collections.ts';
 import { Evaluations } from './evaluations.ts';
 import { type ModelOptions, Models } from './models.ts';
 import { PredictionStore } from './predictions.ts';
+import { Reports } from './reports.ts';
 import { Trainings } from './trainings.ts';
 
 export class Session {
@@ -20,6 +21,7 @@ export class Session {
   readonly answers: Answers;
   readonly evaluations: Evaluations;
   readonly trainings: Trainings;
+  readonly reports: Reports;
 
   private constructor(
     platform: Platform,
@@ -49,6 +51,7 @@ export class Session {
       platform.now,
     );
     this.trainings = new Trainings(platform, workspace, this.collections, this.checkpoints, prompts);
+    this.reports = new Reports(platform, this.collections, this.checkpoints, this.evaluations);
   }
 
   static async open(platform: Platform, workspace: Workspace, options: ModelOptions = {}): Promise<Session> {
