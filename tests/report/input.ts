@@ -1,0 +1,106 @@
+/** A report's input made from seeded answers: two data sets, three checkpoints, two films. */
+import { Random } from '../../core/base/random.ts';
+import { type DatasetInput, evaluate } from '../../core/evaluation/evaluate.ts';
+import type { EvaluatedFilm } from '../../core/evaluation/figures.ts';
+import { CHEXPERT_LABELS, type Label, type LabelValues, NIH_NINE } from '../../core/labels/labels.ts';
+import type { ReportInput } from '../../core/report/types.ts';
+
+const CHECKPOINTS = [
+  { id: 'base', name: 'Base', role: 'base' as const, trainingSource: '' },
+  { id: 'sft', name: 'SFT', role: 'sft' as const, trainingSource: 'phantom m' },
+  { id: 'grpo', name: 'GRPO', role: 'grpo' as const, trainingSource: 'phantom m' },
+];
+const SKILL: Record<string, Record<string, number>> = {
+  a: { base: 0.62, sft: 0.82, grpo: 0.86 },
+  b: { base: 0.6, sft: 0.78, grpo: 0.72 },
+};
+
+function films(datasetId: string, labels: readonly Label[], count: number): EvaluatedFilm[] {
+  const random = new Random(`report ${datasetId}`);
+  return Array.from({ length: count }, (_, i) => {
+    const truth: LabelValues = {};
+    labels.forEach((label, j) => {
+      truth[label] = random.chance(0.04 + 0.03 * j) ? 1 : 0;
+    });
+    return CHECKPOINTS.map(({ id }) => ({
+      filmId: `${datasetId}${i}`,
+      patientId: String(i >> 1),
+      datasetId,
+      checkpointId: id,
+      truth,
+      findings: labels.filter((label) => (truth[label] === 1 ? random.chance(SKILL[datasetId]![id]!) : random.chance(0.12))),
+      failed: random.chance(id === 'base' ? 0.06 : 0.01),
+    }));
+  }).flat();
+}
+
+export async function reportInput(films_ = 200, replicates = 500): Promise<ReportInput> {
+  const dataset = (id: string, name: string, labels: readonly Label[], kind: DatasetInput['kind']): DatasetInput => ({
+    id,
+    name,
+    kind,
+    labels: [...labels],
+    policy: 'zeros',
+    unit: 'film',
+    total: films_,
+  });
+  const evaluation = await evaluate({
+    id: 'e1f0',
+    createdAt: '2026-11-23T09:00:00.000Z',
+    source: dataset('a', 'Phantom a', CHEXPERT_LABELS, 'chexpert'),
+    target: dataset('b', 'Phantom b', CHEXPERT_LABELS.filter((label) => (NIH_NINE as readonly Label[]).includes(label)), 'nih'),
+    checkpoints: CHECKPOINTS,
+    films: [...films('a', CHEXPERT_LABELS, films_), ...films('b', NIH_NINE, films_)],
+    replicates,
+    seed: 1,
+  });
+  const hash = (character: string) => character.repeat(64);
+  return {
+    evaluation,
+    createdAt: '2026-11-23T10:00:00.000Z',
+    application: { name: 'ChexReason Workbench', version: '0.1.0' },
+    datasets: [
+      { id: 'a', mapping: 'chexpert', description: 'Procedural phantom of institution a (CheXpert-like), 200 films, seed 1.', table: 'valid.csv', tableHash: hash('a'), relation: 'in-distribution' },
+      { id: 'b', mapping: 'nih', description: 'Procedural phantom of institution b (NIH-like), 200 films, seed 1.', table: 'Data_Entry_2017.csv', tableHash: hash('b'), relation: 'other institution' },
+    ],
+    checkpoints: CHECKPOINTS.map(({ id }) => ({
+      id,
+      baseHash: hash('c'),
+      adapterHash: id === 'base' ? null : hash(id === 'sft' ? 'd' : 'e'),
+      promptId: 'free-reasoning',
+      promptHash: hash('f'),
+      preprocessing: 'gemma3-64',
+      training: id === 'base' ? '' : `${id.toUpperCase()} on 2,000 phantom films of institution m; LoRA rank 16.`,
+    })),
+    sampling: { temperature: 0, topP: 1, seed: 0, maxNewTokens: 256, samplesPerFilm: 1 },
+    engine: { executor: 'onnxruntime-cpu', version: '1.30.0', precision: 'float32', threads: 2 },
+    samples: [sample('a', 1), sample('b', 2)],
+    failures: [{ datasetId: 'a', checkpointId: 'base', kind: 'no-solution', count: 9 }],
+    reproduce: [
+      'chexreason phantom --institution b --count 200 --seed 1 --out films/b',
+      'chexreason evaluate --dataset phantom-a --dataset phantom-b --checkpoint base --checkpoint sft --checkpoint grpo --json',
+    ],
+    limits: ['The films are procedural phantoms, not patients; nothing follows from them for real films.'],
+  };
+}
+
+function sample(datasetId: string, seed: number): ReportInput['samples'][number] {
+  const [width, height] = [96, 112];
+  const random = new Random(seed);
+  const gray = Uint8Array.from({ length: width * height }, (_, i) => (i % width) + random.below(40));
+  return {
+    title: `Film ${seed} of phantom ${datasetId}`,
+    datasetId,
+    image: { width, height, gray },
+    truth: { Edema: 1, Cardiomegaly: 1, 'No Finding': 0 },
+    readings: [
+      {
+        checkpointId: 'sft',
+        findings: ['Edema', 'Pneumonia'],
+        reasoning: 'The heart is wide. Perihilar haze on both sides with fine lines at the bases suggests fluid.',
+        failure: null,
+      },
+      { checkpointId: 'grpo', findings: [], reasoning: 'The film shows', failure: 'no-solution' },
+    ],
+  };
+}
