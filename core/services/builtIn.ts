@@ -20,8 +20,8 @@ export const BUILT_IN_CHECKPOINTS = ['base', 'sft', 'grpo'] as const;
 
 /** Seeds of the built-in films; none of them is a seed of the experiment that trained the checkpoints. */
 const SEEDS: Record<Institution, number> = { m: 9001, a: 9002, b: 9003 };
-/** Pixels a side of the data sets' films: a quarter of the work of 1,024, and the model reduces both to the same pixels. */
-const DATASET_SIZE = 512;
+/** Pixels a side of the data sets' films, as CheXpert's small release: the model reduces larger ones to the same pixels. */
+const DATASET_SIZE = 320;
 const DICOM_SIZE = 1024;
 const DICOM_FILMS = 4;
 const TRAINING_FILMS = 64;

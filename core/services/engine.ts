@@ -144,7 +144,7 @@ class LocalEngine implements Engine {
       ...this.evaluationHandlers(),
       ...this.trainingHandlers(),
       ...this.reportHandlers(),
-    } ;
+    };
   }
 
   private workspaceHandlers() {
