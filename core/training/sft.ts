@@ -227,7 +227,8 @@ class SftTrainer {
     if (this.heldOut.length === 0) return;
     const epoch = Math.ceil(this.step / this.stepsPerEpoch);
     const { loss, accuracy } = await this.validate();
-    await this.report({ step: this.step, eval_loss: loss, eval_mean_token_accuracy: accuracy, epoch });
+    const done = this.step / this.stepsPerEpoch;
+    await this.report({ step: this.step, eval_loss: loss, eval_mean_token_accuracy: accuracy, epoch: done });
     const improved = this.best === null || loss < this.best.loss;
     if (improved) this.best = { loss, epoch, adapter: snapshot(this.adapter) };
     this.worse = improved ? 0 : this.worse + 1;
