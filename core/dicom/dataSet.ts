@@ -27,6 +27,8 @@ const PIXEL_TAGS = new Set(['x7fe00008', 'x7fe00009', 'x7fe00010']);
 export interface PixelDataElement {
   /** Pixel Data, Float Pixel Data, or Double Float Pixel Data. */
   tag: 'x7fe00010' | 'x7fe00008' | 'x7fe00009';
+  /** Absent in implicit VR, where it is OW (PS3.5 A.1). */
+  vr: string | undefined;
   offset: number;
   /** Bytes from `offset` to the end of the value, or of the file where that comes first. */
   length: number;
@@ -341,6 +343,7 @@ function locatePixelData(bytes: Uint8Array, element: Element): PixelDataElement 
   const room = bytes.length - element.dataOffset;
   return {
     tag: element.tag as PixelDataElement['tag'],
+    vr: element.vr,
     offset: element.dataOffset,
     length: undefinedLength ? room : Math.min(element.length, room),
     declaredLength: undefinedLength ? null : element.length,

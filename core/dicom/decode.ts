@@ -101,12 +101,18 @@ export async function decodeFrame(source: FrameSource, frame: number): Promise<D
 function decodeNative(source: FrameSource, frame: number): DecodedFrame {
   const { description, file, pixelData } = source;
   const size = nativeFrameBytes(description);
-  const all = file.bytes.subarray(pixelData.offset, pixelData.offset + pixelData.length);
+  const stored = file.bytes.subarray(pixelData.offset, pixelData.offset + pixelData.length);
+  const all = file.bigEndian && pixelData.vr === 'OW' && description.bitsAllocated <= 8 ? swapPairs(stored) : stored;
   const pixels =
     description.bitsAllocated === 1
       ? readNativeFrame(all, description, file.bigEndian, frame * size * 8)
       : readNativeFrame(all.subarray(frame * size, (frame + 1) * size), description, file.bigEndian);
   return { pixels, photometricInterpretation: description.photometricInterpretation };
+}
+
+/** Big endian words that hold two pixels of 8 bits each (PS3.5 D). */
+function swapPairs(bytes: Uint8Array): Uint8Array {
+  return Buffer.from(bytes.subarray(0, bytes.length & ~1)).swap16();
 }
 
 async function decodeEncapsulated(source: FrameSource, stream: Uint8Array): Promise<DecodedFrame> {

@@ -67,6 +67,17 @@ export interface FilmTags {
   accessionNumber: string;
 }
 
+/** PS3.3 C.9.2: graphics over the film, one byte a pixel, 0 or 1. */
+export interface FilmOverlay {
+  rows: number;
+  columns: number;
+  /** Where its first pixel lies on the film, zero-based; may lie outside. */
+  row: number;
+  column: number;
+  label: string;
+  bits: Uint8Array;
+}
+
 export interface Film {
   path: string;
   kind: 'dicom' | 'png' | 'jpeg';
@@ -92,6 +103,8 @@ export interface Film {
   /** Stored value(s) that are padding, not image. */
   padding: { low: number; high: number } | null;
   spacing: FilmSpacing | null;
+  /** Absent: none. Drawn by the viewer; never part of the pixels. */
+  overlays?: FilmOverlay[];
   tags: FilmTags;
   /** sha256 of the stored values of this frame, little endian. */
   sha256: string;

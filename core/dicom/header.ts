@@ -318,10 +318,9 @@ export function readCautions(attributes: Attributes, tags: FilmTags): string[] {
     cautions.push('This is a FOR PROCESSING image: its gray values are not meant for reading.');
   }
   if (!PROJECTION_MODALITIES.has(tags.modality.toUpperCase())) {
-    cautions.push(`The modality is ${tags.modality}: this is not a radiograph.`);
-  } else if (!CHEST.test(tags.bodyPart.toUpperCase())) {
-    cautions.push(`The body part is ${tags.bodyPart}, not the chest.`);
+    return [...cautions, `The modality is ${tags.modality}: this is not a radiograph.`];
   }
+  if (!CHEST.test(tags.bodyPart.toUpperCase())) cautions.push(`The body part is ${tags.bodyPart}, not the chest.`);
   if (isLateral(view, orientation)) cautions.push('This is a lateral view, not a frontal one.');
   else if (view === '') cautions.push('The file does not say which view this is.');
   else if (!FRONTAL_VIEWS.has(view)) cautions.push(`The view is ${tags.viewPosition}, not a frontal one.`);

@@ -19,6 +19,7 @@ import {
   readTags,
   readVoi,
 } from './header.ts';
+import { readOverlays } from './overlays.ts';
 import { type Raster, rasterKind, readRaster } from './rasterFiles.ts';
 import { inThread } from './threads.ts';
 import { modalityRange } from './voi.ts';
@@ -87,6 +88,7 @@ async function dicomFilm(path: string, file: DicomFile, frame: number): Promise<
   const { description } = source;
   const groups = functionalGroups(attributes, frame);
   const tags = readTags(attributes);
+  const overlays = readOverlays(source, frame);
   if (!attributes.characterSetKnown) warnings.push('The character set of the file is unknown; text may be wrong.');
   const isColor = description.samplesPerPixel === 3 || isPalette(source);
   const display = isColor ? colorDisplay(source, decoded) : grayDisplay(source, decoded, groups);
@@ -101,6 +103,7 @@ async function dicomFilm(path: string, file: DicomFile, frame: number): Promise<
     transferSyntax: file.transferSyntax,
     ...display,
     spacing: [attributes, ...groups].map(readSpacing).find((spacing) => spacing !== null) ?? null,
+    ...(overlays.length > 0 ? { overlays } : {}),
     tags,
     sha256: sha256(bytesOf(decoded.pixels)),
     warnings: [...warnings, ...readCautions(attributes, tags)],

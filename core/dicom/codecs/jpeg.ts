@@ -18,7 +18,14 @@ export async function decodeJpegComponents(bytes: Uint8Array, expected: Expected
   requireSize(expected, { width: header.width, height: header.height, components: header.components.length });
   if (header.sof > 0xc2) throw unsupported('JPEG', `frame type ${header.sof.toString(16)}`);
   if (header.precision !== 8) return decodeJpegDct(bytes, expected);
-  return decodeJpegTurbo(expected.components === 1 ? bytes : withoutTransform(bytes), expected);
+  return decodeJpegTurbo(withEnd(expected.components === 1 ? bytes : withoutTransform(bytes)), expected);
+}
+
+/** Some encoders leave out the end marker, for which libjpeg-turbo would refuse the image. */
+function withEnd(bytes: Uint8Array): Uint8Array {
+  const tail = bytes.subarray(Math.max(0, bytes.length - 64));
+  for (let i = 0; i + 1 < tail.length; i++) if (tail[i] === 0xff && tail[i + 1] === 0xd9) return bytes;
+  return Buffer.concat([bytes, Uint8Array.from([0xff, 0xd9])]);
 }
 
 /** The stream with its own Adobe and JFIF markers taken out, and "not transformed" put in. */
