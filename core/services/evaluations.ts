@@ -199,8 +199,10 @@ export class Evaluations {
     if (there) return there;
     const source = this.collections.collection(sourceDatasetId).name;
     const target = this.collections.collection(targetDatasetId).name;
-    const films =
-      (await this.select(sourceDatasetId, limit)).length + (await this.select(targetDatasetId, limit)).length;
+    let films = 0;
+    for (const datasetId of new Set([sourceDatasetId, targetDatasetId])) {
+      films += (await this.select(datasetId, limit)).length;
+    }
     const file: EvaluationFile = {
       id,
       name: `${source} → ${target}`,
@@ -225,7 +227,7 @@ export class Evaluations {
       work.report(this.progress(file, cells, rate));
     };
     report();
-    for (const datasetId of [file.sourceDatasetId, file.targetDatasetId]) {
+    for (const datasetId of datasetsOf(file)) {
       const rows = cells.filter((cell) => cell.datasetId === datasetId);
       const films = rows[0]?.films ?? [];
       for (let start = 0; start < films.length; start += FILMS_AT_ONCE) {
@@ -313,7 +315,7 @@ export class Evaluations {
   private async cells(file: EvaluationFile): Promise<Cell[]> {
     const items = await this.workspace.lines<Item>(FOLDER, `${file.id}.jsonl`);
     const cells: Cell[] = [];
-    for (const datasetId of [file.sourceDatasetId, file.targetDatasetId]) {
+    for (const datasetId of datasetsOf(file)) {
       const films = await this.select(datasetId, file.limit);
       const wanted = new Set(films.map((film) => film.id));
       for (const checkpointId of file.checkpointIds) {
@@ -370,9 +372,14 @@ export class Evaluations {
     const { id, name, createdAt, checkpointIds, limit, total } = file;
     const done = (await this.workspace.lines(FOLDER, `${id}.jsonl`)).length;
     const state = this.running.has(id) ? 'running' : done >= total ? 'complete' : 'stopped';
-    const datasetIds = [file.sourceDatasetId, file.targetDatasetId];
+    const datasetIds = datasetsOf(file);
     return { id, name, createdAt, state, datasetIds, checkpointIds, limit, done, total };
   }
+}
+
+/** Source and target; once where they are the same. */
+function datasetsOf({ sourceDatasetId, targetDatasetId }: EvaluationFile): string[] {
+  return [...new Set([sourceDatasetId, targetDatasetId])];
 }
 
 /** Ids come from the screens; a path has no place in them. */
