@@ -159,6 +159,7 @@ export const text = {
     openFailed: 'The films could not be opened',
     loading: 'Loading the study list',
     empty: 'No films yet.',
+    coming: 'The films appear here as they come.',
     emptyHint: 'Drop DICOM files, a folder or a DICOMDIR here, or type a path below.',
     nothingFound: 'No film matches the filter.',
     clearFilter: 'Clear the filter',

@@ -31,7 +31,9 @@ function AddCheckpoint() {
   const [role, setRole] = useState<Checkpoint['role'] | ''>('');
   async function submit(event: FormEvent) {
     event.preventDefault();
-    if (await checkpoints.add(path.trim(), role || undefined)) setPath('');
+    const added = await checkpoints.add(path.trim(), role || undefined);
+    // What was typed meanwhile stays.
+    if (added) setPath((now) => (now === path ? '' : now));
   }
   return (
     <form className="fields add-checkpoint" onSubmit={(event) => void submit(event)} data-area="add">

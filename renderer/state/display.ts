@@ -26,8 +26,9 @@ export interface DisplayState {
   scale: number | null;
   /** Of the film's centre from the viewport's, in film pixels as cornerstone has it. */
   translation: { x: number; y: number };
-  /** What `scale: null` comes to right now; the viewport tells. */
+  /** What `scale: null` comes to right now, and the width of the viewport in CSS pixels; the viewport tells. */
   shownScale: number;
+  shownWidth: number;
   tool: Tool;
   overlay: boolean;
 }
@@ -48,6 +49,7 @@ export function createDisplay() {
     invert: false,
     ...UPRIGHT,
     shownScale: 1,
+    shownWidth: 0,
     tool: 'window',
     overlay: true,
   }));
@@ -88,8 +90,9 @@ export function createDisplay() {
     },
     setScale: (scale: number | null) => store.setState({ scale, translation: CENTRE }),
     place: (scale: number | null, translation: { x: number; y: number }) => store.setState({ scale, translation }),
-    setShownScale: (shownScale: number) => {
-      if (store.getState().shownScale !== shownScale) store.setState({ shownScale });
+    setShown(shownScale: number, shownWidth: number): void {
+      const now = store.getState();
+      if (now.shownScale !== shownScale || now.shownWidth !== shownWidth) store.setState({ shownScale, shownWidth });
     },
     invert: () => store.setState({ invert: !store.getState().invert }),
     rotate: (by: 90 | -90) => store.setState({ rotation: (store.getState().rotation + by + 360) % 360 }),

@@ -77,8 +77,10 @@ function Hint() {
 }
 
 function Nothing({ loaded, filtered }: { loaded: boolean; filtered: boolean }) {
-  const { library } = useWorkbench();
+  const { library, frame } = useWorkbench();
+  const bringing = useFrom(frame, (state) => state.jobs.find((job) => job.kind === 'scan' && job.state === 'running'));
   if (!loaded) return <Empty title={text.studies.loading} />;
+  if (!filtered && bringing) return <Empty title={bringing.title} hint={text.studies.coming} />;
   if (!filtered) return <Empty title={text.studies.empty} hint={text.studies.emptyHint} />;
   return (
     <Empty title={text.studies.nothingFound}>
@@ -236,12 +238,15 @@ function FilmLine({ entry, firstOfPatient }: { entry: FilmEntry; firstOfPatient:
       <div className="film-line">
         <span className={firstOfPatient ? 'patient' : 'patient again'}>{name}</span>
         <span className="muted">{person}</span>
-        <span className="count">{[entry.viewPosition, dateText(entry.studyDate)].filter(Boolean).join('  ')}</span>
+        <span className="count">{entry.viewPosition}</span>
         {entry.warnings.length > 0 && (
           <TriangleAlert size={13} className="warn" aria-label={entry.warnings.join(' ')} role="img" />
         )}
       </div>
-      <Chips entry={entry} />
+      <div className="film-line">
+        <Chips entry={entry} />
+        <span className="count small">{dateText(entry.studyDate)}</span>
+      </div>
     </div>
   );
 }

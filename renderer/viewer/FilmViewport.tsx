@@ -50,7 +50,7 @@ function follow(display: Display, outer: HTMLElement, inner: HTMLElement): () =>
     const room = { width: outer.clientWidth, height: outer.clientHeight };
     if (room.width === 0 || room.height === 0 || !state.film) return;
     const scale = state.scale ?? fitScale(state.film, state.rotation, room);
-    display.setShownScale(scale);
+    display.setShown(scale, room.width);
     const { rotation, hflip, vflip, translation, invert } = state;
     cornerstone.displayImage(element, image, {
       scale: scale * ratio(),

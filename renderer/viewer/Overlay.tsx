@@ -6,7 +6,8 @@ import { text } from '../text.ts';
 import { edgesOf } from './orientation.ts';
 import { scaleBar } from './scaleBar.ts';
 
-const WIDEST_BAR = 180;
+/** The bar's share of the film's width at most: the corners keep theirs. */
+const WIDEST_BAR = 0.25;
 
 export function Overlay({ entry, display }: { entry: FilmEntry; display: DisplayState }) {
   const { film, voi } = display;
@@ -18,7 +19,7 @@ export function Overlay({ entry, display }: { entry: FilmEntry; display: Display
       <Corner at="bottom left" lines={[voiText(voi), ...shownLines(display)]} />
       <Corner at="bottom right" lines={viewLines(entry, film)} />
       <Sides film={film} display={display} />
-      <Bar film={film} scale={display.shownScale} />
+      <Bar film={film} scale={display.shownScale} room={display.shownWidth} />
     </div>
   );
 }
@@ -46,8 +47,8 @@ function Sides({ film, display }: { film: Film; display: DisplayState }) {
   );
 }
 
-function Bar({ film, scale }: { film: Film; scale: number }) {
-  const bar = film.spacing && scaleBar(film.spacing, scale, WIDEST_BAR);
+function Bar({ film, scale, room }: { film: Film; scale: number; room: number }) {
+  const bar = film.spacing && scaleBar(film.spacing, scale, WIDEST_BAR * room);
   if (!film.spacing || !bar) return null;
   return (
     <div className="scale-bar">

@@ -201,7 +201,7 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     await goTo(6, '.settings');
     await check('Settings');
     expect(found).toEqual([]);
-  });
+  }, 180_000);
 
   it('wrote no error to the console, and broke no rule of the content security policy', () => {
     expect(open.faults).toEqual([]);
