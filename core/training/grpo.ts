@@ -15,7 +15,6 @@
  * - a film whose labels cannot be read gives its completions no advantage; they still count for the KL term;
  * - precision f32 instead of bf16.
  */
-import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import { WorkbenchError } from '../base/errors.ts';
 import { nextTurn, throwIfCancelled, type Work } from '../base/progress.ts';
 import { Random } from '../base/random.ts';
@@ -27,23 +26,23 @@ import type { Adapter } from '../peft/adapter.ts';
 import type { ProcessorConfig } from '../preprocessing/gemma3Processor.ts';
 import { type RewardState, scoreCompletions } from '../rewards/rewards.ts';
 import { imageQuestion, promptInput } from '../text/promptInput.ts';
-import { completionSequence, type PromptModel, type TrainingSequence, trainingBatch } from './batch.ts';
+import { completionSequence, type PromptModel } from './batch.ts';
 import { fieldDepartures, type GrpoConfig, rewardSettings } from './config.ts';
-import { FeatureCache, featureInput, placeImages } from './features.ts';
-import { asTensors } from './gradients.ts';
-import { loraInputs, snapshot, type TrainedAdapter, trainedAdapter } from './lora.ts';
+import { FeatureCache } from './features.ts';
+import { snapshot, type TrainedAdapter, trainedAdapter } from './lora.ts';
+import { groupAdvantages } from './loss.ts';
 import {
-  type GrpoMetrics,
-  type GrpoSettings,
-  groupAdvantages,
-  grpoLoss,
-  hostLoss,
-  type TokenStatistics,
-  tokenLogProbs,
-} from './loss.ts';
+  completionLogps,
+  type PolicyBatch,
+  type PolicyGiven,
+  type PolicyPass,
+  policyBatches,
+  policyLoss,
+  policyMetrics,
+} from './policy.ts';
 import { RunFolder, type RunProgress, stateAfter } from './run.ts';
 import { dataOf, drawExamples } from './split.ts';
-import { epochOrder, type LossPart, Stepper, type StepReport } from './step.ts';
+import { epochOrder, Stepper, type StepReport } from './step.ts';
 import type { Departure, TrainingExample, TrainingLogLine } from './types.ts';
 
 export interface GrpoRun {
@@ -328,105 +327,6 @@ class GrpoTrainer {
   }
 }
 
-/** Completions that go through the network at once. `features[i]` belongs to sequence i; a group shares one array. */
-export interface PolicyBatch {
-  sequences: readonly TrainingSequence[];
-  features: readonly Float32Array[];
-  advantages: readonly (number | null)[];
-}
-
-interface PolicyRow {
-  sequence: TrainingSequence;
-  features: Float32Array;
-  advantage: number | null;
-}
-
-function policyBatches(rows: readonly PolicyRow[], size: number): PolicyBatch[] {
-  const batches: PolicyBatch[] = [];
-  for (let start = 0; start < rows.length; start += size) {
-    const some = rows.slice(start, start + size);
-    batches.push({
-      sequences: some.map(({ sequence }) => sequence),
-      features: some.map(({ features }) => features),
-      advantages: some.map(({ advantage }) => advantage),
-    });
-  }
-  return batches;
-}
-
-/** Log-probabilities of a batch's completion tokens, one completion after the other. */
-export interface PolicyGiven {
-  /** When the completions were drawn; null: they are the present ones. */
-  old: Float32Array | null;
-  /** Of the reference policy. */
-  ref: Float32Array;
-}
-
-/** What one pass of a batch saw; filled by the pass. */
-export interface PolicyPass {
-  logps: Float32Array;
-  metrics: GrpoMetrics;
-  statistics: TokenStatistics;
-}
-
-/** A batch's part of the loss of a step that has `completions` completions in all. */
-export function policyLoss(
-  model: TrainableModel,
-  adapter: TrainedAdapter,
-  batch: PolicyBatch,
-  given: PolicyGiven,
-  settings: GrpoSettings & { temperature: number },
-  completions: number,
-): { part: LossPart; pass: PolicyPass } {
-  const { logps, lengths } = policyPass(model, adapter, batch, settings.temperature);
-  const pass: PolicyPass = {
-    logps: new Float32Array(),
-    metrics: { kl: 0, clipRatio: { low: 0, high: 0, region: 0, lowMin: 0, highMax: 0 } },
-    statistics: { tokens: 0, entropy: 0, correct: 0 },
-  };
-  const part: LossPart = (tensors) =>
-    hostLoss(model.tf, logps(tensors, pass.statistics), (values) => {
-      pass.logps = values;
-      const { old: oldLogps, ref: refLogps } = given;
-      const { metrics, ...loss } = grpoLoss(
-        values,
-        { lengths, advantages: batch.advantages, oldLogps, refLogps },
-        settings,
-        completions,
-      );
-      pass.metrics = metrics;
-      return loss;
-    });
-  return { part, pass };
-}
-
-/** Log-probabilities of the completions' tokens under softmax(logits / temperature), without gradient. */
-export function completionLogps(
-  model: TrainableModel,
-  adapter: TrainedAdapter | null,
-  batch: PolicyBatch,
-  temperature: number,
-): Float32Array {
-  const { logps } = policyPass(model, adapter, batch, temperature);
-  let values = new Float32Array();
-  model.tf.tidy(() => {
-    const tensors = adapter === null ? new Map() : asTensors(model.tf, adapter.parameters);
-    values = logps(tensors).dataSync() as Float32Array<ArrayBuffer>;
-  });
-  return values;
-}
-
-function policyPass(model: TrainableModel, adapter: TrainedAdapter | null, batch: PolicyBatch, temperature: number) {
-  const images = placeImages(batch.features);
-  const { input, targets, lengths } = trainingBatch(batch.sequences, images.places, model.info);
-  const logps = (tensors: ReadonlyMap<string, Tensor>, statistics?: TokenStatistics): Tensor1D => {
-    const options = adapter === null ? {} : { lora: loraInputs(tensors, adapter.scales) };
-    const logits = model.languageLogits({ ...input, ...featureInput(model, images.distinct) }, options);
-    return tokenLogProbs(model.tf, logits, targets, temperature, statistics);
-  };
-  return { logps, lengths };
-}
-
 /** TRL's metrics of the completions and rewards; lengths count the end token. */
 function rolloutMetrics({ completions, rewards }: Rollout, { reward, groupSize }: GrpoConfig): Record<string, number> {
   const lengths = completions.map(({ tokenIds }) => tokenIds.length);
@@ -447,22 +347,6 @@ function rolloutMetrics({ completions, rewards }: Rollout, { reward, groupSize }
     'completions/max_length': Math.max(...lengths),
     'completions/clipped_ratio': 1 - ended.length / completions.length,
     'completions/mean_terminated_length': mean(ended),
-  };
-}
-
-/** TRL's metrics of the loss, over the tokens of the whole step. */
-export function policyMetrics(passes: readonly PolicyPass[]): Record<string, number> {
-  const tokens = passes.reduce((sum, { statistics }) => sum + statistics.tokens, 0);
-  const overTokens = (value: (metrics: GrpoMetrics) => number) =>
-    passes.reduce((sum, { metrics, statistics }) => sum + value(metrics) * statistics.tokens, 0) / Math.max(1, tokens);
-  return {
-    kl: overTokens(({ kl }) => kl),
-    entropy: passes.reduce((sum, { statistics }) => sum + statistics.entropy, 0) / Math.max(1, tokens),
-    'clip_ratio/low_mean': overTokens(({ clipRatio }) => clipRatio.low),
-    'clip_ratio/high_mean': overTokens(({ clipRatio }) => clipRatio.high),
-    'clip_ratio/region_mean': overTokens(({ clipRatio }) => clipRatio.region),
-    'clip_ratio/low_min': Math.min(...passes.map(({ metrics }) => metrics.clipRatio.lowMin)),
-    'clip_ratio/high_max': Math.max(...passes.map(({ metrics }) => metrics.clipRatio.highMax)),
   };
 }
 

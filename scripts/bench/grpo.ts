@@ -9,8 +9,8 @@
 import { generate } from '../../core/generation/generate.ts';
 import { openRunner } from '../../core/models/openRunner.ts';
 import { completionSequence } from '../../core/training/batch.ts';
-import { completionLogps, type PolicyBatch, policyLoss } from '../../core/training/grpo.ts';
 import { snapshot, trainedAdapter } from '../../core/training/lora.ts';
+import { completionLogps, type PolicyBatch, policyLoss } from '../../core/training/policy.ts';
 import { Stepper } from '../../core/training/step.ts';
 import { median, seconds } from '../support/measure.ts';
 import { measureBackends, randomPixels, randomPrompt, type TrainingBench } from '../support/trainingBench.ts';

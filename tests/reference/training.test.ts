@@ -6,7 +6,7 @@ import { adapterTarget } from '../../core/models/gemma3/names.ts';
 import { openSafetensors } from '../../core/tensor/safetensors.ts';
 import { completionSequence, conversationSequence } from '../../core/training/batch.ts';
 import { lossAndGradients } from '../../core/training/gradients.ts';
-import { completionLogps, policyLoss, policyMetrics } from '../../core/training/grpo.ts';
+import { completionLogps, policyLoss, policyMetrics } from '../../core/training/policy.ts';
 import { trainedAdapter } from '../../core/training/lora.ts';
 import { grpoLoss, groupAdvantages } from '../../core/training/loss.ts';
 import { globalNorm, type Parameter } from '../../core/training/optimizer.ts';

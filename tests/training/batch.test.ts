@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { answerSequence, completionSequence, trainingBatch } from '../../core/training/batch.ts';
-import { completionLogps } from '../../core/training/grpo.ts';
+import { completionLogps } from '../../core/training/policy.ts';
 import { loadTrainable, writeTinyModel } from '../support/tinyModel.ts';
 
 const INFO = { imageTokenId: 3, imageTokens: 2, padTokenId: 0 };
