@@ -100,14 +100,22 @@ async function measure(executor: ExecutorChoice, { folder, runs, threads, rank }
 
 async function timeGeneration(runner: Runner, requests: GenerationRequest[], runs: number, vision: number) {
   const all: Completion[][] = [];
-  const whole = await seconds(runs, async () => all.push(await generate(runner, requests)));
+  const processor: number[] = [];
+  const whole = await seconds(runs, async () => {
+    const before = process.cpuUsage();
+    all.push(await generate(runner, requests));
+    const { user, system } = process.cpuUsage(before);
+    processor.push((user + system) / 1000);
+  });
   const timings = all.slice(1).map((completions) => completions[0]!.seconds);
-  const rows = requests.length;
+  const tokens = requests.length * NEW_TOKENS;
   return {
-    tokensPerSecond: (rows * NEW_TOKENS) / (median(whole) + rows * vision),
+    tokensPerSecond: tokens / (median(whole) + requests.length * vision),
     // The first token comes out of reading the prompt.
-    decodeTokensPerSecond: (rows * (NEW_TOKENS - 1)) / median(timings.map(({ decode }) => decode)),
+    decodeTokensPerSecond: (tokens - requests.length) / median(timings.map(({ decode }) => decode)),
     prefillMilliseconds: 1000 * median(timings.map(({ prefill }) => prefill)),
+    // Says something on a busy machine too.
+    processorMillisecondsPerToken: median(processor.slice(1)) / tokens,
   };
 }
 
