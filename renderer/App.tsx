@@ -6,6 +6,7 @@ import { EvaluateScreen } from './evaluation/EvaluateScreen.tsx';
 import { useFrom, useWorkbench, WorkbenchContext } from './frame/context.ts';
 import { DropZone } from './frame/DropZone.tsx';
 import { Notices } from './frame/Notices.tsx';
+import { setPalette } from './frame/palette.ts';
 import { Rail } from './frame/Rail.tsx';
 import { Sheets } from './frame/Sheets.tsx';
 import { StatusBar } from './frame/StatusBar.tsx';
@@ -18,6 +19,8 @@ import { StudyList } from './studies/StudyList.tsx';
 import { text } from './text.ts';
 import { TrainScreen } from './training/TrainScreen.tsx';
 import { FilmArea } from './viewer/FilmArea.tsx';
+
+setPalette(document.documentElement);
 
 export function App({ workbench }: { workbench: Workbench }) {
   return (

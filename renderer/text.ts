@@ -95,6 +95,7 @@ export const text = {
     dismiss: 'Dismiss',
     copy: 'Copy',
     copied: 'Copied',
+    copySvg: 'Copy as SVG',
     notices: 'Messages',
     remedy: 'What helps: ',
     engine: 'Engine',

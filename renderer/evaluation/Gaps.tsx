@@ -1,5 +1,10 @@
 /** From source to target: first on the labels that both share, then each on its own; and whether the gain survives. */
+
+import { useMemo } from 'react';
 import { type EvaluationResult, type Gap, type Interval, isSettled } from '../../core/evaluation/types.ts';
+import type { Figure } from '../../core/report/charts/figure.ts';
+import { slopeChart } from '../../core/report/charts/slope.ts';
+import { FigureView } from '../frame/FigureView.tsx';
 import { RoleDot } from '../frame/parts.tsx';
 import { pValue, score, signed, text } from '../text.ts';
 import { intervalText } from './Grid.tsx';
@@ -13,6 +18,7 @@ export function Gaps({ result }: { result: EvaluationResult }) {
         title={text.evaluate.gaps(result.sharedLabels.length)}
         hint={text.evaluate.gapsHint}
       />
+      <Slope result={result} />
       <Survival result={result} />
       <GapTable
         result={result}
@@ -58,6 +64,40 @@ function GapTable(props: { result: EvaluationResult; gaps: Gap[]; title: string;
       </table>
     </section>
   );
+}
+
+/** The same drawing as in the report. */
+function Slope({ result }: { result: EvaluationResult }) {
+  const figure = useMemo(() => slopeOf(result), [result]);
+  return (
+    <section className="block">
+      <FigureView figure={figure} />
+    </section>
+  );
+}
+
+function slopeOf(result: EvaluationResult): Figure {
+  const nameOf = (id: string) => result.datasets.find((each) => each.id === id)?.name ?? id;
+  const lines = result.gaps
+    .filter((gap) => gap.labelSet === 'shared')
+    .map((gap) => {
+      const checkpoint = result.checkpoints.find((each) => each.id === gap.checkpointId);
+      const interval = (datasetId: string): [number, number] | null => {
+        const cell = result.cells.find((c) => c.datasetId === datasetId && c.checkpointId === gap.checkpointId);
+        const found = cell?.shared.macroF1Interval;
+        return found ? [found.low, found.high] : null;
+      };
+      return {
+        name: checkpoint?.name ?? gap.checkpointId,
+        role: checkpoint?.role ?? ('other' as const),
+        source: gap.source,
+        target: gap.target,
+        sourceInterval: interval(result.sourceDatasetId),
+        targetInterval: interval(result.targetDatasetId),
+      };
+    });
+  const [sourceName, targetName] = [nameOf(result.sourceDatasetId), nameOf(result.targetDatasetId)];
+  return slopeChart({ lines, sourceName, targetName, width: 380, height: 150 });
 }
 
 function Survival({ result }: { result: EvaluationResult }) {

@@ -1,5 +1,6 @@
 /** The curves of a run: which columns of its log belong into which chart, and how they are drawn on the dark screen. */
 import type { TopLevelSpec } from 'vega-lite';
+import { ON_BLACK } from '../../core/report/palette.ts';
 import type { TrainingLogLine, TrainingRun } from '../../core/services/contract.ts';
 import { text } from '../text.ts';
 
@@ -45,9 +46,6 @@ const DASHES = [
   [8, 2, 2, 2],
 ];
 
-/** A run's first series has the colour of what it makes, here as in style/tokens.css. */
-const KIND_COLOURS: Record<TrainingRun['kind'], string> = { sft: '#5ab4f0', grpo: '#f0a03c' };
-
 export function specOf(chart: RunChart, kind: TrainingRun['kind']): TopLevelSpec {
   const several = chart.columns.length > 1;
   return {
@@ -62,7 +60,10 @@ export function specOf(chart: RunChart, kind: TrainingRun['kind']): TopLevelSpec
       color: {
         field: 'series',
         type: 'nominal',
-        scale: { domain: chart.columns, range: [KIND_COLOURS[kind], '#d6d6d6', '#a8a8a8', '#8c8c8c'] },
+        scale: {
+          domain: chart.columns, // The first series has the colour of the checkpoint that the run makes.
+          range: [ON_BLACK[kind], '#d6d6d6', '#a8a8a8', '#8c8c8c'],
+        },
         legend: several ? { title: null, orient: 'bottom', labelLimit: 240 } : null,
       },
       strokeDash: { field: 'series', type: 'nominal', scale: { domain: chart.columns, range: DASHES }, legend: null },
