@@ -3,17 +3,16 @@
  * so that the whole job can be done on a machine that has nothing else. It is made where it is missing, and only what is
  * missing is made.
  */
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Progress, Work } from '../base/progress.ts';
 import { writePhantom } from '../phantom/generate.ts';
-import type { Institution } from '../phantom/scene.ts';
+import { INSTITUTIONS, type Institution } from '../phantom/scene.ts';
 import { readJsonLines, writeFileAtomic } from '../platform/files.ts';
 import type { Platform } from '../platform/platform.ts';
 import { Workspace } from '../workspace/workspace.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Collections } from './collections.ts';
-import type { Collection } from './contract.ts';
+import type { Collection, ScanProgress } from './contract.ts';
 import { TRACES_FILE } from './trainings.ts';
 
 export const BUILT_IN_CHECKPOINTS = ['base', 'sft', 'grpo'] as const;
@@ -45,30 +44,24 @@ export async function addBuiltInCheckpoints(platform: Platform, checkpoints: Che
   }
 }
 
-/** A few films to look at, as DICOM, and the real films that the application ships. */
+/** A few films of each institution to look at, as DICOM with their labels, and the real films that the application ships. */
 export async function addBuiltInStudies(
   platform: Platform,
   workspace: Workspace,
   collections: Collections,
   work: Work,
 ): Promise<void> {
-  const folders = ['m', 'a', 'b'].map((institution) => workspace.pathOf('films', institution));
-  for (const [i, institution] of (['m', 'a', 'b'] as const).entries()) {
-    await writePhantom(
-      {
-        institution,
-        count: DICOM_FILMS,
-        seed: SEEDS[institution],
-        out: folders[i]!,
-        size: DICOM_SIZE,
-        format: 'dicom',
-      },
+  for (const institution of INSTITUTIONS) {
+    const out = workspace.pathOf('films', institution);
+    const { kind, csv, images } = await writePhantom(
+      { institution, count: DICOM_FILMS, seed: SEEDS[institution], out, size: DICOM_SIZE, format: 'dicom' },
       work,
     );
+    const name = `Phantom ${institution}, full size`;
+    await collections.addDataset({ kind, csv, images, policy: 'zeros', role: 'none', name }, work, true);
   }
-  const real = join(platform.resourcesDir, 'studies');
-  const paths = (await isFolder(real)) ? [...folders, real] : folders;
-  await collections.add(paths, { signal: work.signal, report: ({ found: _, ...progress }) => work.report(progress) });
+  const report = ({ found: _, ...progress }: ScanProgress) => work.report(progress);
+  await collections.add([join(platform.resourcesDir, 'studies')], { signal: work.signal, report });
 }
 
 /** Data sets of the three institutions in the formats of MIMIC-CXR-JPG, CheXpert and NIH ChestX-ray14. */
@@ -79,7 +72,7 @@ export async function addBuiltInDatasets(
   work: Work,
 ): Promise<Record<Institution, Collection>> {
   const added: Partial<Record<Institution, Collection>> = {};
-  for (const institution of ['m', 'a', 'b'] as const) {
+  for (const institution of INSTITUTIONS) {
     added[institution] = await addInstitution(workspace, collections, institution, films, work);
   }
   return added as Record<Institution, Collection>;
@@ -113,11 +106,4 @@ async function writeTraces(folder: string): Promise<void> {
   const facts = await readJsonLines<{ path: string; traces: { main: string } }>(join(folder, 'phantom.jsonl'));
   const lines = facts.map(({ path, traces }) => `${JSON.stringify({ path, text: traces.main })}\n`);
   await writeFileAtomic(join(folder, TRACES_FILE), lines.join(''));
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return readdir(path).then(
-    () => true,
-    () => false,
-  );
 }

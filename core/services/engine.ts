@@ -15,6 +15,7 @@ import {
   type CheckedParameters,
   type Engine,
   type EngineEvent,
+  type FilmEntry,
   type Method,
   type ProgressOf,
   parameters,
@@ -179,9 +180,10 @@ class LocalEngine implements Engine {
           this.changed('collections');
           return summary;
         }),
-      'films.list': ({ collectionId }) => this.session.collections.films(collectionId),
+      'films.list': async ({ collectionId }) =>
+        (await this.session.collections.films(collectionId)).map((film) => this.withCautions(film)),
       'films.open': async ({ filmId, frame }) => ({
-        entry: await this.session.collections.entry(filmId),
+        entry: this.withCautions(await this.session.collections.entry(filmId)),
         film: await this.session.collections.open(filmId, frame),
       }),
       'films.modelView': async ({ filmId, checkpointId }) => {
@@ -195,6 +197,15 @@ class LocalEngine implements Engine {
           return collection;
         }),
     } satisfies Partial<Handlers>;
+  }
+
+  /** A real film where checkpoints know phantoms only: their answers mean nothing there. */
+  private withCautions(film: FilmEntry): FilmEntry {
+    const strangers = this.session.checkpoints.list().filter(({ phantomOnly }) => phantomOnly);
+    if (film.phantom || strangers.length === 0) return film;
+    const names = strangers.map(({ name }) => name).join(', ');
+    const caution = `Real anatomy: ${names} know phantom films only, and what they say of this film means nothing.`;
+    return { ...film, warnings: [...film.warnings, caution] };
   }
 
   private checkpointHandlers() {
