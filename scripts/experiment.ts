@@ -36,7 +36,7 @@ import type { RunProgress } from '../core/training/run.ts';
 import { trainSft } from '../core/training/sft.ts';
 import type { TrainingExample } from '../core/training/types.ts';
 import { type FilmSet, filmSet } from './experiment/films.ts';
-import { type PretrainPlan, pretrainBase } from './experiment/pretrain.ts';
+import { copyLogs, type PretrainPlan, pretrainBase } from './experiment/pretrain.ts';
 import { type ExperimentResult, readme } from './experiment/readme.ts';
 import { type Answer, pairedChange, type Reader, readFilms, scored, summary } from './experiment/score.ts';
 
@@ -55,10 +55,42 @@ const FILMS = {
   validationB: { source: 'b', seed: 302, count: 500 },
 } as const;
 
+/**
+ * The language model learns the form of an answer within some hundred steps, but looks at the image only when the tower has
+ * something to say; hence the tower's second stage, and short questions for the labels alone before the long prompts.
+ */
 const PRETRAINING: PretrainPlan = {
   seed: 1,
-  vision: { steps: 1000, batchSize: 64, learningRate: 1.2e-3 },
-  language: { steps: 600, batchSize: 64, learningRate: 1.5e-3 },
+  stages: [
+    { name: 'vision', steps: 1000, batchSize: 64, learningRate: 1.2e-3 },
+    {
+      name: 'language',
+      steps: 420,
+      stopAt: 300,
+      batchSize: 64,
+      learningRate: 1.5e-3,
+      questions: { caption: 0.4, labels: 0, onlyLabel: 0.06, paraphrase: 0.18 },
+    },
+    { name: 'vision-2', steps: 1300, batchSize: 32, learningRate: 1.2e-3 },
+    {
+      name: 'labels',
+      steps: 500,
+      batchSize: 64,
+      learningRate: 1.5e-3,
+      frozenVision: true,
+      films: 9000,
+      questions: { caption: 0.15, labels: 0.85, onlyLabel: 0, paraphrase: 0 },
+    },
+    {
+      name: 'prompts',
+      steps: 250,
+      batchSize: 64,
+      learningRate: 1e-3,
+      frozenVision: true,
+      films: 9000,
+      questions: { caption: 0.1, labels: 0.1, onlyLabel: 0.08, paraphrase: 0.22 },
+    },
+  ],
 };
 
 /** What differs from the paper, and why; everything else is the paper's (core/training/config.ts). */
@@ -123,13 +155,11 @@ async function drawFilms(): Promise<void> {
 }
 
 async function makeBase(): Promise<void> {
-  const work = join(CACHE, 'base');
-  if (!existsSync(join(work, 'done.json')))
-    await pretrainBase(await films('base'), RESOURCES, CACHE, work, PRETRAINING);
+  const made = await pretrainBase(await films('base'), RESOURCES, CACHE, PRETRAINING);
   const out = join(OUT, 'base');
   rmSync(out, { recursive: true, force: true });
-  cpSync(work, out, { recursive: true, filter: (file) => !file.endsWith('done.json') });
-  cpSync(join(CACHE, 'base-vision', 'log-vision.jsonl'), join(out, 'log-vision.jsonl'));
+  cpSync(made, out, { recursive: true, filter: (file) => !/done\.json|log-.*\.jsonl$/.test(file) });
+  copyLogs(CACHE, PRETRAINING, join(OUT, 'logs'));
 }
 
 /** Everything that reads and trains, on the base in resources/models. */

@@ -50,6 +50,8 @@ export interface VisionExample {
 }
 
 export interface LanguageExample {
+  /** Of the film; films with the same id are the same. */
+  id: string;
   image(): Image8 | Promise<Image8>;
   promptText: string;
   targetText: string;
@@ -146,11 +148,14 @@ export function binaryCrossEntropy(logits: ArrayLike<number>, targets: ArrayLike
   return { loss: sum / known, gradient };
 }
 
-/** All parameters, on prompts about films and their answers; the loss is that of SFT. */
+/**
+ * All parameters, or those of the language model alone (`frozenVision`: features are then computed once per film), on
+ * prompts about films and their answers; the loss is that of SFT.
+ */
 export async function pretrainLanguage(
-  run: PretrainRun & { source: Source<LanguageExample>; prompt: PromptModel },
+  run: PretrainRun & { source: Source<LanguageExample>; prompt: PromptModel; frozenVision?: boolean },
 ): Promise<void> {
-  const { model, processor, settings, prompt } = run;
+  const { model, settings, prompt, frozenVision = false } = run;
   const { tf, info } = model;
   const sequences = new Map<string, TrainingSequence>();
   const sequenceOf = ({ promptText, targetText }: LanguageExample) => {
@@ -159,24 +164,57 @@ export async function pretrainLanguage(
     sequences.set(key, sequence);
     return sequence;
   };
-  await trainStage('Pretraining all parameters', run, parametersOf(run), run.source, async (batch) => {
+  const parameters = parametersOf(run, (name) => !frozenVision || name.startsWith('language.'));
+  const featuresOf = frozenVision ? frozenFeatures(run) : trainedFeatures(run);
+  const stage = frozenVision ? 'Pretraining the language model' : 'Pretraining all parameters';
+  await trainStage(stage, run, parameters, run.source, async (batch) => {
     const supervised = batch.reduce((sum, example) => sum + sequenceOf(example).targetLength, 0);
     // Similar lengths together: less padding.
     const sorted = [...batch].sort((a, b) => sequenceOf(a).ids.length - sequenceOf(b).ids.length);
     const parts = pieces(sorted, settings.microBatch).map(async ({ items }): Promise<LossPart> => {
-      const pixels = await pixelsOf(
-        items.map((item) => () => item.image()),
-        processor,
-      );
+      const features = await featuresOf(items);
       const { input, targets } = trainingBatch(items.map(sequenceOf), [...items.keys()], info);
       return (weights) => {
-        const imageFeatures = model.imageFeatures(pixelTensor(model, pixels, processor), { weights });
-        const logits = model.languageLogits({ ...input, imageFeatures }, { weights });
+        const logits = model.languageLogits({ ...input, imageFeatures: features(weights) }, { weights });
         return hostLoss(tf, tokenLogProbs(tf, logits, targets), (logps) => sftLoss(logps, supervised));
       };
     });
     return Promise.all(parts);
   });
+}
+
+/** Image features `[M,D]` of a micro-batch, made within the pass that has these weights. */
+type FeaturesOf = (items: readonly LanguageExample[]) => Promise<(weights: ReadonlyMap<string, Tensor>) => Tensor2D>;
+
+function trainedFeatures({ model, processor }: PretrainRun): FeaturesOf {
+  return async (items) => {
+    const pixels = await pixelsOf(
+      items.map((item) => () => item.image()),
+      processor,
+    );
+    return (weights) => model.imageFeatures(pixelTensor(model, pixels, processor), { weights });
+  };
+}
+
+/** By the weights that the model was loaded with, kept by film. */
+function frozenFeatures({ model, processor }: PretrainRun): FeaturesOf {
+  const { tf, info } = model;
+  const size = info.imageTokens * info.width;
+  const known = new Map<string, Float32Array>();
+  return async (items) => {
+    const missing = items.filter(({ id }) => !known.has(id));
+    if (missing.length > 0) {
+      const pixels = await pixelsOf(
+        missing.map((item) => () => item.image()),
+        processor,
+      );
+      const all = tf.tidy(() => model.imageFeatures(pixelTensor(model, pixels, processor)).dataSync() as Float32Array);
+      for (const [i, { id }] of missing.entries()) known.set(id, all.slice(i * size, (i + 1) * size));
+    }
+    const rows = new Float32Array(items.length * size);
+    for (const [i, { id }] of items.entries()) rows.set(known.get(id)!, i * size);
+    return () => tf.tensor2d(rows, [items.length * info.imageTokens, info.width]);
+  };
 }
 
 function parametersOf(run: PretrainRun, chosen: (name: string) => boolean = () => true): Parameter[] {

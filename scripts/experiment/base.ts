@@ -16,7 +16,7 @@ import { caption, trace } from '../../core/phantom/traces.ts';
 import { GEMMA_SPECIAL_TOKENS, gemmaTokenizerFiles } from '../../core/text/bpeTrainer.ts';
 import type { LanguageExample, VisionExample } from '../../core/training/pretrain.ts';
 import { type FilmSet, IMAGE_SIZE } from './films.ts';
-import { readParaphrases, trainTokenizer, VOCABULARY } from './tokenizer.ts';
+import { trainTokenizer, VOCABULARY } from './tokenizer.ts';
 
 const ids = Object.fromEntries(Object.keys(GEMMA_SPECIAL_TOKENS).map((name, id) => [name, id])) as Record<
   keyof typeof GEMMA_SPECIAL_TOKENS,
@@ -166,25 +166,43 @@ export function baseLabels(scene: Scene, random: Random): Label[] {
 
 const OPAQUE: readonly Label[] = ['Lung Lesion', 'Edema', 'Consolidation', 'Pneumonia', 'Atelectasis'];
 
-/** Instructions that ask for a caption without blocks. */
+/** Instructions that ask for a caption without blocks, and for labels alone. */
 const CAPTION_PROMPTS = ['Describe this chest film.', 'What is on this film?', 'Report this chest X-ray.'];
+const LABEL_PROMPTS = ['List the labels of this chest film.', 'Which labels apply?'];
 
-/** Questions and answers about films: mostly Free Reasoning and its paraphrases, some Only Label, some plain captions. */
-export function languageSource(films: FilmSet, resources: string, freeReasoning: string, onlyLabel: string) {
-  const { training } = readParaphrases(resources);
+/** How often each kind of question comes; the rest is Free Reasoning. */
+export interface Questions {
+  caption: number;
+  /** A short question for the labels alone. */
+  labels: number;
+  onlyLabel: number;
+  paraphrase: number;
+}
+
+/** Questions and answers about films. */
+export function languageSource(
+  films: FilmSet,
+  paraphrases: readonly string[],
+  prompts: { freeReasoning: string; onlyLabel: string },
+  share: Questions,
+) {
   return (index: number, random: Random): LanguageExample => {
     const scene = films.scenes[index]!;
     const labels = baseLabels(scene, random);
-    const kind = random.uniform();
     const image = () => films.image(index);
+    const ask = (promptText: string, targetText: string) => ({ id: String(index), image, promptText, targetText });
+    const solution = `<solution>${labels.join(', ')}</solution>`;
     const seed = random.uint32();
-    if (kind < 0.12)
-      return { image, promptText: random.pick(CAPTION_PROMPTS), targetText: caption(scene, labels, seed) };
-    if (kind < 0.2) return { image, promptText: onlyLabel, targetText: `<solution>${labels.join(', ')}</solution>` };
-    return {
-      image,
-      promptText: kind < 0.65 ? freeReasoning : random.pick(training),
-      targetText: trace(scene, labels, seed),
+    let kind = random.uniform();
+    const falls = (probability: number) => {
+      kind -= probability;
+      return kind < 0;
     };
+    if (falls(share.caption)) return ask(random.pick(CAPTION_PROMPTS), caption(scene, labels, seed));
+    if (falls(share.labels)) return ask(random.pick(LABEL_PROMPTS), solution);
+    if (falls(share.onlyLabel)) return ask(prompts.onlyLabel, solution);
+    const rest = 1 - share.caption - share.labels - share.onlyLabel;
+    const question = falls(rest - share.paraphrase) ? prompts.freeReasoning : random.pick(paraphrases);
+    return ask(question, trace(scene, labels, seed));
   };
 }

@@ -59,6 +59,7 @@ describe('pretraining', async () => {
         const source = {
           size: 16,
           at: (index: number) => ({
+            id: index % 2 === 0 ? 'left' : 'right',
             image: () => sidedFilm(index % 2 === 0),
             promptText: 'Side?',
             targetText: index % 2 === 0 ? 'left' : 'right',
@@ -76,6 +77,23 @@ describe('pretraining', async () => {
       });
     });
   }
+
+  it('with a frozen vision tower, the language model alone learns the answer', async () => {
+    const loaded = await loadTrainable(folder, 'wasm');
+    const before = new Map([...loaded.weights].map(([name, values]) => [name, values.slice()]));
+    const at = (index: number) => ({
+      id: index % 2 === 0 ? 'left' : 'right',
+      image: () => sidedFilm(index % 2 === 0),
+      promptText: 'Side?',
+      targetText: index % 2 === 0 ? 'left' : 'right',
+    });
+    const { lines, work } = logging();
+    await pretrainLanguage({ ...loaded, source: { size: 16, at }, settings: SETTINGS, frozenVision: true, work });
+    expect(losses(lines)[59]).toBeLessThan(losses(lines)[0]! / 5);
+    for (const [name, values] of loaded.weights) {
+      expect(values.every((value, i) => value === before.get(name)![i])).toBe(!name.startsWith('language.'));
+    }
+  });
 
   it('stops where it is cancelled', async () => {
     const loaded = await loadTrainable(folder, 'wasm');
