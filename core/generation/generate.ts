@@ -9,7 +9,7 @@ import { nextTurn, throwIfCancelled } from '../base/progress.ts';
 import { Random } from '../base/random.ts';
 import type { KvCache, Runner } from '../models/runner.ts';
 import { batchPrompts, type Prompt, readPrompts } from './prompt.ts';
-import { logProbability, type Sampling, sampleToken } from './sampling.ts';
+import { type Sampling, sampleToken } from './sampling.ts';
 
 export interface GenerationRequest extends Prompt {
   sampling: Sampling;
@@ -74,14 +74,11 @@ class Row {
 
   /** Chooses the next token. */
   extend(logits: Float32Array): void {
-    const { sampling } = this.request;
-    const token = sampleToken(logits, sampling, this.random);
-    const logprob = logProbability(logits, token);
-    checkFinite(logprob, this);
-    this.tokenIds.push(token);
-    this.logprobs.push(logprob);
-    const untempered = sampling.temperature === 0 || sampling.temperature === 1;
-    this.temperedLogprobs.push(untempered ? logprob : logProbability(logits, token, sampling.temperature));
+    const token = sampleToken(logits, this.request.sampling, this.random);
+    checkFinite(token.logprob, this);
+    this.tokenIds.push(token.id);
+    this.logprobs.push(token.logprob);
+    this.temperedLogprobs.push(token.temperedLogprob);
   }
 
   get lastToken(): number {

@@ -19,94 +19,125 @@ export interface Sampling {
 
 export const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, seed: 0 };
 
-/** `logits` `[V]` -> id. */
-export function sampleToken(logits: Float32Array, sampling: Sampling, random: Random): number {
-  if (sampling.temperature === 0) return argmax(logits);
-  const probabilities = sampledDistribution(logits, sampling);
-  return drawFrom(probabilities, random.uniform());
+export interface SampledToken {
+  id: number;
+  /** Natural logarithm of its probability under softmax(logits). */
+  logprob: number;
+  /** The same under softmax(logits / temperature), before top-k and top-p; temperature 0 counts as 1. */
+  temperedLogprob: number;
+}
+
+/** `logits` `[V]` -> a token. */
+export function sampleToken(logits: Float32Array, sampling: Sampling, random: Random): SampledToken {
+  const plain = new Softmax(logits, 1);
+  if (sampling.temperature === 0)
+    return { id: plain.top, logprob: plain.log(plain.top), temperedLogprob: plain.log(plain.top) };
+  const tempered = sampling.temperature === 1 ? plain : new Softmax(logits, sampling.temperature);
+  const weights = tempered.weights.slice();
+  const id = drawFrom(weights, random.uniform() * truncate(weights, tempered.total, sampling));
+  return { id, logprob: plain.log(id), temperedLogprob: tempered.log(id) };
 }
 
 /** The probabilities `[V]` that a token is drawn from: 0 where top-k or top-p removed it, summing to 1. */
-export function sampledDistribution(logits: Float32Array, { temperature, topK, topP }: Sampling): Float64Array {
-  const scaled = temperature === 1 ? logits.slice() : logits.map((logit) => logit / temperature);
-  if (topK > 0 && topK < scaled.length) keepTopK(scaled, topK);
-  if (topP < 1) keepTopP(scaled, topP);
-  return softmax(scaled);
+export function sampledDistribution(logits: Float32Array, sampling: Sampling): Float64Array {
+  const { weights, total } = new Softmax(logits, sampling.temperature);
+  const kept = truncate(weights, total, sampling);
+  return weights.map((weight) => weight / kept);
 }
 
-/** Removes what is below the k-th largest value; all equal to it stay. */
-function keepTopK(logits: Float32Array, k: number): void {
-  const kth = logits.slice().sort()[logits.length - k]!;
-  removeBelow(logits, kth, Number.POSITIVE_INFINITY);
+/** Natural logarithm of the probability of `token` under softmax(logits / temperature); temperature 0 counts as 1. */
+export function logProbability(logits: Float32Array, token: number, temperature = 1): number {
+  return new Softmax(logits, temperature === 0 ? 1 : temperature).log(token);
 }
 
-/** Removes the least probable tokens while their sum is at most 1 - p; the most probable one stays. */
-function keepTopP(logits: Float32Array, p: number): void {
-  const ascending = logits.slice().sort();
-  const probabilities = softmax(ascending);
-  const removable = Math.fround(1 - p);
-  let removed = 0;
-  let sum = 0;
-  while (removed < ascending.length - 1) {
-    sum += Math.fround(probabilities[removed]!);
-    if (Math.fround(sum) > removable) break;
-    removed++;
+/** softmax(logits / temperature) before its division: weights relative to the largest, and their sum. In f64. */
+class Softmax {
+  /** The first of the largest. */
+  readonly top: number;
+  readonly weights: Float64Array;
+  readonly total: number;
+
+  constructor(
+    private readonly logits: Float32Array,
+    private readonly temperature: number,
+  ) {
+    this.top = argmax(logits);
+    this.weights = new Float64Array(logits.length);
+    const largest = logits[this.top]!;
+    let total = 0;
+    for (let i = 0; i < logits.length; i++) {
+      const weight = Math.exp((logits[i]! - largest) / temperature);
+      this.weights[i] = weight;
+      total += weight;
+    }
+    this.total = total;
   }
-  const edge = ascending[removed]!;
-  const equalsAbove = countFrom(ascending, removed, edge);
-  removeBelow(logits, edge, equalsAbove);
-}
 
-function countFrom(ascending: Float32Array, start: number, value: number): number {
-  let end = start;
-  while (ascending[end] === value) end++;
-  return end - start;
-}
-
-/** Sets all below `edge` to -Infinity, and those equal to it beyond the first `keepEqual`. */
-function removeBelow(logits: Float32Array, edge: number, keepEqual: number): void {
-  let equal = 0;
-  for (let i = 0; i < logits.length; i++) {
-    const keep = logits[i]! > edge || (logits[i] === edge && equal++ < keepEqual);
-    if (!keep) logits[i] = Number.NEGATIVE_INFINITY;
+  log(id: number): number {
+    return (this.logits[id]! - this.logits[this.top]!) / this.temperature - Math.log(this.total);
   }
 }
 
-function softmax(logits: Float32Array): Float64Array {
-  const total = logSumExp(logits);
-  return Float64Array.from(logits, (logit) => Math.exp(logit - total));
-}
-
-/** The first id at which the cumulative probability exceeds u in [0, 1). */
-function drawFrom(probabilities: Float64Array, u: number): number {
-  let sum = 0;
-  let lastPossible = 0;
-  for (let i = 0; i < probabilities.length; i++) {
-    if (probabilities[i] === 0) continue;
-    sum += probabilities[i]!;
-    lastPossible = i;
-    if (u < sum) return i;
-  }
-  return lastPossible;
-}
-
-export function argmax(values: Float32Array): number {
+function argmax(values: Float32Array): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
   return best;
 }
 
-/** log(sum(exp(x / temperature))), in f64. */
-export function logSumExp(logits: Float32Array, temperature = 1): number {
-  const top = logits[argmax(logits)]!;
-  if (top === Number.NEGATIVE_INFINITY) return top;
-  let sum = 0;
-  for (let i = 0; i < logits.length; i++) sum += Math.exp((logits[i]! - top) / temperature);
-  return top / temperature + Math.log(sum);
+/** Sets the weights that top-k and top-p remove to 0, in place, and gives the sum of the others. */
+function truncate(weights: Float64Array, total: number, { topK, topP }: Sampling): number {
+  const kept = topK > 0 && topK < weights.length ? keepTopK(weights, topK) : total;
+  return topP < 1 ? keepTopP(weights, kept, topP) : kept;
 }
 
-/** Natural logarithm of the probability of `token` under softmax(logits / temperature); temperature 0 counts as 1. */
-export function logProbability(logits: Float32Array, token: number, temperature = 1): number {
-  const t = temperature === 0 ? 1 : temperature;
-  return logits[token]! / t - logSumExp(logits, t);
+/** Removes what is below the k-th largest weight; all equal to it stay. */
+function keepTopK(weights: Float64Array, k: number): number {
+  const kth = weights.slice().sort()[weights.length - k]!;
+  return removeBelow(weights, kth, Number.POSITIVE_INFINITY);
+}
+
+/** Removes the least probable tokens while their sum is at most 1 - p; the most probable one stays. */
+function keepTopP(weights: Float64Array, total: number, p: number): number {
+  // Those below half of the mean share of 1 - p are removed for certain; only the few others need an order.
+  const negligible = (total * (1 - p)) / weights.length / 2;
+  let removed = 0;
+  const candidates: number[] = [];
+  for (let i = 0; i < weights.length; i++) {
+    if (weights[i]! < negligible) removed += Math.fround(weights[i]! / total);
+    else candidates.push(weights[i]!);
+  }
+  candidates.sort((a, b) => a - b);
+  const removable = Math.fround(1 - p);
+  let edge = 0;
+  while (edge < candidates.length - 1) {
+    removed += Math.fround(candidates[edge]! / total);
+    if (Math.fround(removed) > removable) break;
+    edge++;
+  }
+  const smallest = candidates[edge]!;
+  return removeBelow(weights, smallest, candidates.lastIndexOf(smallest) - edge + 1);
+}
+
+/** Sets all below `edge` to 0, and those equal to it beyond the first `keepEqual`; gives the sum of the others. */
+function removeBelow(weights: Float64Array, edge: number, keepEqual: number): number {
+  let equal = 0;
+  let kept = 0;
+  for (let i = 0; i < weights.length; i++) {
+    if (weights[i]! > edge || (weights[i] === edge && equal++ < keepEqual)) kept += weights[i]!;
+    else weights[i] = 0;
+  }
+  return kept;
+}
+
+/** The first id at which the cumulative weight exceeds u. */
+function drawFrom(weights: Float64Array, u: number): number {
+  let sum = 0;
+  let lastPossible = 0;
+  for (let i = 0; i < weights.length; i++) {
+    if (weights[i] === 0) continue;
+    sum += weights[i]!;
+    lastPossible = i;
+    if (u < sum) return i;
+  }
+  return lastPossible;
 }

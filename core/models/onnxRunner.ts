@@ -1,8 +1,9 @@
 /**
  * Gemma 3 on ONNX Runtime. Graphs are recorded and loaded when they are first needed: the image encoder, the language
- * model alone, with one adapter for all rows, with an adapter for each row (or one for all of these). All read their weights from the checkpoint's
- * own files, and adapters are inputs, so that changing the checkpoint costs nothing.
- * */
+ * model alone, with one adapter for all rows, with an adapter for each row (or, for a large model, one for all of these).
+ * All read their weights from the checkpoint's own files, and adapters are inputs, so that changing the checkpoint costs
+ * nothing.
+ */
 import { realpath } from 'node:fs/promises';
 import { WorkbenchError } from '../base/errors.ts';
 import type { EncodedGraph } from '../tensor/onnx/graph.ts';
@@ -99,15 +100,14 @@ export class OnnxRunner implements Runner {
     const session = await this.session('vision', () => visionGraph(this.folder.config, this.locate));
     const data = new Float32Array(count * tokens * width);
     const step = imagesAtOnce(this.folder.config);
-    const [pixelSize, featureSize] = [elements(shape) / count, tokens * width];
+    const pixelSize = elements(shape) / count;
     for (let i = 0; i < count; i += step) {
       const images = Math.min(step, count - i);
       const pixels = pixelValues.subarray(i * pixelSize, (i + images) * pixelSize);
-      const features = data.subarray(i * featureSize, (i + images) * featureSize);
-      await session.run(
-        { pixels: { data: pixels, shape: [images, ...shape.slice(1)] } },
-        { features: { data: features, shape: [images * tokens, width] } },
-      );
+      const { features } = await session.run({ pixels: { data: pixels, shape: [images, ...shape.slice(1)] } }, [
+        'features',
+      ]);
+      data.set(features!.data, i * tokens * width);
     }
     return { data, count, tokens, width };
   }

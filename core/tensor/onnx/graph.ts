@@ -6,8 +6,8 @@ import { sep } from 'node:path';
 import { bytesOf } from '../../base/hash.ts';
 import { encodeModel } from './schema.ts';
 
-/** TensorProto.DataType of onnx.proto, by the names that safetensors and ONNX Runtime do not share. */
-export const DATA_TYPES = { float: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 10, bfloat16: 16 } as const;
+/** TensorProto.DataType of onnx.proto. */
+export const DATA_TYPES = { float: 1, int32: 6, int64: 7, float16: 10, bfloat16: 16 } as const;
 export type DataType = keyof typeof DATA_TYPES;
 
 /** A fixed size, or the name of a free one. */
@@ -18,7 +18,7 @@ export interface Value {
   readonly name: string;
 }
 
-/** A string is an ONNX string; a whole number an INT, unless wrapped in `float()`. */
+/** A number is an INT, unless wrapped in `float()`. */
 export type Attribute = number | string | number[] | FloatAttribute;
 interface FloatAttribute {
   float: number;

@@ -4,8 +4,8 @@
  *
  * Fused operators of ONNX Runtime are used where they are exact in f32: FusedMatMul (multiplies by the transposed weight,
  * so that a checkpoint's `[out,in]` layout needs no copy), SimplifiedLayerNormalization (RMSNorm), QuickGelu (with alpha
- * 1 it is SiLU), MultiHeadAttention, and of opset 23 Attention and RotaryEmbedding. tests/tensor/onnxOps.test.ts compares each with a plain
- * computation.
+ * 1 it is SiLU), MultiHeadAttention, and of opset 23 Attention and RotaryEmbedding. tests/tensor/onnxOps.test.ts compares
+ * each with a plain computation.
  *
  * Weights are not copied: an initializer points into the checkpoint's own file. f16 and bf16 get a Cast, which ONNX
  * Runtime folds when it loads the graph. No tensor is larger than `maxTensorBytes` in f32; larger ones are cut into
@@ -15,7 +15,10 @@ import { WorkbenchError } from '../../base/errors.ts';
 import type { Ops } from '../ops.ts';
 import { type FileRegion, float, MICROSOFT, type OnnxGraph, type Value } from './graph.ts';
 
-/** Where a weight lies on disk: row-major, little endian. `file` is a real path: ONNX Runtime refuses links that lead elsewhere. */
+/**
+ * Where a weight lies on disk: row-major, little endian. `file` is a real path, because ONNX Runtime refuses a link that
+ * leads out of its folder.
+ */
 export interface StoredWeight extends FileRegion {
   dtype: 'F32' | 'F16' | 'BF16';
   shape: readonly number[];

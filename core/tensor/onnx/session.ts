@@ -58,17 +58,13 @@ export class OnnxSession {
     }
   }
 
-  /**
-   * Runs the graph. `outputs` are arrays that it writes to, or names, for which it makes new arrays.
-   * Throws ONNXRUNTIME_RUN, mostly for lack of memory.
-   */
+  /** Runs the graph as far as the named outputs need it. Throws ONNXRUNTIME_RUN, mostly for lack of memory. */
   async run(
     inputs: Readonly<Record<string, PlainTensor>>,
-    outputs: Readonly<Record<string, PlainTensor>> | readonly string[],
+    outputs: readonly string[],
   ): Promise<Record<string, PlainTensor>> {
     try {
-      const fetches = isNames(outputs) ? outputs : this.tensors(outputs);
-      const results = await this.session.run(this.tensors(inputs), fetches);
+      const results = await this.session.run(this.tensors(inputs), outputs);
       return Object.fromEntries(
         Object.entries(results).map(([name, { data, dims }]) => [
           name,
@@ -92,10 +88,6 @@ export class OnnxSession {
         data instanceof Int32Array ? new Tensor('int32', data, shape) : new Tensor('float32', data, shape);
     return tensors;
   }
-}
-
-function isNames(outputs: object): outputs is readonly string[] {
-  return Array.isArray(outputs);
 }
 
 function runtimeError(code: string, what: string, error: unknown): WorkbenchError {
