@@ -100,13 +100,9 @@ function keepTopK(weights: Float64Array, k: number): number {
 function keepTopP(weights: Float64Array, total: number, p: number): number {
   // Those below half of the mean share of 1 - p are removed for certain; only the few others need an order.
   const negligible = (total * (1 - p)) / weights.length / 2;
+  const candidates = weights.filter((weight) => weight >= negligible).sort();
   let removed = 0;
-  const candidates: number[] = [];
-  for (let i = 0; i < weights.length; i++) {
-    if (weights[i]! < negligible) removed += Math.fround(weights[i]! / total);
-    else candidates.push(weights[i]!);
-  }
-  candidates.sort((a, b) => a - b);
+  for (const weight of weights) if (weight < negligible) removed += Math.fround(weight / total);
   const removable = Math.fround(1 - p);
   let edge = 0;
   while (edge < candidates.length - 1) {
