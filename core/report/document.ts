@@ -12,8 +12,7 @@ import { INK } from './palette.ts';
 const PAGE = { width: 595.28, height: 841.89, left: 54, right: 54, top: 56, bottom: 62 };
 export const CONTENT_WIDTH = PAGE.width - PAGE.left - PAGE.right;
 const BOTTOM = PAGE.height - PAGE.bottom;
-/** Figures of equal width, so that columns of numbers stand under each other. */
-const FEATURES: PDFKit.Mixins.OpenTypeFeatures[] = ['tnum', 'kern'];
+/** Their figures are tabular by default (resources/fonts/make.py), so that columns of numbers stand under each other. */
 const FONT_FILES: Record<Weight, string> = {
   regular: 'Inter-Regular.ttf',
   semibold: 'Inter-SemiBold.ttf',
@@ -69,6 +68,8 @@ export class ReportDocument {
   private readonly root: Structure;
   private section: PDFKit.PDFOutline | null = null;
   private y = PAGE.top;
+  /** Headings that wait for what follows, so that none stands alone at the foot of a page. */
+  private waiting: { height: number; write: () => void }[] = [];
 
   constructor(
     resourcesDir: string,
@@ -106,37 +107,34 @@ export class ReportDocument {
     this.paragraph(subtitle, { size: 11, color: INK.muted, after: 14 });
   }
 
-  /** A section; `keep`: space that must follow on the same page. */
-  heading(text: string, keep = 120): void {
-    if (this.y > PAGE.top) this.space(14);
-    this.need(28 + keep);
-    this.section = this.pdf.outline.addItem(text);
-    this.artifact(() => {
-      this.pdf
-        .moveTo(PAGE.left, this.y)
-        .lineTo(PAGE.width - PAGE.right, this.y)
-        .lineWidth(0.75)
-        .strokeColor(INK.text)
-        .stroke();
+  /** A section. Headings are written together with what follows. */
+  heading(text: string): void {
+    this.waiting.push({
+      height: 50,
+      write: () => {
+        if (this.y > PAGE.top) this.y += 14;
+        this.section = this.pdf.outline.addItem(text);
+        this.rule(INK.text, 0.75);
+        this.y += 8;
+        this.block(text, { size: 14, weight: 'semibold', after: 7 }, 'H2');
+      },
     });
-    this.y += 8;
-    this.paragraph(text, { size: 14, weight: 'semibold', after: 7 }, 'H2');
   }
 
-  subheading(text: string, keep = 70): void {
-    this.space(4);
-    this.need(18 + keep);
-    this.section?.addItem(text);
-    this.paragraph(text, { size: 10.5, weight: 'semibold', after: 4 }, 'H3');
+  subheading(text: string): void {
+    this.waiting.push({
+      height: 24,
+      write: () => {
+        this.y += 4;
+        this.section?.addItem(text);
+        this.block(text, { size: 10.5, weight: 'semibold', after: 4 }, 'H3');
+      },
+    });
   }
 
   paragraph(text: string, style: TextStyle = {}, tag = 'P'): void {
-    const { after = 7 } = style;
     this.need(this.heightOf(text, CONTENT_WIDTH, style));
-    this.tagged(tag, () => {
-      this.y += this.write(text, PAGE.left, this.y, CONTENT_WIDTH, style);
-    });
-    this.y += after;
+    this.block(text, style, tag);
   }
 
   /** The sentence that the page is about, on a quiet ground. */
@@ -162,9 +160,9 @@ export class ReportDocument {
     this.y += 4;
   }
 
-  /** Commands, each on a ground of its own. */
+  /** Commands, each on a ground of its own, broken between words with a backslash as a shell takes it. */
   commands(lines: readonly string[]): void {
-    for (const line of lines) {
+    for (const line of lines.map(shellLines)) {
       const style: TextStyle = { size: 8 };
       const height = this.heightOf(line, CONTENT_WIDTH - 16, style) + 8;
       this.need(height);
@@ -190,7 +188,12 @@ export class ReportDocument {
   /** Rules above, below the header and at the end; the header is repeated on every page. */
   table(columns: readonly Column[], rows: readonly (readonly (string | Cell)[])[], caption: string, size = 8): void {
     const captionStyle: TextStyle = { size: 8, color: INK.muted };
-    this.need(this.heightOf(caption, CONTENT_WIDTH, captionStyle) + 60);
+    const cells = rows.map((row) => row.map((cell) => (typeof cell === 'string' ? { text: cell } : cell)));
+    const titles = columns.map((column): Cell => ({ text: column.title, weight: 'semibold' }));
+    const heights = [titles, ...cells].map((row) => this.rowHeight(columns, row, size));
+    const height = heights.reduce((sum, each) => sum + each, this.heightOf(caption, CONTENT_WIDTH, captionStyle) + 6);
+    // A table that fits on a page is kept together; a longer one begins where a few rows fit.
+    this.need(height <= BOTTOM - PAGE.top - 80 ? height : 120);
     this.tagged('Caption', () => {
       this.y += this.write(caption, PAGE.left, this.y, CONTENT_WIDTH, captionStyle);
     });
@@ -199,23 +202,16 @@ export class ReportDocument {
     this.root.add(table);
     const header = () => {
       this.rule(INK.text, 0.8);
-      this.tableRow(
-        columns,
-        columns.map((column) => ({ text: column.title, weight: 'semibold' })),
-        size,
-        'TH',
-        table,
-      );
+      this.tableRow(columns, titles, size, 'TH', table);
       this.rule(INK.text, 0.5);
     };
     header();
-    rows.forEach((row, i) => {
-      const cells = row.map((cell) => (typeof cell === 'string' ? { text: cell } : cell));
-      if (this.y + this.rowHeight(columns, cells, size) > BOTTOM) {
+    cells.forEach((row, i) => {
+      if (this.y + heights[i + 1]! > BOTTOM) {
         this.newPage();
         header();
       }
-      this.tableRow(columns, cells, size, 'TD', table);
+      this.tableRow(columns, row, size, 'TD', table);
       if (i < rows.length - 1) this.rule(INK.grid, 0.4);
     });
     this.rule(INK.text, 0.8);
@@ -256,15 +252,6 @@ export class ReportDocument {
       this.y += style.after ?? 3;
     }
     this.y = top + height + 14;
-  }
-
-  space(height: number): void {
-    this.y += height;
-  }
-
-  newPage(): void {
-    this.pdf.addPage();
-    this.y = PAGE.top;
   }
 
   /** Adds the foot of every page and closes the file. */
@@ -311,8 +298,25 @@ export class ReportDocument {
     });
   }
 
+  /** A new page where neither this height nor the waiting headings fit on this one; then writes the headings. */
   private need(height: number): void {
-    if (this.y + height > BOTTOM && this.y > PAGE.top) this.newPage();
+    const headings = this.waiting.reduce((sum, heading) => sum + heading.height, 0);
+    if (this.y + headings + height > BOTTOM && this.y > PAGE.top) this.newPage();
+    const waiting = this.waiting;
+    this.waiting = [];
+    for (const heading of waiting) heading.write();
+  }
+
+  private newPage(): void {
+    this.pdf.addPage();
+    this.y = PAGE.top;
+  }
+
+  private block(text: string, style: TextStyle, tag: string): void {
+    this.tagged(tag, () => {
+      this.y += this.write(text, PAGE.left, this.y, CONTENT_WIDTH, style);
+    });
+    this.y += style.after ?? 7;
   }
 
   private rowHeight(columns: readonly Column[], cells: readonly Cell[], size: number): number {
@@ -380,7 +384,7 @@ export class ReportDocument {
 
   private heightOf(text: string, width: number, style: TextStyle): number {
     this.use(style);
-    return this.pdf.heightOfString(text, { width, lineGap: style.lineGap ?? 2, features: FEATURES });
+    return this.pdf.heightOfString(text, { width, lineGap: style.lineGap ?? 2 });
   }
 
   /** Returns the height written. */
@@ -394,7 +398,7 @@ export class ReportDocument {
   ): number {
     const height = this.heightOf(text, width, style);
     this.pdf.fillColor(style.color ?? INK.text);
-    this.pdf.text(text, x, y, { width, align, lineGap: style.lineGap ?? 2, features: FEATURES, height: height + 1 });
+    this.pdf.text(text, x, y, { width, align, lineGap: style.lineGap ?? 2, height: height + 1 });
     return height;
   }
 
@@ -440,12 +444,14 @@ export class ReportDocument {
   /** One line of text, centred on y. */
   private label({ x, y, text, size, color, anchor, weight }: TextMark): void {
     this.use({ size, weight });
-    const width = this.pdf.widthOfString(text, { features: FEATURES });
+    const width = this.pdf.widthOfString(text);
     const left = { start: x, middle: x - width / 2, end: x - width }[anchor];
-    this.pdf
-      .fillColor(color)
-      .text(text, left, y + size * 0.36, { lineBreak: false, features: FEATURES, baseline: 'alphabetic' });
+    this.pdf.fillColor(color).text(text, left, y + size * 0.36, { lineBreak: false, baseline: 'alphabetic' });
   }
+}
+
+function shellLines(command: string): string {
+  return command.replace(/(.{60,95}) /g, '$1 \\\n    ');
 }
 
 function grayPng({ width, height, gray }: GrayImage): Buffer {

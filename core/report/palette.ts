@@ -7,7 +7,7 @@ export type ReaderRole = 'base' | 'sft' | 'grpo' | 'reader' | 'truth' | 'other';
 export const ON_WHITE: Record<ReaderRole, string> = {
   base: '#6E6E6E',
   sft: '#0072B2',
-  grpo: '#C8590A',
+  grpo: '#BD5006',
   reader: '#7B4FA6',
   truth: '#00805A',
   other: '#1F1F1F',

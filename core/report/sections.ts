@@ -2,7 +2,14 @@
  * The sections of the report, in their order. Each writes itself from the input; sentences follow from the numbers, and
  * what an interval leaves open is said to be open.
  */
-import { PAPER_GRPO, PAPER_SFT, PAPER_SOURCE, paperSides, recomputePaper } from '../evaluation/paper.ts';
+import {
+  PAPER_GRPO,
+  PAPER_SFT,
+  PAPER_SOURCE,
+  type PaperSide,
+  paperSides,
+  recomputePaper,
+} from '../evaluation/paper.ts';
 import type {
   Difference,
   EvaluatedCheckpoint,
@@ -16,7 +23,7 @@ import type { Label } from '../labels/labels.ts';
 import { labelMapping } from '../labels/mapping.ts';
 import { positiveLabels } from '../labels/uncertainty.ts';
 import { contributionsChart, type Estimate, estimatesChart } from './charts/changes.ts';
-import { decimals, signedDecimals, symbol } from './charts/figure.ts';
+import { decimals, type Figure, sideBySide, signedDecimals, symbol } from './charts/figure.ts';
 import { forestChart } from './charts/forest.ts';
 import { slopeChart, slopePanels } from './charts/slope.ts';
 import { type Cell, CONTENT_WIDTH, type Column, type ReportDocument } from './document.ts';
@@ -36,6 +43,7 @@ const hasTwoDatasets = ({ evaluation }: ReportInput) => evaluation.datasets.leng
 const hasTwoCheckpoints = ({ evaluation }: ReportInput) => evaluation.checkpoints.length > 1;
 
 export const SECTIONS: readonly Section[] = [
+  { id: 'summary', title: 'In short', write: writeSummary, applies: hasTwoCheckpoints },
   { id: 'comparison', title: 'What was compared on what', write: writeComparison, applies: always },
   { id: 'gap', title: 'From the source to the target', write: writeGap, applies: hasTwoDatasets },
   { id: 'differences', title: 'Differences between checkpoints', write: writeDifferences, applies: hasTwoCheckpoints },
@@ -47,7 +55,7 @@ export const SECTIONS: readonly Section[] = [
     applies: hasTwoDatasets,
   },
   { id: 'failures', title: 'Failed completions and dominance', write: writeFailures, applies: always },
-  { id: 'paper', title: 'Beside the published figures', write: writePaper, applies: always },
+  { id: 'paper', title: 'Beside the published figures', write: writePaper, applies: hasTwoDatasets },
   {
     id: 'samples',
     title: 'Films with both readings',
@@ -181,7 +189,9 @@ function writeComparison(document: ReportDocument, input: ReportInput): void {
     }),
     'Checkpoints. Hashes are the first 12 digits of sha256.',
   );
-  const trained = checkpoints.filter((checkpoint) => checkpoint.training !== '');
+  const trained = checkpoints.filter(
+    ({ id, training }) => training !== '' && evaluation.checkpoints.some((checkpoint) => checkpoint.id === id),
+  );
   if (trained.length > 0)
     document.list(trained.map(({ id, training }) => `${checkpointOf(input, id).name}: ${training}`));
   const { sampling, engine } = input;
@@ -215,7 +225,7 @@ function writeGap(document: ReportDocument, input: ReportInput): void {
       sourceName: source,
       targetName: target,
       width: CONTENT_WIDTH,
-      height: 220,
+      height: 190,
     }),
     `Macro-F1 on the ${evaluation.sharedLabels.length} shared labels. ${intervalNote(input)}`,
   );
@@ -281,7 +291,7 @@ function supportOf(input: ReportInput, datasetId: string, label: Label): number 
   return cell.own.labels.find((each) => each.label === label)?.support ?? 0;
 }
 
-function writeDifferences(document: ReportDocument, input: ReportInput): void {
+function writeSummary(document: ReportDocument, input: ReportInput): void {
   const { evaluation } = input;
   const [from, to] = questionPair(input);
   const shared = evaluation.differences.filter(
@@ -312,8 +322,13 @@ function writeDifferences(document: ReportDocument, input: ReportInput): void {
       CONTENT_WIDTH,
       `Difference of macro-F1 on the ${evaluation.sharedLabels.length} shared labels`,
     ),
-    `${to.name} minus ${from.name} on the same films, and how that difference changes from the source to the target. Hollow marks: the interval includes zero, the sign is not settled. ${intervalNote(input)}`,
+    `${to.name} minus ${from.name} on the same films${question ? ', and how that difference changes from the source to the target' : ''}. Hollow marks: the interval includes zero, the sign is not settled. ${intervalNote(input)}`,
   );
+}
+
+function writeDifferences(document: ReportDocument, input: ReportInput): void {
+  const { evaluation } = input;
+  const [from, to] = questionPair(input);
   document.table(
     [
       { title: 'On', width: 0.19 },
@@ -326,7 +341,10 @@ function writeDifferences(document: ReportDocument, input: ReportInput): void {
     evaluation.differences.map((each) => differenceRow(input, each)),
     'Every pair of checkpoints. p: two-sided, exchanging the two answers of whole patients at random; not adjusted for the number of rows.',
   );
-  for (const each of shared) labelDifferences(document, input, each);
+  for (const each of evaluation.differences) {
+    const asked = each.fromCheckpointId === from.id && each.toCheckpointId === to.id;
+    if (asked && each.labelSet === 'shared') labelDifferences(document, input, each);
+  }
 }
 
 function differenceRow(input: ReportInput, each: Difference): (string | Cell)[] {
@@ -427,16 +445,16 @@ function writeLabels(document: ReportDocument, input: ReportInput): void {
 }
 
 const FIGURE_COLUMNS: Column[] = [
-  { title: 'Label', width: 0.2 },
-  { title: 'n+', width: 0.06, align: 'right' },
+  { title: 'Label', width: 0.23 },
+  { title: 'n+', width: 0.055, align: 'right' },
   { title: 'Said', width: 0.06, align: 'right' },
-  { title: 'TP', width: 0.05, align: 'right' },
-  { title: 'FP', width: 0.05, align: 'right' },
-  { title: 'FN', width: 0.05, align: 'right' },
-  { title: 'Prec.', width: 0.07, align: 'right' },
-  { title: 'Recall', width: 0.07, align: 'right' },
-  { title: 'Spec.', width: 0.07, align: 'right' },
-  { title: 'F1, 95 % interval', width: 0.19, align: 'right' },
+  { title: 'TP', width: 0.055, align: 'right' },
+  { title: 'FP', width: 0.055, align: 'right' },
+  { title: 'FN', width: 0.055, align: 'right' },
+  { title: 'Prec.', width: 0.06, align: 'right' },
+  { title: 'Recall', width: 0.065, align: 'right' },
+  { title: 'Spec.', width: 0.06, align: 'right' },
+  { title: 'F1, 95 % interval', width: 0.175, align: 'right' },
   { title: 'Kappa', width: 0.065, align: 'right' },
   { title: 'MCC', width: 0.065, align: 'right' },
 ];
@@ -447,7 +465,7 @@ function labelTable(
   { datasetId, checkpointId, own }: EvaluationCell,
 ): void {
   const checkpoint = checkpointOf(input, checkpointId);
-  document.subheading(`${checkpoint.name} on ${datasetName(input, datasetId)}`, 120);
+  document.subheading(`${checkpoint.name} on ${datasetName(input, datasetId)}`);
   document.table(
     FIGURE_COLUMNS,
     own.labels.map((each) => [
@@ -606,11 +624,48 @@ function writePaper(document: ReportDocument, input: ReportInput): void {
     [...paperRows, ...ours],
     'Published figures (source: CheXpert test, target: NIH test) and ours. They were taken on other films and, for ours, other models: the way from left to right can be compared, the numbers themselves cannot.',
   );
+  document.figure(
+    sideBySide([
+      { title: 'The paper as printed', figure: paperSlope(sides, 'own') },
+      { title: 'The paper on the nine shared labels', figure: paperSlope(sides, 'shared') },
+      { title: 'This report, shared labels', figure: oursSlope(input) },
+    ]),
+    'Macro-F1 from the source (CheXpert test for the paper) to the target (NIH test). In each panel the scale is its own.',
+  );
   const recomputed = recomputePaper();
   const worst = Math.max(...recomputed.map(({ printed, recomputed: again }) => Math.abs(printed - again)));
   document.paragraph(
     `Of the paper\u2019s figures, ${recomputed.length} follow from others that it prints (macro-F1 from per-label F1, micro-F1 from micro precision and recall); all agree within ${decimals(worst, 4)}.`,
   );
+}
+
+const PANEL = { width: (CONTENT_WIDTH - 24) / 3, height: 120 };
+
+function paperSlope(sides: PaperSide[], set: 'own' | 'shared'): Figure {
+  const asked = [PAPER_SFT, PAPER_GRPO].map((model) => sides.find((each) => each.model === model)!);
+  const roles = ['sft', 'grpo'] as const;
+  const lines = asked.map((each, i) => ({
+    name: ['SFT', 'GRPO'][i]!,
+    role: roles[i]!,
+    source: each[set].chexpert,
+    target: each[set].nih,
+    sourceInterval: null,
+    targetInterval: null,
+  }));
+  const [source, target] = set === 'own' ? ['CheXpert, 14', 'NIH, 9'] : ['CheXpert, 9', 'NIH, 9'];
+  return slopeChart({ lines, sourceName: source!, targetName: target!, ...PANEL });
+}
+
+function oursSlope(input: ReportInput): Figure {
+  const { evaluation } = input;
+  const pair = hasTwoCheckpoints(input) ? questionPair(input) : evaluation.checkpoints;
+  const lines = pair.flatMap(({ id, name, role }) => {
+    const gap = evaluation.gaps.find((each) => each.checkpointId === id && each.labelSet === 'shared');
+    return gap
+      ? [{ name, role, source: gap.source, target: gap.target, sourceInterval: null, targetInterval: null }]
+      : [];
+  });
+  return slopeChart({ lines, sourceName: 'Source', targetName: 'Target', ...PANEL });
 }
 
 function writeSamples(document: ReportDocument, input: ReportInput): void {
@@ -624,7 +679,7 @@ function writeSample(document: ReportDocument, input: ReportInput, sample: Repor
   const dataset = input.evaluation.datasets.find((each) => each.id === sample.datasetId);
   const truth = dataset ? positiveLabels(sample.truth, dataset.labels, dataset.policy) : [];
   const truthMark = symbol('truth', 0, 0, ON_WHITE.truth) as Cell['mark'] & object;
-  document.subheading(sample.title, 180);
+  document.subheading(sample.title);
   document.film(
     sample.image,
     `Chest film: ${sample.title}. Truth: ${truth.join(', ') || 'none of the scored labels'}.`,

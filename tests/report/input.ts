@@ -28,7 +28,9 @@ function films(datasetId: string, labels: readonly Label[], count: number): Eval
       datasetId,
       checkpointId: id,
       truth,
-      findings: labels.filter((label) => (truth[label] === 1 ? random.chance(SKILL[datasetId]![id]!) : random.chance(0.12))),
+      findings: labels.filter((label) =>
+        truth[label] === 1 ? random.chance(SKILL[datasetId]![id]!) : random.chance(0.12),
+      ),
       failed: random.chance(id === 'base' ? 0.06 : 0.01),
     }));
   }).flat();
@@ -48,7 +50,12 @@ export async function reportInput(films_ = 200, replicates = 500): Promise<Repor
     id: 'e1f0',
     createdAt: '2026-11-23T09:00:00.000Z',
     source: dataset('a', 'Phantom a', CHEXPERT_LABELS, 'chexpert'),
-    target: dataset('b', 'Phantom b', CHEXPERT_LABELS.filter((label) => (NIH_NINE as readonly Label[]).includes(label)), 'nih'),
+    target: dataset(
+      'b',
+      'Phantom b',
+      CHEXPERT_LABELS.filter((label) => (NIH_NINE as readonly Label[]).includes(label)),
+      'nih',
+    ),
     checkpoints: CHECKPOINTS,
     films: [...films('a', CHEXPERT_LABELS, films_), ...films('b', NIH_NINE, films_)],
     replicates,
@@ -60,8 +67,22 @@ export async function reportInput(films_ = 200, replicates = 500): Promise<Repor
     createdAt: '2026-11-23T10:00:00.000Z',
     application: { name: 'ChexReason Workbench', version: '0.1.0' },
     datasets: [
-      { id: 'a', mapping: 'chexpert', description: 'Procedural phantom of institution a (CheXpert-like), 200 films, seed 1.', table: 'valid.csv', tableHash: hash('a'), relation: 'in-distribution' },
-      { id: 'b', mapping: 'nih', description: 'Procedural phantom of institution b (NIH-like), 200 films, seed 1.', table: 'Data_Entry_2017.csv', tableHash: hash('b'), relation: 'other institution' },
+      {
+        id: 'a',
+        mapping: 'chexpert',
+        description: 'Procedural phantom of institution a (CheXpert-like), 200 films, seed 1.',
+        table: 'valid.csv',
+        tableHash: hash('a'),
+        relation: 'in-distribution',
+      },
+      {
+        id: 'b',
+        mapping: 'nih',
+        description: 'Procedural phantom of institution b (NIH-like), 200 films, seed 1.',
+        table: 'Data_Entry_2017.csv',
+        tableHash: hash('b'),
+        relation: 'other institution',
+      },
     ],
     checkpoints: CHECKPOINTS.map(({ id }) => ({
       id,

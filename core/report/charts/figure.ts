@@ -155,6 +155,24 @@ export function spread(positions: readonly number[], gap: number, low: number, h
   return placed;
 }
 
+/** Figures of equal height in a row, each under its title. */
+export function sideBySide(panels: { title: string; figure: Figure }[], gap = 12): Figure {
+  const titleHeight = 16;
+  let x = 0;
+  const marks = panels.flatMap(({ title, figure }) => {
+    const at = x;
+    x += figure.width + gap;
+    return [label(at, 5, title, { weight: 'semibold' }), ...figure.marks.map((mark) => moved(mark, at, titleHeight))];
+  });
+  const height = titleHeight + Math.max(...panels.map(({ figure }) => figure.height));
+  return { width: x - gap, height, marks, alt: panels.map(({ title, figure }) => `${title}: ${figure.alt}`).join(' ') };
+}
+
+function moved(mark: Mark, dx: number, dy: number): Mark {
+  if (mark.kind === 'line') return { ...mark, points: mark.points.map(([x, y]) => [x + dx, y + dy]) };
+  return { ...mark, x: mark.x + dx, y: mark.y + dy };
+}
+
 /** The outline of a symbol; null for a circle. */
 export function outline(shape: SymbolShape, x: number, y: number, r: number): [number, number][] | null {
   if (shape === 'square')

@@ -22,7 +22,9 @@ export interface SlopeInput {
 /** With whiskers for the intervals and each line named at both ends. */
 export function slopeChart({ lines, sourceName, targetName, width, height }: SlopeInput): Figure {
   const [top, bottom] = [26, height - 10];
-  const [left, right] = [width * 0.3, width * 0.7];
+  // Narrow ones name a line at its right end only.
+  const narrow = width < 250;
+  const [left, right] = narrow ? [34, width - 66] : [width * 0.28, width * 0.72];
   const values = lines.flatMap((each) => [
     each.source,
     each.target,
@@ -39,8 +41,9 @@ export function slopeChart({ lines, sourceName, targetName, width, height }: Slo
       { color: INK.rule },
     ),
   );
-  marks.push(label(left, top - 15, sourceName, { anchor: 'middle', weight: 'semibold' }));
-  marks.push(label(right, top - 15, targetName, { anchor: 'middle', weight: 'semibold' }));
+  marks.push(label(left, top - 15, sourceName, { size: 7.5, anchor: 'middle', color: INK.muted }));
+  marks.push(label(right, top - 15, targetName, { size: 7.5, anchor: 'middle', color: INK.muted }));
+  const beside = narrow ? 6 : 16;
   const ends = (side: 'source' | 'target') =>
     spread(
       lines.map((each) => y(each[side])),
@@ -51,7 +54,7 @@ export function slopeChart({ lines, sourceName, targetName, width, height }: Slo
   const [atLeft, atRight] = [ends('source'), ends('target')];
   lines.forEach((each, i) => {
     const color = ON_WHITE[each.role];
-    const shift = (i - (lines.length - 1) / 2) * 5;
+    const shift = narrow ? 0 : (i - (lines.length - 1) / 2) * 5;
     const [x1, x2] = [left + shift, right + shift];
     marks.push(
       line(
@@ -68,13 +71,15 @@ export function slopeChart({ lines, sourceName, targetName, width, height }: Slo
       symbol(each.role, x2, y(each.target), color, { radius: 3 }),
     );
     marks.push(
-      label(left - 16, atLeft[i]!, `${each.name}  ${decimals(each.source)}`, {
+      label(left - beside, atLeft[i]!, narrow ? decimals(each.source) : `${each.name}  ${decimals(each.source)}`, {
         color,
         anchor: 'end',
         weight: 'semibold',
       }),
     );
-    marks.push(label(right + 16, atRight[i]!, `${decimals(each.target)}  ${each.name}`, { color, weight: 'semibold' }));
+    marks.push(
+      label(right + beside, atRight[i]!, `${decimals(each.target)}  ${each.name}`, { color, weight: 'semibold' }),
+    );
   });
   return {
     width,
@@ -128,7 +133,7 @@ export function slopePanels(panels: SlopePanel[], width: number, columns = 5): F
   const gap = 12;
   const panelWidth = (width - gap * (columns - 1)) / columns;
   const rows = Math.ceil(panels.length / columns);
-  const rowHeight = 104;
+  const rowHeight = 96;
   const marks = panels.flatMap((panel, i) => {
     const x = (i % columns) * (panelWidth + gap);
     return slopePanel(panel, x, Math.floor(i / columns) * rowHeight, panelWidth, rowHeight - 12);
