@@ -72,7 +72,7 @@ export class ReportDocument {
   private waiting: { height: number; write: () => void }[] = [];
 
   constructor(
-    resourcesDir: string,
+    private readonly resourcesDir: string,
     private readonly info: DocumentInfo,
   ) {
     this.pdf = new PDFDocument({
@@ -83,7 +83,7 @@ export class ReportDocument {
       lang: 'en',
       tagged: true,
       displayTitle: true,
-      font: join(resourcesDir, 'fonts', FONT_FILES.regular),
+      font: this.fontPath('regular'),
       info: {
         Title: info.title,
         Subject: info.subject,
@@ -94,8 +94,6 @@ export class ReportDocument {
         ModDate: info.createdAt,
       },
     });
-    for (const [weight, file] of Object.entries(FONT_FILES))
-      this.pdf.registerFont(weight, join(resourcesDir, 'fonts', file));
     this.pdf.on('data', (chunk: Buffer) => this.chunks.push(chunk));
     this.root = this.pdf.struct('Document');
     this.pdf.addStructure(this.root);
@@ -403,7 +401,12 @@ export class ReportDocument {
   }
 
   private use({ size = 9, weight = 'regular' }: TextStyle): void {
-    this.pdf.font(weight).fontSize(size);
+    // By path: PDFKit opens a registered name anew each time where the same file was its first font.
+    this.pdf.font(this.fontPath(weight)).fontSize(size);
+  }
+
+  private fontPath(weight: Weight): string {
+    return join(this.resourcesDir, 'fonts', FONT_FILES[weight]);
   }
 
   private drawFigure(figure: Figure, x: number, y: number): void {
