@@ -15,15 +15,16 @@ import type { Collections } from './collections.ts';
 import type { Collection, ScanProgress } from './contract.ts';
 import { TRACES_FILE } from './trainings.ts';
 
+/** Folders of resources/models; their cards' names make the same ids. */
 export const BUILT_IN_CHECKPOINTS = ['base', 'sft', 'grpo'] as const;
 
 /** Seeds of the built-in films; none of them is a seed of the experiment that trained the checkpoints. */
 const SEEDS: Record<Institution, number> = { m: 9001, a: 9002, b: 9003 };
-/** Pixels a side of the data sets' films, as CheXpert's small release: the model reduces larger ones to the same pixels. */
-const DATASET_SIZE = 320;
+/** Pixels a side of the data sets' films: drawn within the demo's minutes, and reduced by the model to the same pixels as 1,024. */
+const DATASET_SIZE = 256;
 const DICOM_SIZE = 1024;
 const DICOM_FILMS = 4;
-const TRAINING_FILMS = 64;
+const TRAINING_FILMS = 48;
 
 const NAMES: Record<Institution, string> = {
   m: 'Phantom m (training source)',
@@ -40,7 +41,7 @@ export async function addBuiltInCheckpoints(platform: Platform, checkpoints: Che
   const known = new Set(checkpoints.list().map((checkpoint) => checkpoint.id));
   for (const name of BUILT_IN_CHECKPOINTS) {
     if (known.has(name)) continue;
-    await checkpoints.add({ path: join(platform.resourcesDir, 'models', name), name });
+    await checkpoints.add({ path: join(platform.resourcesDir, 'models', name) });
   }
 }
 

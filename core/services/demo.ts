@@ -40,7 +40,7 @@ export interface DemoResult {
 }
 
 /** Settings of the demo's short runs; everything else is the paper's. */
-const SHORT_SFT = { samples: 64, epochs: 1, learningRate: 1e-4 };
+const SHORT_SFT = { samples: 48, epochs: 1, learningRate: 1e-4 };
 const SHORT_GRPO = {
   samples: 64,
   learningRate: 1e-4,
