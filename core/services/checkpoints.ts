@@ -54,6 +54,10 @@ export class Checkpoints {
     return checkpoint;
   }
 
+  inFolder(folder: string): Checkpoint | undefined {
+    return this.list().find((checkpoint) => this.folder(checkpoint) === folder);
+  }
+
   folder(checkpoint: Checkpoint): string {
     return resolve(this.workspace.path, checkpoint.path);
   }
@@ -78,7 +82,7 @@ export class Checkpoints {
       path: this.shortPath(folder),
       baseId: isAdapter ? await this.baseOf(folder) : null,
     };
-    const before = this.list().find((checkpoint) => checkpoint.path === stored.path);
+    const before = this.inFolder(folder);
     stored.id = before?.id ?? this.freeId(slug(stored.name));
     const checkpoint = await this.open(stored);
     if (checkpoint.error && !before) throw fromErrorData(checkpoint.error);

@@ -31,6 +31,8 @@ interface StoredCollection {
   table: { csv: string; images: string } | null;
   /** For what was opened. */
   films: FilmEntry[];
+  /** ISO 8601; collections are listed in this order. */
+  addedAt: string;
 }
 
 export class Collections {
@@ -39,7 +41,10 @@ export class Collections {
   private readonly rows = new Map<string, Promise<FilmEntry[]>>();
   private readonly cache = new FilmCache(CACHE_BYTES);
 
-  constructor(private readonly workspace: Workspace) {}
+  constructor(
+    private readonly workspace: Workspace,
+    private readonly now: () => Date,
+  ) {}
 
   async load(): Promise<void> {
     for (const stored of await this.workspace.readAll<StoredCollection>(FOLDER)) {
@@ -49,7 +54,7 @@ export class Collections {
   }
 
   list(): Collection[] {
-    return [...this.stored.values()].map((stored) => stored.collection);
+    return this.inOrder().map((stored) => stored.collection);
   }
 
   collection(id: string): Collection {
@@ -63,7 +68,7 @@ export class Collections {
 
   async films(collectionId?: string): Promise<FilmEntry[]> {
     if (collectionId !== undefined) return this.filmsOf(this.get(collectionId));
-    const all = await Promise.all([...this.stored.values()].map((stored) => this.filmsOf(stored)));
+    const all = await Promise.all(this.inOrder().map((stored) => this.filmsOf(stored)));
     return all.flat();
   }
 
@@ -124,11 +129,16 @@ export class Collections {
     if (films.length === 0) throw noImages(csv, images, table.images.length);
     const { labels } = table;
     const collection: Collection = { id, name, kind, role, path: csv, ...counts(films), policy, labels };
-    const stored: StoredCollection = { collection, phantom, table: { csv, images }, films: [] };
+    const addedAt = this.stored.get(id)?.addedAt ?? this.now().toISOString();
+    const stored: StoredCollection = { collection, phantom, table: { csv, images }, films: [], addedAt };
     this.stored.set(id, stored);
     this.rows.set(id, Promise.resolve(this.remember(films)));
     await this.save(stored);
     return collection;
+  }
+
+  private inOrder(): StoredCollection[] {
+    return [...this.stored.values()].sort((a, b) => (a.addedAt < b.addedAt ? -1 : 1));
   }
 
   private get(id: string): StoredCollection {
@@ -159,7 +169,8 @@ export class Collections {
   }
 
   private begin(id: string, collection: Collection): StoredCollection {
-    const stored: StoredCollection = { collection, phantom: false, table: null, films: [] };
+    const addedAt = this.now().toISOString();
+    const stored: StoredCollection = { collection, phantom: false, table: null, films: [], addedAt };
     this.stored.set(id, stored);
     return stored;
   }

@@ -228,6 +228,8 @@ export interface TrainingRun {
   config: Record<string, unknown>;
   /** Fields that differ from the paper: asked, run, and why. */
   departures: Departure[];
+  /** The checkpoint that it made, while the workspace has it. */
+  checkpointId: string | null;
   error: ErrorData | null;
 }
 

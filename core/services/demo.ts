@@ -97,6 +97,8 @@ async function train(
     { kind, name: `Demo ${kind.toUpperCase()}`, startFromId, config },
     narrowed<TrainingProgress>(work),
   );
+  // Two steps prove the trainer; the run stays, its adapter is no checkpoint to compare.
+  if (run.checkpointId) await session.checkpoints.remove(run.checkpointId);
   return { kind, steps: run.steps, log: await session.trainings.log(run.id) };
 }
 

@@ -47,6 +47,8 @@ interface EvaluationFile {
   checkpointIds: string[];
   limit: number | null;
   settings: AnswerSettings;
+  /** By data set: the films that a limit took; null: all that the data set has. */
+  films: Record<string, string[] | null>;
   total: number;
 }
 
@@ -142,8 +144,8 @@ export class Evaluations {
       {
         id,
         createdAt: file.createdAt,
-        source: await this.datasetInput(file.sourceDatasetId, file.limit),
-        target: await this.datasetInput(file.targetDatasetId, file.limit),
+        source: await this.datasetInput(file, file.sourceDatasetId),
+        target: await this.datasetInput(file, file.targetDatasetId),
         checkpoints,
         films: cells.flatMap((cell) => this.evaluatedFilms(cell)),
       },
@@ -199,9 +201,12 @@ export class Evaluations {
     if (there) return there;
     const source = this.collections.collection(sourceDatasetId).name;
     const target = this.collections.collection(targetDatasetId).name;
-    let films = 0;
+    const films: EvaluationFile['films'] = {};
+    let total = 0;
     for (const datasetId of new Set([sourceDatasetId, targetDatasetId])) {
-      films += (await this.select(datasetId, limit)).length;
+      const selected = await this.select(datasetId, limit);
+      films[datasetId] = limit === null ? null : selected.map((film) => film.id);
+      total += selected.length * checkpointIds.length;
     }
     const file: EvaluationFile = {
       id,
@@ -212,7 +217,8 @@ export class Evaluations {
       checkpointIds,
       limit,
       settings: GREEDY,
-      total: films * checkpointIds.length,
+      films,
+      total,
     };
     await this.workspace.write(file, FOLDER, `${id}.json`);
     return file;
@@ -316,7 +322,7 @@ export class Evaluations {
     const items = await this.workspace.lines<Item>(FOLDER, `${file.id}.jsonl`);
     const cells: Cell[] = [];
     for (const datasetId of datasetsOf(file)) {
-      const films = await this.select(datasetId, file.limit);
+      const films = await this.filmsOf(file, datasetId);
       const wanted = new Set(films.map((film) => film.id));
       for (const checkpointId of file.checkpointIds) {
         const own = items.filter(
@@ -330,6 +336,14 @@ export class Evaluations {
     return cells;
   }
 
+  /** The films that this evaluation took when it began, as far as the data set still has them. */
+  private async filmsOf({ films, limit }: EvaluationFile, datasetId: string): Promise<FilmEntry[]> {
+    const ids = films[datasetId];
+    if (!ids) return this.select(datasetId, limit);
+    const wanted = new Set(ids);
+    return (await this.collections.films(datasetId)).filter((film) => wanted.has(film.id));
+  }
+
   /** Frontal films of the data set; a limit takes a seeded sample, in the order of the table. */
   private async select(datasetId: string, limit: number | null): Promise<FilmEntry[]> {
     const films = (await this.collections.films(datasetId)).filter((film) => !isLateral(film.viewPosition));
@@ -338,9 +352,9 @@ export class Evaluations {
     return order.sort((a, b) => a - b).map((i) => films[i]!);
   }
 
-  private async datasetInput(id: string, limit: number | null): Promise<DatasetInput> {
+  private async datasetInput(file: EvaluationFile, id: string): Promise<DatasetInput> {
     const { name, kind, labels, policy } = this.collections.collection(id);
-    const total = (await this.select(id, limit)).length;
+    const total = (await this.filmsOf(file, id)).length;
     return { id, name, kind: kind === 'opened' ? 'other' : kind, labels, policy, unit: 'film', total };
   }
 

@@ -30,7 +30,7 @@ export class Session {
     readonly prompts: ReadonlyMap<string, Prompt>,
     options: ModelOptions,
   ) {
-    this.collections = new Collections(workspace);
+    this.collections = new Collections(workspace, platform.now);
     this.checkpoints = new Checkpoints(workspace);
     this.models = new Models(options);
     this.predictions = new PredictionStore(workspace);

@@ -228,6 +228,7 @@ export class Trainings {
       path: this.workspace.pathOf(FOLDER, id),
       config: header?.config ?? {},
       departures: header?.departures ?? [],
+      checkpointId: this.checkpoints.inFolder(this.workspace.pathOf(FOLDER, id, 'adapter'))?.id ?? null,
       error: state?.error ?? null,
     };
   }

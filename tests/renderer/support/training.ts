@@ -43,6 +43,7 @@ export function trainingRun(id: string, rest: Partial<TrainingRun> = {}): Traini
     path: `/workspace/runs/${id}`,
     config: {},
     departures: [{ field: 'learningRate', paper: '5e-5', run: '0.0004', reason: 'The model is small.' }],
+    checkpointId: null,
     error: null,
     ...rest,
   };
