@@ -8,12 +8,14 @@ import {
   type ClusterCounts,
   type Counters,
   clusterCounts,
+  countInterval,
   type Resampled,
   resample,
   type Sample,
 } from './bootstrap.ts';
 import { type EvaluatedFilm, indicatorsOf, patientOf } from './figures.ts';
 import { f1, outcomeOf } from './metrics.ts';
+import type { EvaluatedDataset, Interval } from './types.ts';
 
 const PER_LABEL = 3;
 const COUNTER = { tp: 0, fp: 1, fn: 2 } as const;
@@ -36,6 +38,26 @@ export function pairKey(checkpointId: string, otherId: string, readings: Pick<Re
   const own = readings.films.get(checkpointId) ?? [];
   const other = new Set((readings.films.get(otherId) ?? []).map((film) => film.filmId));
   return own.every((film) => other.has(film.filmId)) ? checkpointId : `${checkpointId} with ${otherId}`;
+}
+
+/** A data set as the caller describes it; the rest of `EvaluatedDataset` follows from the films. */
+export interface DatasetInput extends Pick<EvaluatedDataset, 'id' | 'name' | 'kind' | 'labels' | 'policy' | 'unit'> {
+  /** Films that were asked for, answered or not. */
+  total: number;
+}
+
+export interface DatasetReadings {
+  input: DatasetInput;
+  readings: Readings;
+}
+
+/** What all parts of an evaluation share. */
+export interface Comparison {
+  datasets: DatasetReadings[];
+  shared: Label[];
+  replicates: number;
+  seed: number;
+  pause: () => Promise<void>;
 }
 
 export interface ResampleOptions {
@@ -149,15 +171,36 @@ export function exchanging(
   const totals = (key: string) => readings.resampled.readings[readings.places.get(key)!]!.total;
   const from = { data: new Float64Array(counters), at: 0 };
   const to = { data: new Float64Array(counters), at: 0 };
+  const [fromTotal, toTotal] = [totals(fromKey), totals(toKey)];
+  const { starts, cluster, value } = difference;
   return (flipped) => {
     for (let counter = 0; counter < counters; counter++) {
       let moved = 0;
-      for (let i = difference.starts[counter]!; i < difference.starts[counter + 1]!; i++) {
-        if (flipped[difference.cluster[i]!]) moved += difference.value[i]!;
-      }
-      from.data[counter] = totals(fromKey)[counter]! + moved;
-      to.data[counter] = totals(toKey)[counter]! - moved;
+      // Multiplied, not asked for: a branch that is taken at random costs more than the sum.
+      for (let i = starts[counter]!, end = starts[counter + 1]!; i < end; i++)
+        moved += flipped[cluster[i]!]! * value[i]!;
+      from.data[counter] = fromTotal[counter]! + moved;
+      to.data[counter] = toTotal[counter]! - moved;
     }
     return { from, to };
   };
+}
+
+/** null where nothing was resampled, or where there is one patient only. */
+export function interval(
+  context: Comparison,
+  samples: Sample[],
+  statistic: (readings: readonly Counters[]) => number,
+): Interval | null {
+  const thin = samples.some((sample) => sample.from.clusters < 2);
+  return context.replicates === 0 || thin ? null : countInterval(samples, statistic, { seed: context.seed });
+}
+
+export function placesOf(labels: readonly Label[], { labels: all }: Readings): number[] {
+  return labels.map((label) => all.indexOf(label));
+}
+
+/** The two readings of the films that both checkpoints have answered. */
+export function pairSamples(readings: Readings, from: string, to: string): Sample[] {
+  return [sampleOf(readings, pairKey(from, to, readings)), sampleOf(readings, pairKey(to, from, readings))];
 }

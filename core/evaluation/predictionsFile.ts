@@ -18,8 +18,10 @@ import { WorkbenchError } from '../base/errors.ts';
 import { throwIfCancelled, unattended, type Work } from '../base/progress.ts';
 import { parseCompletion } from '../findings/parse.ts';
 import { CHEXPERT_LABELS, isLabel, type Label, type LabelValues, type UncertaintyPolicy } from '../labels/labels.ts';
-import { type DatasetInput, evaluate, labelSetOf } from './evaluate.ts';
+import type { DatasetInput } from './comparison.ts';
+import { evaluate } from './evaluate.ts';
 import type { EvaluatedFilm } from './figures.ts';
+import { labelSetOf } from './labelSets.ts';
 import type { EvaluatedCheckpoint, EvaluationResult } from './types.ts';
 
 const labelRecord = <T extends z.ZodType>(value: T) =>

@@ -12,7 +12,7 @@ import { INK } from './palette.ts';
 const PAGE = { width: 595.28, height: 841.89, left: 54, right: 54, top: 56, bottom: 62 };
 export const CONTENT_WIDTH = PAGE.width - PAGE.left - PAGE.right;
 const BOTTOM = PAGE.height - PAGE.bottom;
-/** Their figures are tabular by default (resources/fonts/make.py), so that columns of numbers stand under each other. */
+/** Their figures are tabular by default (scripts/make-fonts.py), so that columns of numbers stand under each other. */
 const FONT_FILES: Record<Weight, string> = {
   regular: 'Inter-Regular.ttf',
   semibold: 'Inter-SemiBold.ttf',

@@ -3,7 +3,7 @@
 Keeps Latin, punctuation and a few signs, and puts Inter's tabular figures (feature tnum) in place of the proportional ones,
 so that columns of numbers stand under each other without a layout feature, which would be slow in the PDF writer.
 
-    python make.py SOURCE.ttf OUT.ttf      # needs fonttools
+    python scripts/make-fonts.py SOURCE.ttf OUT.ttf      # needs fonttools
 """
 
 import sys
