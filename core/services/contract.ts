@@ -235,8 +235,6 @@ export interface TrainingRun {
 
 export type { ConfigField, Prompt, TrainingLogLine };
 
-export interface HostError extends ErrorData {}
-
 // ---------------------------------------------------------------------------------------------------------- requests
 
 const id = z.string().min(1).max(200);
