@@ -10,6 +10,7 @@ import { z } from 'zod';
 import type { ErrorData } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import type { Film } from '../dicom/film.ts';
+import type { ScanSummary } from '../dicom/scan.ts';
 import type { EvaluationResult } from '../evaluation/types.ts';
 import type { Reading } from '../findings/types.ts';
 import type { Label, LabelValues, UncertaintyPolicy } from '../labels/labels.ts';
@@ -151,15 +152,6 @@ export interface ModelView {
   preprocessing: string;
 }
 
-export interface ScanSummary {
-  patients: number;
-  studies: number;
-  series: number;
-  instances: number;
-  rejected: { file: string; code: string; message: string }[];
-  seconds: number;
-}
-
 export interface ScanProgress extends Progress {
   /** Films found since the last report; the first arrive before the scan ends. */
   found: FilmEntry[];
@@ -233,7 +225,7 @@ export interface TrainingRun {
   error: ErrorData | null;
 }
 
-export type { ConfigField, Prompt, TrainingLogLine };
+export type { ConfigField, Prompt, ScanSummary, TrainingLogLine };
 
 // ---------------------------------------------------------------------------------------------------------- requests
 
