@@ -29,7 +29,7 @@ const labelRecord = <T extends z.ZodType>(value: T) =>
 
 const lineSchema = z
   .object({
-    film: z.string().min(1),
+    film: z.union([z.string().min(1), z.number()]).transform(String),
     patient: z.union([z.string(), z.number()]).transform(String).default(''),
     dataset: z.string().min(1).default('dataset'),
     checkpoint: z.string().min(1).default('checkpoint'),
