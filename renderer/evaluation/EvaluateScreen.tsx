@@ -6,7 +6,7 @@ import { labelled, runningProgress } from '../state/evaluating.ts';
 import { readyValue } from '../state/loading.ts';
 import { text } from '../text.ts';
 import { AddTable } from './AddTable.tsx';
-import { Gaps } from './Gaps.tsx';
+import { Gaps, Slope } from './Gaps.tsx';
 import { Grid } from './Grid.tsx';
 import { PerLabel } from './PerLabel.tsx';
 import { Setup } from './Setup.tsx';
@@ -25,7 +25,12 @@ export function EvaluateScreen() {
       {state.table && <AddTable table={state.table} />}
       {!enough && <Empty title={text.evaluate.needTwo} hint={text.evaluate.needTwoHint} />}
       {result && !progress && <p className="headline">{result.headline}</p>}
-      {(result || progress) && <Grid result={result} progress={progress} />}
+      {(result || progress) && (
+        <div className="grid-and-slope">
+          <Grid result={result} progress={progress} />
+          {result && !progress && <Slope result={result} />}
+        </div>
+      )}
       {result && !progress && (
         <>
           <Gaps result={result} />

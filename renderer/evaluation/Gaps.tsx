@@ -18,11 +18,10 @@ export function Gaps({ result }: { result: EvaluationResult }) {
         title={text.evaluate.gaps(result.sharedLabels.length)}
         hint={text.evaluate.gapsHint}
       />
-      <Slope result={result} />
       <Survival result={result} />
       <GapTable
         result={result}
-        gaps={result.gaps.filter((gap) => gap.labelSet === 'own')}
+        gaps={result.gaps.filter((gap) => gap.labelSet === 'own' && !gap.comparable)}
         title={text.evaluate.ownGaps}
         hint={text.evaluate.ownGapsHint}
       />
@@ -67,10 +66,10 @@ function GapTable(props: { result: EvaluationResult; gaps: Gap[]; title: string;
 }
 
 /** The same drawing as in the report. */
-function Slope({ result }: { result: EvaluationResult }) {
+export function Slope({ result }: { result: EvaluationResult }) {
   const figure = useMemo(() => slopeOf(result), [result]);
   return (
-    <section className="block">
+    <section aria-label={text.evaluate.gaps(result.sharedLabels.length)}>
       <FigureView figure={figure} />
     </section>
   );

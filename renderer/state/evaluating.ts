@@ -75,6 +75,7 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
     adding: false,
   }));
   let running: AbortController | null = null;
+  let chosenByUser = false;
 
   library.store.subscribe(({ collections }, before) => {
     if (collections !== before.collections) chooseDatasets(collections);
@@ -86,10 +87,11 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
     change({ checkpointIds: known.length > 0 ? known : all });
   });
 
+  /** By their part in the question, until the user chooses; data sets may still be coming in. */
   function chooseDatasets(collections: Collection[]): void {
     const sets = labelled(collections);
     const { sourceId, targetId } = store.getState();
-    const keep = (id: string | null) => sets.find((each) => each.id === id);
+    const keep = (id: string | null) => (chosenByUser ? sets.find((each) => each.id === id) : undefined);
     const source = keep(sourceId) ?? sets.find((each) => each.role === 'source') ?? sets[0];
     const others = sets.filter((each) => each !== source);
     const target = keep(targetId) ?? others.find((each) => each.role === 'target') ?? others[0];
@@ -171,7 +173,10 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
 
   return {
     store,
-    change,
+    change(choice: Choice): void {
+      if ('sourceId' in choice || 'targetId' in choice) chosenByUser = true;
+      change(choice);
+    },
     run,
     show,
     refresh,

@@ -116,7 +116,7 @@ function Field({ field, changed }: { field: ConfigField; changed: FieldValue | u
   const departed = departs(field, changed);
   const set = (value: FieldValue | null) => training.setField(field.name, value === field.default ? null : value);
   return (
-    <div className={`config-field${departed ? ' departs' : ''}`} title={field.help}>
+    <div className={`config-field${departed ? ' departs' : ''}`}>
       <label htmlFor={`field-${field.name}`}>{field.name}</label>
       <div className="row">
         <Control field={field} value={changed ?? field.default} onChange={set} />
@@ -131,30 +131,35 @@ function Field({ field, changed }: { field: ConfigField; changed: FieldValue | u
         {field.paper === '' ? text.train.unstated : text.train.paper(field.paper)}
         {departed && <span className="only-spoken">{text.train.departs}</span>}
       </div>
+      {field.help && (
+        <div className="field-help" id={`help-${field.name}`}>
+          {field.help}
+        </div>
+      )}
     </div>
   );
 }
 
 function Control(props: { field: ConfigField; value: FieldValue; onChange(value: FieldValue | null): void }) {
   const { field, value, onChange } = props;
-  const id = `field-${field.name}`;
+  const names = { id: `field-${field.name}`, 'aria-describedby': field.help ? `help-${field.name}` : undefined };
   if (field.type === 'boolean')
     return (
-      <input id={id} type="checkbox" checked={value === true} onChange={(event) => onChange(event.target.checked)} />
+      <input {...names} type="checkbox" checked={value === true} onChange={(event) => onChange(event.target.checked)} />
     );
   if (field.type === 'choice')
     return (
-      <select id={id} value={String(value)} onChange={(event) => onChange(event.target.value)}>
+      <select {...names} value={String(value)} onChange={(event) => onChange(event.target.value)}>
         {field.choices?.map((choice) => (
           <option key={choice}>{choice}</option>
         ))}
       </select>
     );
   if (field.type === 'text')
-    return <input id={id} value={String(value)} onChange={(event) => onChange(event.target.value)} />;
+    return <input {...names} value={String(value)} onChange={(event) => onChange(event.target.value)} />;
   return (
     <input
-      id={id}
+      {...names}
       type="number"
       step={field.type === 'integer' ? 1 : 'any'}
       value={String(value)}
