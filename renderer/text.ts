@@ -463,7 +463,7 @@ export const text = {
       rate: 'Learning rate',
     },
     step: 'Step',
-    last: 'Last line of the log',
+    last: 'Last values of the log',
     away: 'Away from the paper',
     field: 'Field',
     paperColumn: 'Paper',

@@ -34,7 +34,13 @@ export function Matrix(props: {
               {text.compare.label}
             </th>
             {usable.map((checkpoint, index) => (
-              <ColumnHead key={checkpoint.id} checkpoint={checkpoint} position={index + 1} active={active} />
+              <ColumnHead
+                key={checkpoint.id}
+                checkpoint={checkpoint}
+                name={shortName(checkpoint, usable)}
+                position={index + 1}
+                current={checkpoint.id === active.id}
+              />
             ))}
             <th scope="col" className="role-truth">
               {text.truth}
@@ -71,17 +77,9 @@ export function Matrix(props: {
   );
 }
 
-function ColumnHead({
-  checkpoint,
-  position,
-  active,
-}: {
-  checkpoint: Checkpoint;
-  position: number;
-  active: Checkpoint;
-}) {
+function ColumnHead(props: { checkpoint: Checkpoint; name: string; position: number; current: boolean }) {
+  const { checkpoint, name, position, current } = props;
   const { reading } = useWorkbench();
-  const current = checkpoint.id === active.id;
   return (
     <th scope="col" className={`role-${checkpoint.role}${current ? ' active' : ''}`}>
       <button
@@ -92,14 +90,16 @@ function ColumnHead({
         onClick={() => reading.activate(checkpoint.id)}
       >
         <RoleDot role={checkpoint.role} />
-        {shortName(checkpoint)}
+        <span className="column-name">{name}</span>
       </button>
     </th>
   );
 }
 
-function shortName(checkpoint: Checkpoint): string {
-  return checkpoint.role === 'other' ? checkpoint.name : text.roles[checkpoint.role];
+/** The role, where it is enough to tell the checkpoint from the others. */
+function shortName(checkpoint: Checkpoint, usable: Checkpoint[]): string {
+  const alone = usable.filter((each) => each.role === checkpoint.role).length === 1;
+  return alone && checkpoint.role !== 'other' ? text.roles[checkpoint.role] : checkpoint.name;
 }
 
 function Row(props: {

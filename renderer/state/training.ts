@@ -92,8 +92,16 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
       await show(newest[0].id);
   }
 
+  async function readRuns(): Promise<TrainingRun[]> {
+    const runs = await bridge.engine.call('training.list', {});
+    const newest = [...runs].sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+    store.setState({ runs: newest });
+    return newest;
+  }
+
   function onProgress(progress: TrainingProgress): void {
-    const { log, shownId } = store.getState();
+    const { log, shownId, runs } = store.getState();
+    if (shownId !== progress.runId && !runs.some((run) => run.id === progress.runId)) readRuns().catch(() => {});
     const ours = shownId === progress.runId;
     const lines = progress.line ? [...(ours ? log : []), progress.line] : ours ? log : [];
     store.setState({ progress, shownId: progress.runId, log: lines });

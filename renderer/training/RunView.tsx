@@ -31,7 +31,7 @@ export function RunView() {
       )}
       {run?.error && <ErrorBox title={text.train.failed} error={run.error} />}
       {log.length === 0 ? <Empty title={text.train.noLog} /> : <Curves log={log} kind={run?.kind ?? kind} />}
-      {log.length > 0 && <LastLine line={log[log.length - 1]} log={log} />}
+      {log.length > 0 && <LastValues log={log} />}
       {run && run.departures.length > 0 && <Departures run={run} />}
     </>
   );
@@ -90,8 +90,9 @@ function Curve({ chart, kind, log }: { chart: RunChart; kind: TrainingRun['kind'
   return <Chart spec={spec} rows={rows} label={text.train.charts[chart.id]} />;
 }
 
-function LastLine({ line, log }: { line: TrainingLogLine; log: TrainingLogLine[] }) {
-  const cells = Object.entries(line);
+/** Training and validation write lines of their own, so the last value of each column is shown. */
+function LastValues({ log }: { log: TrainingLogLine[] }) {
+  const cells = Object.entries<TrainingLogLine[string]>(Object.assign({}, ...log));
   return (
     <section className="block">
       <div className="row">

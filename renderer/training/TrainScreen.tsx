@@ -1,5 +1,6 @@
 /** Train: the form of a new run on the left, the run that is looked at on the right. */
 
+import { useState } from 'react';
 import type { ConfigField } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { Undo2 } from '../frame/icons.ts';
@@ -27,6 +28,7 @@ function RunForm() {
   const state = useFrom(training, (all) => all);
   const usable = useFrom(checkpoints, (all) => all.list).filter((each) => !each.error);
   const busy = useFrom(frame, (all) => trainingJob(all.jobs) !== undefined) || state.running;
+  const [help, setHelp] = useState('');
   const fields = state.fields[state.kind];
   const changed = state.changed[state.kind];
   const departures = fields.filter((field) => departs(field, changed[field.name]));
@@ -70,10 +72,13 @@ function RunForm() {
       <p className="muted small">{text.train.departures(departures.length)}</p>
       <div className="config">
         {fields.map((field) => (
-          <Field key={field.name} field={field} changed={changed[field.name]} />
+          <Field key={field.name} field={field} changed={changed[field.name]} onPoint={() => setHelp(field.help)} />
         ))}
       </div>
       <div className="run-start">
+        <p className="field-help" aria-hidden="true">
+          {help}
+        </p>
         {busy ? (
           <button type="button" onClick={training.stop}>
             {text.train.stop}
@@ -111,12 +116,14 @@ function departs(field: ConfigField, value: FieldValue | undefined): boolean {
   return value !== undefined && field.paper !== '' && value !== field.default;
 }
 
-function Field({ field, changed }: { field: ConfigField; changed: FieldValue | undefined }) {
+function Field(props: { field: ConfigField; changed: FieldValue | undefined; onPoint(): void }) {
+  const { field, changed, onPoint } = props;
   const { training } = useWorkbench();
   const departed = departs(field, changed);
   const set = (value: FieldValue | null) => training.setField(field.name, value === field.default ? null : value);
   return (
-    <div className={`config-field${departed ? ' departs' : ''}`}>
+    // biome-ignore lint/a11y/noStaticElementInteractions: pointing at a field only shows its explanation below.
+    <div className={`config-field${departed ? ' departs' : ''}`} onMouseEnter={onPoint} onFocus={onPoint}>
       <label htmlFor={`field-${field.name}`}>{field.name}</label>
       <div className="row">
         <Control field={field} value={changed ?? field.default} onChange={set} />
@@ -132,7 +139,7 @@ function Field({ field, changed }: { field: ConfigField; changed: FieldValue | u
         {departed && <span className="only-spoken">{text.train.departs}</span>}
       </div>
       {field.help && (
-        <div className="field-help" id={`help-${field.name}`}>
+        <div className="only-spoken" id={`help-${field.name}`}>
           {field.help}
         </div>
       )}

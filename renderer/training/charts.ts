@@ -37,6 +37,7 @@ export function rowsOf(log: TrainingLogLine[], columns: string[]): { step: numbe
   );
 }
 
+const WHOLE_STEPS = "datum.value % 1 === 0 ? datum.label : ''";
 const MUTED = '#a3a3a3';
 /** Series of one chart differ by dash as well as by gray. */
 const DASHES = [
@@ -53,9 +54,10 @@ export function specOf(chart: RunChart, kind: TrainingRun['kind']): TopLevelSpec
     height: 140,
     background: 'transparent',
     data: { name: 'rows' },
-    mark: { type: 'line', strokeWidth: 1.5, interpolate: 'linear' },
+    // A point for each value: a validation loss may stand alone.
+    mark: { type: 'line', strokeWidth: 1.5, point: { size: 12 } },
     encoding: {
-      x: { field: 'step', type: 'quantitative', title: text.train.step, axis: { tickMinStep: 1, format: 'd' } },
+      x: { field: 'step', type: 'quantitative', title: text.train.step, axis: { labelExpr: WHOLE_STEPS } },
       y: { field: 'value', type: 'quantitative', title: null, scale: { zero: false } },
       color: {
         field: 'series',
@@ -64,9 +66,14 @@ export function specOf(chart: RunChart, kind: TrainingRun['kind']): TopLevelSpec
           domain: chart.columns, // The first series has the colour of the checkpoint that the run makes.
           range: [ON_BLACK[kind], '#d6d6d6', '#a8a8a8', '#8c8c8c'],
         },
-        legend: several ? { title: null, orient: 'bottom', labelLimit: 240 } : null,
+        legend: several ? { title: null, orient: 'bottom', symbolType: 'stroke', labelLimit: 240 } : null,
       },
-      strokeDash: { field: 'series', type: 'nominal', scale: { domain: chart.columns, range: DASHES }, legend: null },
+      strokeDash: {
+        field: 'series',
+        type: 'nominal',
+        scale: { domain: chart.columns, range: DASHES },
+        ...(several ? {} : { legend: null }),
+      },
     },
     config: {
       view: { stroke: null },

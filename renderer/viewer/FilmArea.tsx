@@ -48,10 +48,11 @@ function SaidOnFilm() {
   if (!active) return null;
   const answer = answerOf(state, active.id);
   if (answer.state !== 'answered') return null;
-  const { findings } = answer.prediction.reading;
+  const { findings, parseFailure } = answer.prediction.reading;
+  const said = parseFailure ? text.compare.marks.unreadable : findings.join(', ') || text.compare.nothingSaid;
   return (
     <div className={`said role-${active.role}`} aria-hidden="true">
-      {text.compare.findingsOf(active.name, findings.join(', ') || text.compare.nothingSaid)}
+      {text.compare.findingsOf(active.name, said)}
     </div>
   );
 }

@@ -40,7 +40,7 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
       expect.stringContaining('learningRate'),
     ]);
     await page().getByRole('button', { name: 'Start training' }).click();
-    await page().waitForSelector('.chart svg path');
+    await page().waitForSelector('.chart .mark-symbol path', { state: 'attached' });
     expect((await calls('training.run'))[0].params).toEqual({
       kind: 'grpo',
       name: 'GRPO run',
@@ -52,7 +52,7 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
   it('Train: draws the log live, and a run can be stopped', async () => {
     await goTo(3, '.run-form');
     await page().getByRole('button', { name: 'Start training' }).click();
-    await page().waitForSelector('.chart svg path');
+    await page().waitForSelector('.chart .mark-symbol path', { state: 'attached' });
     const drawn = () =>
       page().evaluate(
         () => document.querySelector('.chart .mark-line path')?.getAttribute('d')?.split(/[LC]/).length ?? 0,
@@ -192,7 +192,7 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     await page().waitForSelector('dialog', { state: 'detached' });
     await goTo(3, '.run-form');
     await page().getByRole('button', { name: 'Start training' }).click();
-    await page().waitForSelector('.chart svg path');
+    await page().waitForSelector('.chart .mark-symbol path', { state: 'attached' });
     await check('Train');
     await goTo(4, '.pdf-page');
     await check('Report');
