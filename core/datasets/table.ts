@@ -4,9 +4,9 @@
  */
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { parse } from 'csv-parse';
+import { CsvError, type Parser, parse } from 'csv-parse';
 import { locate, WorkbenchError } from '../base/errors.ts';
 import { throwIfCancelled, unattended, type Work } from '../base/progress.ts';
 
@@ -146,21 +146,80 @@ function rejecting(rejected: Rejections, row: number, read: () => void): void {
 }
 
 async function streamRecords(file: string, take: (fields: string[]) => void): Promise<void> {
-  // Records are taken inside the parser, which then passes on none: an object stream would cost as much again.
+  const records = new Records(take);
+  try {
+    const gzip = await isGzip(file);
+    const source = createReadStream(file, { highWaterMark: 1 << 18 });
+    const read = (chunks: AsyncIterable<Buffer>) => records.read(chunks);
+    if (gzip) await pipeline(source, createGunzip(), read);
+    else await pipeline(source, read);
+  } catch (error) {
+    throw unreadable(error, file, records.lines);
+  }
+}
+
+/** No public table has a longer line; a file without line breaks is none. */
+const LONGEST_LINE = 1 << 20;
+
+/**
+ * The records of a CSV text. Lines are split at their commas until the first quotation mark, from which on csv-parse reads:
+ * the public tables have none, and a split is four times as fast.
+ */
+class Records {
+  /** Lines split so far. */
+  lines = 0;
+  private readonly decoder = new TextDecoder();
+  private rest = '';
+  private parser: Parser | null = null;
+
+  constructor(private readonly take: (fields: string[]) => void) {}
+
+  async read(chunks: AsyncIterable<Buffer>): Promise<void> {
+    for await (const chunk of chunks) await this.add(this.decoder.decode(chunk, { stream: true }));
+    await this.add(this.decoder.decode());
+    if (this.parser) await endOf(this.parser);
+    else if (this.rest !== '') this.split(this.rest);
+  }
+
+  private async add(text: string): Promise<void> {
+    if (this.parser) return writeTo(this.parser, text);
+    this.rest += text;
+    if (text.includes('"')) {
+      this.parser = quotedParser(this.take);
+      return writeTo(this.parser, this.rest);
+    }
+    const lines = this.rest.split('\n');
+    this.rest = lines.pop()!;
+    for (const line of lines) this.split(line);
+    if (this.rest.length > LONGEST_LINE) throw new CsvError('CSV_MAX_RECORD_SIZE', 'a line is longer than 1 MiB');
+  }
+
+  private split(line: string): void {
+    this.lines++;
+    this.take((line.endsWith('\r') ? line.slice(0, -1) : line).split(','));
+  }
+}
+
+/** Records are taken inside the parser, which passes on none: an object stream would cost as much again. */
+function quotedParser(take: (fields: string[]) => void): Parser {
   const onRecord = (record: string[]) => {
     take(record);
     return null;
   };
-  const parser = parse({ bom: true, relax_column_count: true, max_record_size: 1 << 20, on_record: onRecord });
-  parser.resume();
-  try {
-    const gzip = await isGzip(file);
-    const source = createReadStream(file, { highWaterMark: 1 << 18 });
-    if (gzip) await pipeline(source, createGunzip(), parser);
-    else await pipeline(source, parser);
-  } catch (error) {
-    throw unreadable(error, file);
-  }
+  const parser = parse({ relax_column_count: true, max_record_size: LONGEST_LINE, on_record: onRecord }).resume();
+  // An error reaches whoever writes or ends; without a listener it would end the process as well.
+  return parser.on('error', () => {});
+}
+
+function writeTo(parser: Parser, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    parser.write(text, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+function endOf(parser: Parser): Promise<void> {
+  parser.end();
+  return finished(parser);
 }
 
 async function isGzip(file: string): Promise<boolean> {
@@ -174,7 +233,7 @@ async function isGzip(file: string): Promise<boolean> {
   }
 }
 
-function unreadable(error: unknown, file: string): WorkbenchError {
+function unreadable(error: unknown, file: string, before: number): WorkbenchError {
   if (error instanceof WorkbenchError) return error;
   const { code = '', message, lines } = error as { code?: string; message: string; lines?: number };
   if (!code.startsWith('CSV_') && !code.startsWith('Z_')) return locate(error, { file });
@@ -182,7 +241,7 @@ function unreadable(error: unknown, file: string): WorkbenchError {
   return new WorkbenchError(
     'CSV_UNREADABLE',
     `The table cannot be read: ${what}`,
-    { file, ...(lines === undefined ? {} : { row: lines }) },
+    { file, row: before + (lines ?? 1) },
     'Check that the file is a complete CSV table (it may be compressed with gzip).',
   );
 }

@@ -109,6 +109,46 @@ describe('CheXpert tables', () => {
     await expect(readLabelTable('chexpert', path)).rejects.toMatchObject({ code, details: { file: path } });
   });
 
+  it('reads quoted fields, wherever the first quotation mark stands', async () => {
+    const row = (i: number, sex: string) =>
+      `train/patient${i}/study1/view1_frontal.jpg,${sex},50,Frontal,AP,1.0${BLANK}`;
+    const plain = Array.from({ length: 6000 }, (_, i) => row(i, 'Male'));
+    const last = `"train/patient7000/study1/view1,frontal.jpg","Fe\nmale",50,Frontal,AP,1.0${BLANK}`;
+    const table = await readLabelTable(
+      'chexpert',
+      file('q.csv', [HEADER, ...plain, last, row(8000, 'Female'), ''].join('\n')),
+    );
+    expect(table.rejected).toEqual([]);
+    expect(table.images).toHaveLength(6002);
+    expect(table.images[6000]).toMatchObject({
+      row: 6002,
+      image: 'train/patient7000/study1/view1,frontal.jpg',
+      sex: 'F',
+    });
+    const quoted = HEADER.split(',').map((name) => `"${name}"`);
+    const all = await readLabelTable('chexpert', file('q.csv', `${quoted.join(',')}\r\n${row(1, '"Male"')}\r\n`));
+    expect(all.images[0]).toMatchObject({ row: 2, sex: 'M' });
+    await expect(readLabelTable('chexpert', file('q.csv', `${quoted.slice(1).join(',')}\n`))).rejects.toMatchObject({
+      code: 'DATASET_COLUMNS_MISSING',
+    });
+  });
+
+  it('names the row at which quoting goes wrong', async () => {
+    const rows = Array.from(
+      { length: 10 },
+      (_, i) => `train/patient${i}/study1/view1_frontal.jpg,Male,50,Frontal,AP,${BLANK}`,
+    );
+    rows[6] = `"train"/patient6,Male,50,Frontal,AP,${BLANK}`;
+    const path = file('w.csv', [HEADER, ...rows].join('\n'));
+    const error = await readLabelTable('chexpert', path).catch((each: unknown) => each);
+    expect(error).toMatchObject({ code: 'CSV_UNREADABLE', details: { row: 8 } });
+  });
+
+  it('does not hold a file without line ends', async () => {
+    const path = file('l.csv', Buffer.alloc(3 << 20, 'x'));
+    await expect(readLabelTable('chexpert', path)).rejects.toMatchObject({ code: 'CSV_UNREADABLE' });
+  });
+
   it('says that a file is not there', async () => {
     await expect(readLabelTable('nih', join(folder, 'none.csv'))).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
   });
