@@ -83,7 +83,7 @@ describe.skipIf(missing)(`the packed desktop${missing ? ` (skipped: ${missing})`
     const bad = join(films, 'bad.dcm');
     writeFileSync(bad, 'no film');
     await desktop.startAgain([bad]);
-    await page().getByText('neither DICOM nor PNG nor JPEG').first().waitFor();
+    await page().getByText('bad.dcm').first().waitFor();
     expect(await filmLines().count()).toBe(3);
   });
 
