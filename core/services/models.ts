@@ -79,10 +79,12 @@ export async function readAdapter(dir: string, baseDir: string): Promise<{ adapt
 }
 
 async function loadModel(dir: string, options: ModelOptions): Promise<LoadedModel> {
+  // First, so that a folder that is no model is said to be that, and not to lack a tokenizer.
+  const folder = await openModelFolder(dir);
   const tokenizer = await Tokenizer.load(dir);
   const template = await ChatTemplate.load(dir, tokenizer);
   const processor = await loadGemma3Processor(dir);
-  const runner = await openRunner({ model: dir, ...options });
+  const runner = await openRunner({ model: folder, ...options });
   const features = new ImageFeatureCache();
   return { runner, tokenizer, template, processor, features, imageTokens: gemma3ImageTokens(tokenizer) };
 }

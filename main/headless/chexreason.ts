@@ -131,6 +131,31 @@ subcommand('dataset', 'counts what is in a label table')
   .addOption(json())
   .action(runs(async () => (await import('./commands/datasets.ts')).dataset));
 
+subcommand('train', 'SFT or GRPO with LoRA; the result is a run folder with log.jsonl and an adapter')
+  .addArgument(new Argument('<kind>', 'training stage').choices(['sft', 'grpo']))
+  .requiredOption('--config <file>', 'JSON: name, model, adapter, dataset {kind, csv, images, policy}, settings {…}')
+  .option('--workspace <dir>', 'where the run is kept (default: the folder workspace beside the file)')
+  .option('--resume <run>', 'id of a stopped run of the workspace: goes on from its last checkpoint')
+  .addOption(json())
+  .action(runs(async () => (await import('./commands/training.ts')).train));
+
+subcommand('evaluate', 'films of two institutions read by checkpoints; stopped, it goes on where it was')
+  .requiredOption(
+    '--dataset <id>',
+    'KIND:FILE.csv or an id of the workspace; first the source, then the target',
+    collect,
+  )
+  .option('--images <dir>', 'folder of a data set’s images, in the order of the data sets', collect)
+  .requiredOption('--checkpoint <id>', 'folder of a model or an adapter, or an id of the workspace', collect)
+  .option('--model <dir>', 'base model of the adapters, where it is not evaluated itself')
+  .option('--workspace <dir>', 'where answers are kept (default: the built-in workspace)')
+  .option('--limit <n>', 'films of each data set, a fixed sample', integer(1))
+  .option('--predictions <file>', 'writes every answer as JSON lines, as “metrics” reads them')
+  .option('--threads <n>', 'threads of ONNX Runtime', integer(1, 1024))
+  .addOption(policy())
+  .addOption(json())
+  .action(runs(async () => (await import('./commands/evaluation.ts')).evaluate));
+
 subcommand('metrics', 'every figure of an evaluation, from predictions made anywhere')
   .requiredOption('--predictions <file>', 'JSON lines: film, patient, dataset, checkpoint, truth, and text or findings')
   .option('--source <name>', 'data set that the checkpoints come from (default: the first of the file)')
@@ -150,6 +175,22 @@ subcommand('phantom', 'writes procedural films of an institution, with its label
   .addOption(new Option('--format <name>', 'files to write (default: dicom)').choices(['dicom', 'png']))
   .addOption(json())
   .action(runs(async () => (await import('./commands/films.ts')).phantom));
+
+subcommand('report', 'the generalization report of an evaluation as PDF')
+  .requiredOption('--out <file>', 'the PDF')
+  .option('--evaluation <id>', 'which one (default: the latest of the workspace)')
+  .option('--workspace <dir>', 'where it is kept (default: the built-in workspace)')
+  .option('--sections <list>', 'only these, separated by commas')
+  .addOption(json())
+  .action(runs(async () => (await import('./commands/evaluation.ts')).report));
+
+subcommand('demo', 'the main job, whole, on built-in data: films, training, evaluation, report')
+  .option('--out <dir>', 'workspace (default: the one that the desktop opens)')
+  .option('--films <n>', 'of each institution (default: 200)', integer(1, 100_000))
+  .option('--steps <n>', 'of each training (default: 2)', integer(1, 100_000))
+  .option('--threads <n>', 'threads of ONNX Runtime', integer(1, 1024))
+  .addOption(json())
+  .action(runs(async () => (await import('./commands/demo.ts')).demo));
 
 subcommand('serve', 'the application as a page on this machine: prints its address')
   .option('--port <n>', 'port on 127.0.0.1; 0: any free one', integer(0, 65535), 8765)

@@ -1,8 +1,82 @@
-/** The commands about figures: metrics. */
+/** The commands from films to figures to the report: evaluate, metrics, report. */
 import { metricsOfPredictions } from '../../../core/evaluation/predictionsFile.ts';
+import type { EvaluationResult } from '../../../core/evaluation/types.ts';
 import type { UncertaintyPolicy } from '../../../core/labels/labels.ts';
-import type { Call } from '../call.ts';
+import { writeFileAtomic } from '../../../core/platform/files.ts';
+import type { Engine } from '../../../core/services/contract.ts';
+import { type Call, UsageError } from '../call.ts';
 import { userPath } from '../places.ts';
+import { checkpointId, datasetId, openWorkspace } from '../workspace.ts';
+
+export interface EvaluateOptions {
+  workspace?: string;
+  /** The first is the source, the last the target. */
+  dataset: string[];
+  /** Folders of the data sets' images, in their order. */
+  images?: string[];
+  policy?: UncertaintyPolicy;
+  checkpoint: string[];
+  /** A base model that the adapters need and that is not evaluated itself. */
+  model?: string;
+  limit?: number;
+  threads?: number;
+  predictions?: string;
+}
+
+/** Reads every film by every checkpoint, or goes on where the same evaluation was stopped. */
+export async function evaluate({ output, signal }: Call, options: EvaluateOptions): Promise<void> {
+  const { dataset, checkpoint, images = [], policy, limit = null, threads } = options;
+  if (dataset.length > 2) throw new UsageError('an evaluation has one data set, or a source and a target.');
+  const engine = await openWorkspace(options.workspace, { threads });
+  const datasetIds: string[] = [];
+  for (const [i, text] of dataset.entries()) {
+    const role = dataset.length > 1 && i === dataset.length - 1 ? 'target' : 'source';
+    const folder = images[i] === undefined ? undefined : userPath(images[i]);
+    datasetIds.push(await datasetId(engine, text, { images: folder, policy, role }));
+  }
+  if (options.model !== undefined) await checkpointId(engine, options.model);
+  const checkpointIds: string[] = [];
+  for (const text of checkpoint) checkpointIds.push(await checkpointId(engine, text));
+  const result = await engine.call(
+    'evaluations.run',
+    {
+      sourceDatasetId: datasetIds[0]!,
+      targetDatasetId: datasetIds[datasetIds.length - 1]!,
+      checkpointIds,
+      limit,
+    },
+    { signal, onProgress: (progress) => output.progress(progress) },
+  );
+  const predictions = options.predictions === undefined ? null : userPath(options.predictions);
+  if (predictions !== null) await writePredictions(engine, result, predictions);
+  const { workspace } = await engine.call('app.state', {});
+  output.result({ workspace: workspace.path, predictions, ...result }, () => summaryOf(result));
+}
+
+/** Every answer in the form that `chexreason metrics` reads. */
+async function writePredictions(engine: Engine, result: EvaluationResult, file: string): Promise<void> {
+  const lines: string[] = [];
+  for (const { datasetId, checkpointId } of result.cells) {
+    const role = result.checkpoints.find(({ id }) => id === checkpointId)?.role;
+    const films = await engine.call('evaluations.films', { evaluationId: result.id, datasetId, checkpointId });
+    for (const { entry, truth, prediction } of films) {
+      if (!prediction) continue;
+      const { text, key } = prediction;
+      const answer = { film: entry.id, patient: entry.patientId, dataset: datasetId, checkpoint: checkpointId, role };
+      lines.push(`${JSON.stringify({ ...answer, path: entry.path, truth, text, key })}\n`);
+    }
+  }
+  await writeFileAtomic(file, lines.join(''));
+}
+
+function summaryOf(result: EvaluationResult): string {
+  const name = (id: string) => [...result.datasets, ...result.checkpoints].find((each) => each.id === id)?.name ?? id;
+  const rows = result.cells.map(({ datasetId, checkpointId, own, shared }) => {
+    const figures = [own.macro.f1, shared.macro.f1, own.failRate].map((value) => value.toFixed(3)).join('  ');
+    return `${figures}  ${name(checkpointId)} on ${name(datasetId)}`;
+  });
+  return [result.headline, '', 'macro-F1  shared  failed', ...rows, '', `evaluation ${result.id}`].join('\n');
+}
 
 export interface MetricsCommandOptions {
   predictions: string;
@@ -19,4 +93,23 @@ export async function metrics({ output, signal }: Call, options: MetricsCommandO
     ...(await metricsOfPredictions(userPath(predictions), settings, output.work(signal))),
     file: predictions,
   }));
+}
+
+export interface ReportOptions {
+  workspace?: string;
+  evaluation?: string;
+  sections?: string;
+  out: string;
+}
+
+/** The same bytes as the application exports. */
+export async function report({ output, signal }: Call, options: ReportOptions): Promise<void> {
+  const engine = await openWorkspace(options.workspace);
+  const evaluations = await engine.call('evaluations.list', {});
+  const evaluationId = options.evaluation ?? evaluations[0]?.id;
+  if (evaluationId === undefined) throw new UsageError('the workspace has no evaluation yet: chexreason evaluate.');
+  const sections = options.sections?.split(',').map((section) => section.trim());
+  const path = userPath(options.out);
+  const { pages, bytes } = await engine.call('report.save', { evaluationId, sections, path }, { signal });
+  output.result({ file: options.out, evaluationId, pages, bytes });
 }

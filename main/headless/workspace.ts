@@ -1,0 +1,52 @@
+/** The engine in this process, on a workspace, for the commands that work on one. */
+import type { DatasetKind } from '../../core/labels/mapping.ts';
+import type { Engine, Parameters } from '../../core/services/contract.ts';
+import { createEngine } from '../../core/services/engine.ts';
+import { UsageError } from './call.ts';
+import { commandPlatform, userPath } from './places.ts';
+
+const KINDS: readonly string[] = ['chexpert', 'nih', 'mimic'] satisfies DatasetKind[];
+
+/** @param workspace folder; absent: the built-in workspace, whose films and checkpoints are there when this returns */
+export async function openWorkspace(
+  workspace: string | undefined,
+  options: { threads?: number } = {},
+): Promise<Engine> {
+  const folder = workspace === undefined ? undefined : userPath(workspace);
+  const engine = await createEngine(commandPlatform(), { ...options, workspace: folder });
+  await loaded(engine);
+  return engine;
+}
+
+/** The built-in workspace is filled by jobs; a job that failed has said so on its checkpoint or data set. */
+async function loaded(engine: Engine): Promise<void> {
+  for (;;) {
+    const jobs = await engine.call('jobs.list', {});
+    if (!jobs.some((job) => job.kind === 'load' && job.state === 'running')) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+type DatasetSettings = Omit<Parameters<'datasets.add'>, 'kind' | 'csv'>;
+
+/** A data set of the workspace by its id, or one that is added: `chexpert:FILE.csv`. */
+export async function datasetId(engine: Engine, text: string, settings: DatasetSettings): Promise<string> {
+  const known = await engine.call('collections.list', {});
+  if (known.some(({ id }) => id === text)) return text;
+  const [kind, ...rest] = text.split(':');
+  if (!KINDS.includes(kind!) || rest.length === 0) {
+    const ids = known.map(({ id }) => id).join(', ') || 'none';
+    throw new UsageError(
+      `no data set "${text}": write KIND:FILE.csv with KIND ${KINDS.join(', ')}, or an id (${ids}).`,
+    );
+  }
+  const csv = userPath(rest.join(':'));
+  return (await engine.call('datasets.add', { kind: kind as DatasetKind, csv, ...settings })).id;
+}
+
+/** A checkpoint of the workspace by its id, or the folder of a model or an adapter, which is added. */
+export async function checkpointId(engine: Engine, text: string): Promise<string> {
+  const known = await engine.call('checkpoints.list', {});
+  if (known.some(({ id }) => id === text)) return text;
+  return (await engine.call('checkpoints.add', { path: userPath(text) })).id;
+}
