@@ -113,7 +113,7 @@ describe('chexreason evaluate, metrics and report', () => {
     expect(macro(lines[0]!)).toEqual(macro(result));
   });
 
-  it('writes the report, the same file twice', async () => {
+  it('writes the report, the same file twice', { timeout: 180_000 }, async () => {
     for (const out of ['one.pdf', 'two.pdf']) {
       const { status, lines, stderr } = await run(['report', '--workspace', 'evaluated', '--out', out, '--json']);
       expect(status, stderr).toBe(0);
