@@ -6,7 +6,7 @@ import { locate } from '../base/errors.ts';
 import { bytesOf, sha256 } from '../base/hash.ts';
 import { readPalette } from './color.ts';
 import { decodeFrame, type FrameSource, openFrames } from './decode.ts';
-import type { Film, ModalityTransform, PixelArray } from './film.ts';
+import type { Film, PixelArray } from './film.ts';
 import { isPalette, openDicom, rasterFilm, readGrayscale, readWhole } from './openFilm.ts';
 import { rasterKind, readRaster } from './rasterFiles.ts';
 import { inThread } from './threads.ts';
@@ -59,11 +59,13 @@ async function decodeFrames(path: string, source: FrameSource): Promise<DecodeRe
   const { description, file } = source;
   if (isPalette(source)) readPalette(file.attributes, description.signed);
   const first = (await decodeFrame(source, 0)).pixels;
-  const { modality, voi } = readGrayscale(source, first, []);
+  const { modality, voi, range } = readGrayscale(source, first, []);
   const totals = new Totals();
-  const range = totals.add(first, modality);
+  totals.add(first);
   for (let frame = 1; frame < description.frames; frame++) {
-    const { minimum, maximum } = totals.add((await decodeFrame(source, frame)).pixels, modality);
+    const { pixels } = await decodeFrame(source, frame);
+    totals.add(pixels);
+    const { minimum, maximum } = modalityRange(pixels, modality);
     range.minimum = Math.min(range.minimum, minimum);
     range.maximum = Math.max(range.maximum, maximum);
   }
@@ -109,8 +111,7 @@ class Totals {
   private sum = 0;
   private count = 0;
 
-  /** Returns the frame's range of modality values. */
-  add(pixels: PixelArray, modality: ModalityTransform = { kind: 'identity' }) {
+  add(pixels: PixelArray): void {
     this.hash.update(bytesOf(pixels));
     for (let i = 0; i < pixels.length; i++) {
       const value = pixels[i]!;
@@ -119,7 +120,6 @@ class Totals {
       this.sum += value;
     }
     this.count += pixels.length;
-    return modalityRange(pixels, modality);
   }
 
   result() {

@@ -55,12 +55,32 @@ function toWords(bytes: Uint8Array, d: PixelDescription, bigEndian: boolean): Pi
 }
 
 /** Shifts and masks the stored bits out of their cells, in place, and extends their sign. */
-export function extractStored(cells: PixelArray, d: PixelDescription): void {
+function extractStored(cells: PixelArray, d: PixelDescription): void {
   if (d.float || d.bitsStored === d.bitsAllocated) return;
   const up = 31 - d.highBit;
   const down = 32 - d.bitsStored;
-  if (d.signed) for (let i = 0; i < cells.length; i++) cells[i] = (cells[i]! << up) >> down;
+  if (cells instanceof Uint16Array) {
+    if (d.highBit === d.bitsStored - 1 && !hasSpareBits(cells, d.bitsStored)) return;
+    extractUnsigned(cells, up, down);
+  } else if (cells instanceof Int16Array) extractSigned(cells, up, down);
+  else if (d.signed) for (let i = 0; i < cells.length; i++) cells[i] = (cells[i]! << up) >> down;
   else for (let i = 0; i < cells.length; i++) cells[i] = (cells[i]! << up) >>> down;
+}
+
+/** Most films have nothing above their stored bits; two cells at a time tell. */
+function hasSpareBits(cells: Uint16Array, bitsStored: number): boolean {
+  const pairs = new Int32Array(cells.buffer, cells.byteOffset, cells.length >> 1);
+  let seen = cells.length % 2 ? cells[cells.length - 1]! : 0;
+  for (let i = 0; i < pairs.length; i++) seen |= pairs[i]!;
+  return (((seen >>> 16) | seen) & 0xffff) >>> bitsStored !== 0;
+}
+
+function extractUnsigned(cells: Uint16Array, up: number, down: number): void {
+  for (let i = 0; i < cells.length; i++) cells[i] = (cells[i]! << up) >>> down;
+}
+
+function extractSigned(cells: Int16Array, up: number, down: number): void {
+  for (let i = 0; i < cells.length; i++) cells[i] = (cells[i]! << up) >> down;
 }
 
 function fromPlanes(planes: PixelArray, d: PixelDescription): PixelArray {

@@ -1,7 +1,7 @@
 /**
  * A film from a file: DICOM, PNG or JPEG, recognised by content and not by name. Reading never writes.
  */
-import { readFile, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { locate, WorkbenchError } from '../base/errors.ts';
 import { bytesOf, sha256 } from '../base/hash.ts';
 import { applyPalette, readPalette, toRgb } from './color.ts';
@@ -55,11 +55,22 @@ export async function openFilmHere(path: string, options: OpenOptions = {}): Pro
 
 /** @throws WorkbenchError FILE_EMPTY, FILE_TOO_LARGE, and the file system's. */
 export async function readWhole(path: string): Promise<Uint8Array> {
-  const { size } = await stat(path);
-  if (size > MAX_FILE_BYTES) {
-    throw new WorkbenchError('FILE_TOO_LARGE', 'Files of more than 2 GiB are not read.', { bytes: size });
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    if (size > MAX_FILE_BYTES) {
+      throw new WorkbenchError('FILE_TOO_LARGE', 'Files of more than 2 GiB are not read.', { bytes: size });
+    }
+    // In one piece: readFile takes half a megabyte at a time.
+    const bytes = Buffer.allocUnsafeSlow(size);
+    let length = 0;
+    for (let more = 1; more > 0 && length < size; length += more) {
+      more = (await file.read(bytes, length, size - length, length)).bytesRead;
+    }
+    return bytes.subarray(0, length);
+  } finally {
+    await file.close();
   }
-  return readFile(path);
 }
 
 /** @throws WorkbenchError NOT_A_FILM, DICOM_IS_DIRECTORY, and the codes of readDicom */
@@ -134,8 +145,7 @@ function colorDisplay(source: FrameSource, decoded: DecodedFrame): Display {
 
 function grayDisplay(source: FrameSource, decoded: DecodedFrame, groups: ReturnType<typeof functionalGroups>): Display {
   const { description, file } = source;
-  const { modality, voi } = readGrayscale(source, decoded.pixels, groups);
-  const range = modalityRange(decoded.pixels, modality);
+  const { modality, voi, range } = readGrayscale(source, decoded.pixels, groups);
   return {
     pixels: decoded.pixels,
     samplesPerPixel: 1,
@@ -148,20 +158,24 @@ function grayDisplay(source: FrameSource, decoded: DecodedFrame, groups: ReturnT
   };
 }
 
-/** Modality transform and windows: of the frame's functional groups where they have them, else of the data set. */
+/**
+ * Modality transform and windows: of the frame's functional groups where they have them, else of the data set. `range` is
+ * that of the modality values of `pixels`.
+ */
 export function readGrayscale(
   source: FrameSource,
   pixels: Film['pixels'],
   groups: ReturnType<typeof functionalGroups>,
-): { modality: ModalityTransform; voi: Voi[] } {
+): { modality: ModalityTransform; voi: Voi[]; range: { minimum: number; maximum: number } } {
   const { description, file } = source;
   const places = [...groups, file.attributes];
   const modality = places
     .map((place) => readModality(place, description.signed, file.warnings))
     .find((found) => found.kind !== 'identity') ?? { kind: 'identity' };
-  const signed = modalityRange(pixels, modality).minimum < 0;
+  const range = modalityRange(pixels, modality);
+  const signed = range.minimum < 0;
   const voi = places.map((place) => readVoi(place, signed, file.warnings)).find((found) => found.length > 0) ?? [];
-  return { modality, voi };
+  return { modality, voi, range };
 }
 
 // --------------------------------------------------------------------------------------------------------- PNG and JPEG
