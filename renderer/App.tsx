@@ -5,6 +5,7 @@ import { ComparePanel } from './compare/ComparePanel.tsx';
 import { EvaluateScreen } from './evaluation/EvaluateScreen.tsx';
 import { useFrom, useWorkbench, WorkbenchContext } from './frame/context.ts';
 import { DropZone } from './frame/DropZone.tsx';
+import { Fallback } from './frame/Fallback.tsx';
 import { Notices } from './frame/Notices.tsx';
 import { setPalette } from './frame/palette.ts';
 import { Rail } from './frame/Rail.tsx';
@@ -62,7 +63,9 @@ function Window() {
       <Rail />
       <main className="screen" aria-label={text.screens[screen]}>
         <h1 className="only-spoken">{`${text.product}: ${text.screens[screen]}`}</h1>
-        <ScreenOf screen={screen} />
+        <Fallback key={screen}>
+          <ScreenOf screen={screen} />
+        </Fallback>
       </main>
       <StatusBar />
       <Notices />
@@ -84,12 +87,21 @@ function ScreenOf({ screen }: { screen: Screen }) {
     case 'settings':
       return <SettingsScreen />;
     case 'read':
-      return (
-        <div className="read">
-          <StudyList />
-          <FilmArea />
-          <ComparePanel />
-        </div>
-      );
+      return <Read />;
   }
+}
+
+function Read() {
+  // A click leaves the focus where it is, so that Tab still blinks after it; by keyboard every button can be reached.
+  const keepFocus = (event: React.MouseEvent) => {
+    if (event.target instanceof Element && event.target.closest('button')) event.preventDefault();
+  };
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: it only keeps the focus.
+    <div className="read" onMouseDown={keepFocus}>
+      <StudyList />
+      <FilmArea />
+      <ComparePanel />
+    </div>
+  );
 }

@@ -102,6 +102,8 @@ export const text = {
     memory: 'Memory of the engine process',
     restarted: 'The engine process ended and was started again',
     startFailed: 'The engine did not answer',
+    screenFailed: 'This screen cannot be drawn',
+    drawAgain: 'Draw it again',
     dropHere: 'Drop films, folders, label tables or checkpoints',
     dropUnknown: 'Nothing known in what was dropped',
     dropFailed: 'What was dropped could not be opened',

@@ -149,15 +149,16 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
 
   async function refresh(): Promise<void> {
     const list = await bridge.engine.call('evaluations.list', {});
+    const { shownId, list: before } = store.getState();
     store.setState({ list: [...list].sort((a, b) => b.createdAt.localeCompare(a.createdAt)) });
     void price();
-    const { shownId, result } = store.getState();
-    if (shownId === null || result.state === 'none') await showLatest();
-  }
-
-  async function showLatest(): Promise<void> {
+    if (running) return;
+    const shown = list.find((each) => each.id === shownId);
+    const known = before.find((each) => each.id === shownId);
+    // Another window, or the command, may have gone on with it.
+    if (shown && known && shown.done !== known.done) await show(shown.id);
     const latest = store.getState().list.find((each) => each.done > 0);
-    if (latest) await show(latest.id);
+    if (!shown && latest) await show(latest.id);
   }
 
   async function show(evaluationId: string): Promise<void> {

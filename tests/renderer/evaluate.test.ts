@@ -101,4 +101,14 @@ describe.skipIf(!chromiumPath)('Evaluate (in Chromium; skipped where there is no
   it('wrote no error to the console, and broke no rule of the content security policy', () => {
     expect(open.faults).toEqual([]);
   });
+
+  it('a fault of this screen leaves the others alive', async () => {
+    await page().evaluate(() => {
+      window.engine.handlers['evaluations.run'] = () => ({ id: 'broken' }) as never;
+    });
+    await start().click();
+    await page().getByText('This screen cannot be drawn').waitFor();
+    await page().keyboard.press('Alt+1');
+    await page().waitForSelector('.film-canvas canvas');
+  });
 });

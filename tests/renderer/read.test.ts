@@ -144,6 +144,9 @@ describe.skipIf(!chromiumPath)('Read (in Chromium; skipped where there is none)'
     expect(await places()).toEqual(before);
     await page().keyboard.press('Tab');
     expect(await activeColumn()).toBe('GRPO');
+    // A click on a tool does not take Tab away.
+    await page().locator('.lines').focus();
+    await page().getByRole('button', { name: 'Invert' }).click();
     await page().keyboard.press('1');
     expect(await activeColumn()).toBe('Base');
     await page().keyboard.press('Tab');
