@@ -288,7 +288,6 @@ export const text = {
     copyProvenance: 'Copy as JSON',
     noCheckpoints: 'No checkpoint can be used.',
     noCheckpointsHint: 'Add one in Checkpoints.',
-    phantomOnly: (name: string) => `${name} knows phantom films only; what it says about a real film means nothing.`,
     showTruth: 'Show the truth',
     hideTruth: 'Hide the truth',
     findingsOf: (name: string, findings: string) => `${name}: ${findings}`,

@@ -11,7 +11,7 @@ import { text } from '../text.ts';
 import { type CellMark, MarkShape } from './Mark.tsx';
 import { changeOf, markOf } from './matrix.ts';
 
-const LEGEND: CellMark[] = ['hit', 'false-alarm', 'miss', 'rest'];
+const LEGEND: CellMark[] = ['hit', 'false-alarm', 'miss', 'rest', 'said'];
 const LEGEND_WITHOUT_TRUTH: CellMark[] = ['said'];
 
 export function Matrix(props: {

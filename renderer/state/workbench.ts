@@ -29,8 +29,9 @@ export function createWorkbench(bridge: HostBridge) {
     films: library.refresh,
     collections: library.refresh,
     checkpoints: checkpoints.refresh,
-    predictions: () => reading.refresh(),
-    evaluations: evaluating.refresh,
+    // An answer also tells what the next one of its checkpoint will cost.
+    predictions: () => Promise.all([reading.refresh(), checkpoints.refresh()]),
+    evaluations: () => Promise.all([evaluating.refresh(), reading.refresh(), checkpoints.refresh()]),
     training: training.refresh,
     workspace: refreshAll,
   };

@@ -1,6 +1,5 @@
 /** The middle of Read: the film, beside it what the model sees, and the way to the next film. */
 
-import type { FilmEntry } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { ChevronLeft, ChevronRight, TriangleAlert } from '../frame/icons.ts';
 import { Empty, ErrorBox, IconButton } from '../frame/parts.tsx';
@@ -33,7 +32,7 @@ export function FilmArea() {
         </div>
         {showModel && <ModelBox />}
       </div>
-      {view && <Warnings warnings={[...view.entry.warnings, ...view.film.warnings]} entry={view.entry} />}
+      {view && <Warnings warnings={[...view.entry.warnings, ...view.film.warnings]} />}
       <Steps />
     </section>
   );
@@ -73,11 +72,8 @@ function ModelBox() {
   );
 }
 
-function Warnings({ warnings, entry }: { warnings: string[]; entry: FilmEntry }) {
-  const { reading, checkpoints } = useWorkbench();
-  const active = checkpoints.byId(useFrom(reading, (state) => state.activeId));
-  const unknown = active?.phantomOnly && !entry.phantom ? [text.compare.phantomOnly(active.name)] : [];
-  const different = [...new Set([...unknown, ...warnings])];
+function Warnings({ warnings }: { warnings: string[] }) {
+  const different = [...new Set(warnings)];
   if (different.length === 0) return null;
   return (
     <div className="film-warnings" role="note">
