@@ -57,7 +57,7 @@ const FILMS = {
 
 /**
  * The language model learns the form of an answer within some hundred steps, but looks at the image only when the tower has
- * something to say; hence the tower's second stage, and short questions for the labels alone before the long prompts.
+ * something to say; hence the tower's second stage, and many short questions for the labels alone among the long prompts.
  */
 const PRETRAINING: PretrainPlan = {
   seed: 1,
@@ -73,28 +73,26 @@ const PRETRAINING: PretrainPlan = {
     },
     { name: 'vision-2', steps: 1300, batchSize: 32, learningRate: 1.2e-3 },
     {
-      name: 'labels',
-      steps: 500,
+      name: 'answers',
+      steps: 420,
       batchSize: 64,
       learningRate: 1.5e-3,
       frozenVision: true,
       films: 9000,
-      questions: { caption: 0.15, labels: 0.85, onlyLabel: 0, paraphrase: 0 },
+      questions: { caption: 0.04, labels: 0.6, onlyLabel: 0.03, paraphrase: 0.1 },
     },
     {
-      name: 'prompts',
-      steps: 250,
+      name: 'together',
+      steps: 450,
       batchSize: 64,
       learningRate: 1e-3,
-      frozenVision: true,
-      films: 9000,
-      questions: { caption: 0.1, labels: 0.1, onlyLabel: 0.08, paraphrase: 0.22 },
+      questions: { caption: 0.03, labels: 0.55, onlyLabel: 0.03, paraphrase: 0.12 },
     },
   ],
 };
 
 /** What differs from the paper, and why; everything else is the paper's (core/training/config.ts). */
-const SFT = { samples: 2000, epochs: 3, learningRate: 1e-3, microBatch: 8, checkpointEvery: 100, seed: 1 };
+const SFT = { samples: 2000, epochs: 2, learningRate: 1e-3, microBatch: 8, checkpointEvery: 100, seed: 1 };
 const SFT_REASONS = {
   epochs: 'Fewer passes for time; the tiny adapter has learned the teacher by then.',
   learningRate: 'A model of 1.5 million parameters needs larger steps than one of 4 billion.',

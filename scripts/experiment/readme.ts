@@ -1,4 +1,5 @@
 /** resources/models/README.md, made from the numbers of experiment.json. */
+import type { PretrainPlan, PretrainStage } from './pretrain.ts';
 import type { Summary } from './score.ts';
 
 interface Change {
@@ -10,7 +11,7 @@ interface Change {
 export interface ExperimentResult {
   teacher: string;
   films: Record<string, { source: string; seed: number; count: number }>;
-  pretraining: { vision: { steps: number; batchSize: number }; language: { steps: number; batchSize: number } };
+  pretraining: PretrainPlan;
   sft: { config: Record<string, unknown>; departures: { field: string; paper: string; run: string; reason: string }[] };
   grpo: ExperimentResult['sft'];
   institutions: Record<
@@ -34,10 +35,10 @@ Written by \`npm run experiment\`, which makes all of this again from seeds. The
 result here says anything about patients.
 
 - \`base/\`: a tiny Gemma3ForConditionalGeneration (Hugging Face layout), pretrained on ${count(result, 'base')} films of mixed looks:
-  ${result.pretraining.vision.steps} steps of ${result.pretraining.vision.batchSize} films for the vision tower, ${result.pretraining.language.steps} steps of ${result.pretraining.language.batchSize} for all parameters.
+${result.pretraining.stages.map(stageLine).join('\n')}
 - \`sft/\`: a LoRA adapter, fine-tuned on ${count(result, 'sft')} films of institution m and the traces of a teacher who names the main findings only.
 - \`grpo/\`: the SFT adapter after GRPO with the hard reward on ${count(result, 'grpo')} other films of m and their correct labels.
-- \`run.json\`: settings and departures from the paper; \`log*.jsonl\`: a line for each step; \`experiment.json\`: everything below in full.
+- \`run.json\`: settings and departures from the paper; \`log.jsonl\` and \`logs/\`: a line for each step; \`experiment.json\`: everything below in full.
 
 ## Test
 
@@ -67,6 +68,17 @@ ${labelRows(result)}
 ${departures('SFT', result.sft)}
 ${departures('GRPO', result.grpo)}
 `;
+}
+
+function stageLine({ name, steps, stopAt, batchSize, learningRate, questions, frozenVision }: PretrainStage): string {
+  const what =
+    questions === undefined
+      ? 'the vision tower, on findings'
+      : frozenVision
+        ? 'the language model alone'
+        : 'all parameters';
+  const length = stopAt === undefined ? `${steps} steps` : `${stopAt} steps of a schedule of ${steps}`;
+  return `  - ${name}: ${what}; ${length} of ${batchSize} films, rate ${learningRate};`;
 }
 
 function count(result: ExperimentResult, name: string): string {
