@@ -35,6 +35,7 @@ import { trainGrpo } from '../core/training/grpo.ts';
 import type { RunProgress } from '../core/training/run.ts';
 import { trainSft } from '../core/training/sft.ts';
 import type { TrainingExample } from '../core/training/types.ts';
+import { type CheckpointCard, writeCard } from '../core/workspace/card.ts';
 import { type FilmSet, filmSet } from './experiment/films.ts';
 import { copyLogs, type PretrainPlan, pretrainBase } from './experiment/pretrain.ts';
 import { type ExperimentResult, readme } from './experiment/readme.ts';
@@ -157,6 +158,7 @@ async function makeBase(): Promise<void> {
   const out = join(OUT, 'base');
   rmSync(out, { recursive: true, force: true });
   cpSync(made, out, { recursive: true, filter: (file) => !/done\.json|log-.*\.jsonl$/.test(file) });
+  await writeCard(out, cardOf('base'));
   copyLogs(CACHE, PRETRAINING, join(OUT, 'logs'));
 }
 
@@ -237,7 +239,7 @@ async function makeSft(): Promise<void> {
     now: new Date(),
     work: watched(),
   });
-  publish(folder, 'sft');
+  await publish(folder, 'sft');
   await base.runner.dispose();
   await model.dispose();
 }
@@ -260,13 +262,13 @@ async function makeGrpo(): Promise<void> {
     now: new Date(),
     work: watched(),
   });
-  publish(folder, 'grpo');
+  await publish(folder, 'grpo');
   await base.runner.dispose();
   await model.dispose();
 }
 
 /** The adapter with its run's settings and log, as the application reads them. */
-function publish(run: string, name: 'sft' | 'grpo'): void {
+async function publish(run: string, name: 'sft' | 'grpo'): Promise<void> {
   const out = join(OUT, name);
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
@@ -276,6 +278,20 @@ function publish(run: string, name: 'sft' | 'grpo'): void {
     ['log.jsonl', 'log.jsonl'],
   ] as const)
     cpSync(join(run, from), join(out, to));
+  await writeCard(out, cardOf(name));
+}
+
+/** What the application must know of a checkpoint besides its weights. */
+function cardOf(role: 'base' | 'sft' | 'grpo'): CheckpointCard {
+  return {
+    name: { base: 'Base', sft: 'SFT', grpo: 'GRPO' }[role],
+    role,
+    trainingSource: role === 'base' ? 'phantom films of blended institutions' : 'phantom m',
+    preprocessing: 'file-window',
+    promptId: PROMPT,
+    maxNewTokens: 96,
+    phantomOnly: true,
+  };
 }
 
 function watched() {
