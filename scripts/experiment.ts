@@ -82,13 +82,6 @@ const PRETRAINING: PretrainPlan = {
       films: 9000,
       questions: { caption: 0.04, labels: 0.6, onlyLabel: 0.03, paraphrase: 0.1 },
     },
-    {
-      name: 'together',
-      steps: 450,
-      batchSize: 64,
-      learningRate: 1e-3,
-      questions: { caption: 0.03, labels: 0.55, onlyLabel: 0.03, paraphrase: 0.12 },
-    },
   ],
 };
 
@@ -96,11 +89,11 @@ const PRETRAINING: PretrainPlan = {
 const SFT = { samples: 2000, epochs: 2, learningRate: 1e-3, microBatch: 8, checkpointEvery: 100, seed: 1 };
 const SFT_REASONS = {
   epochs: 'Fewer passes for time; the tiny adapter has learned the teacher by then.',
-  learningRate: 'A model of 1.5 million parameters needs larger steps than one of 4 billion.',
+  learningRate: 'A model of 1.6 million parameters needs larger steps than one of 4 billion.',
 };
 const GRPO = {
   samples: 1000,
-  epochs: 2,
+  epochs: 1,
   learningRate: 8e-4,
   microBatch: 32,
   maxCompletionLength: 96,

@@ -1,7 +1,7 @@
 /** The skeleton of a phantom film: what is added to the soft tissue's attenuation. */
 import { Random } from '../base/random.ts';
 import { type Geometry, SIDES, signOf } from './geometry.ts';
-import { bone, type Plane, rod, type StrokePoint, smoothstep } from './raster.ts';
+import { bone, type Plane, ridge, rod, type StrokePoint, smoothstep } from './raster.ts';
 import type { Scene, Side } from './scene.ts';
 
 const VERTEBRA = 0.0555;
@@ -136,7 +136,7 @@ function drawScapula(plane: Plane, scene: Scene, side: Side): void {
     plane.stroke(
       points.map(([x, y]) => place(x, y, r)),
       density,
-      band1,
+      ridge,
     );
   fillTriangle(plane, [place(0.28, 0.16, 0), place(0.323, 0.45, 0), place(0.43, 0.225, 0)], 0.035);
   line(
@@ -193,10 +193,6 @@ function drawScapula(plane: Plane, scene: Scene, side: Side): void {
     bone,
   );
   drawHumerus(plane, scene, sign, out);
-}
-
-function band1(d: number): number {
-  return 1 - d * d;
 }
 
 function fillTriangle(plane: Plane, corners: [StrokePoint, StrokePoint, StrokePoint], density: number): void {

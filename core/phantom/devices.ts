@@ -148,7 +148,7 @@ const DRAWERS: Record<Device['name'], Drawer> = {
     line(plane, course, 0.0075, 0.14, tube);
     line(plane, course, 0.0016, 0.36, rod);
   },
-  leads(plane, _device, _scene, geometry, random) {
+  leads(plane, _device, _scene, _geometry, random) {
     for (const [ex, ey, tx] of [
       [-0.24, 0.2, -0.5],
       [0.25, 0.21, 0.5],
@@ -173,7 +173,6 @@ const DRAWERS: Record<Device['name'], Drawer> = {
         rod,
       );
     }
-    void geometry;
   },
   wires(plane, _device, scene, _geometry, random) {
     const x = scene.anatomy.rotation * 2;

@@ -1,5 +1,5 @@
 /** What a radiographer leaves on a film: side markers, printed or of lead, and the shutters' black border. */
-import { band, Plane, type Plane as PlaneType, smoothstep } from './raster.ts';
+import { band, Plane, smoothstep } from './raster.ts';
 import type { Scene } from './scene.ts';
 
 type Polyline = readonly (readonly [x: number, y: number])[];
@@ -124,7 +124,7 @@ export function drawMarkers(film: Float32Array, size: number, scene: Scene): voi
   closeShutter(film, size, look.shutter);
 }
 
-function write(plane: PlaneType, text: string, x: number, y: number, height: number, r: number, slant: number): void {
+function write(plane: Plane, text: string, x: number, y: number, height: number, r: number, slant: number): void {
   [...text].forEach((letter, i) => {
     for (const polyline of LETTERS[letter] ?? []) {
       plane.stroke(

@@ -28,6 +28,8 @@ export type Profile = (d: number) => number;
 export const rod: Profile = (d) => Math.sqrt(1 - d * d);
 /** A flat band with soft rims. */
 export const band: Profile = (d) => 1 - d * d * d * d;
+/** Highest in the middle, without rims. */
+export const ridge: Profile = (d) => 1 - d * d;
 /** A bone: spongy inside, dense cortex at the rims. */
 export const bone: Profile = (d) => 0.55 * Math.sqrt(1 - d * d) + 0.62 * Math.max(0, 1 - Math.abs(d - 0.86) * 7);
 /** A hollow tube: two walls. */
