@@ -259,7 +259,10 @@ export const text = {
     reasoning: (name: string) => `Reasoning of ${name}`,
     ask: 'Ask',
     askAll: 'Ask all',
-    cost: (seconds: number | null) => (seconds === null ? 'time not measured yet' : `about ${duration(seconds)}`),
+    cost: (seconds: number | null) => {
+      if (seconds === null) return 'time not measured yet';
+      return seconds < 0.1 ? 'under 0.1 s' : `about ${duration(seconds)}`;
+    },
     notAsked: (name: string) => `${name} has not read this film.`,
     askHint: 'Enter asks',
     stop: 'Stop',

@@ -1,6 +1,5 @@
 /** The report's pages, drawn when they come into view. */
 import { useEffect, useRef, useState } from 'react';
-import { toErrorData } from '../../core/base/errors.ts';
 import { useWorkbench } from '../frame/context.ts';
 import { text } from '../text.ts';
 import type { PdfPages } from './pdf.ts';
@@ -23,7 +22,7 @@ export function Pages({ pdf }: { pdf: Uint8Array }) {
         opened = made;
         setPages(made);
       })
-      .catch((error) => frame.fail(text.report.drawFailed, toErrorData(error)));
+      .catch((error) => frame.fail(text.report.drawFailed, error));
     return () => {
       gone = true;
       void opened?.close();

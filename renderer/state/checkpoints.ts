@@ -35,7 +35,7 @@ export function createCheckpoints(bridge: HostBridge, frame: Frame) {
       store.setState({ adding: true });
       try {
         const added = await bridge.engine.call('checkpoints.add', { path, role });
-        if (added.error) frame.fail(text.checkpoints.addFailed, added.error);
+        if (added.error) frame.tell(text.checkpoints.addFailed, added.error);
         else frame.done(text.checkpoints.added(added.name));
         await refresh();
         return true;

@@ -56,24 +56,26 @@ export function createFrame(bridge: HostBridge) {
     store,
     show: (screen: Screen) => store.setState({ screen, open: 'nothing' }),
     open: (open: FrameState['open']) => store.setState({ open }),
-    /** Says what went wrong and what helps. What the user cancelled is no error. */
+    /** Says what was thrown and what helps. What the user cancelled is no error. */
     fail(title: string, thrown: unknown): void {
       const error = toErrorData(thrown);
       if (error.code !== 'CANCELLED') notice('error', title, error);
     },
+    /** The same for an error that came as data. */
+    tell: (title: string, error: ErrorData) => void notice('error', title, error),
     done(title: string): void {
       const id = notice('done', title, null);
       setTimeout(() => dismiss(id), DONE_SHOWN_MS);
     },
     dismiss,
     setJobs: (jobs: JobInfo[]) => store.setState({ jobs }),
+    /** Each answer is taken over as it comes: a later event about the jobs must not be overwritten by an earlier list. */
     async refresh(): Promise<void> {
-      const [app, jobs, settings] = await Promise.all([
-        bridge.engine.call('app.state', {}),
-        bridge.engine.call('jobs.list', {}),
-        bridge.engine.call('settings.get', {}),
+      await Promise.all([
+        bridge.engine.call('app.state', {}).then((app) => store.setState({ app })),
+        bridge.engine.call('jobs.list', {}).then((jobs) => store.setState({ jobs })),
+        bridge.engine.call('settings.get', {}).then((all) => store.setState({ hint: all[HINT_SEEN] !== 'yes' })),
       ]);
-      store.setState({ app, jobs, hint: settings[HINT_SEEN] !== 'yes' });
     },
     async hintSeen(): Promise<void> {
       store.setState({ hint: false });

@@ -1,5 +1,6 @@
 /** The study list: collections, their films, what of them is listed, and which film is chosen. */
 import { createStore } from 'zustand/vanilla';
+import type { ErrorData } from '../../core/base/errors.ts';
 import type { Collection, FilmEntry, HostBridge, ScanProgress, ScanSummary } from '../../core/services/contract.ts';
 import { matches } from '../studies/filter.ts';
 import { text } from '../text.ts';
@@ -70,7 +71,7 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
     try {
       const summary = await bridge.engine.call('films.add', { paths }, { onProgress });
       store.setState({ lastScan: summary });
-      if (summary.rejected.length > 0) frame.fail(text.studies.rejected(summary.rejected.length), rejection(summary));
+      if (summary.rejected.length > 0) frame.tell(text.studies.rejected(summary.rejected.length), rejection(summary));
     } catch (error) {
       frame.fail(text.studies.openFailed, error);
     } finally {
@@ -109,9 +110,14 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
   };
 }
 
-function rejection(summary: ScanSummary) {
-  const [first] = summary.rejected;
-  return { code: first.code, message: `${first.file}: ${first.message}`, details: {} };
+const REJECTIONS_SHOWN = 5;
+
+/** The first files that could not be opened, each with its reason. */
+function rejection({ rejected }: ScanSummary): ErrorData {
+  const lines = rejected.slice(0, REJECTIONS_SHOWN).map(({ file, message }) => `${file}: ${message}`);
+  const rest = rejected.length - lines.length;
+  const codes = [...new Set(rejected.map(({ code }) => code))];
+  return { code: codes.join(', '), message: [...lines, ...(rest > 0 ? [`+${rest}`] : [])].join('\n'), details: {} };
 }
 
 const cache = new WeakMap<object, StudyRow[]>();

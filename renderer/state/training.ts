@@ -113,7 +113,7 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
     store.setState({ running: true, progress: null });
     try {
       const run = await work(running.signal);
-      if (run.error) frame.fail(text.train.failed, run.error);
+      if (run.error) frame.tell(text.train.failed, run.error);
       else frame.done(text.train.finished(run.name));
       store.setState({ shownId: run.id });
     } catch (error) {

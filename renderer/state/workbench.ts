@@ -49,7 +49,7 @@ export function createWorkbench(bridge: HostBridge) {
     if (event.type === 'changed') void refresh(refreshers[event.what]);
     if (event.type === 'open-paths') void openPaths(event.paths);
     if (event.type === 'engine-restarted') {
-      frame.fail(text.frame.restarted, { name: 'Error', message: event.reason });
+      frame.tell(text.frame.restarted, { code: 'ENGINE_CRASHED', message: event.reason, details: {} });
       void refresh(refreshAll);
     }
   }
@@ -72,7 +72,8 @@ export function createWorkbench(bridge: HostBridge) {
         frame.show('read');
         await library.open(films);
       }
-      if (of('unknown').length === recognised.length) frame.fail(text.frame.dropUnknown, { message: paths.join(', ') });
+      if (of('unknown').length === recognised.length)
+        frame.tell(text.frame.dropUnknown, { code: 'NOT_RECOGNISED', message: paths.join(', '), details: {} });
     } catch (error) {
       frame.fail(text.frame.dropFailed, error);
     }

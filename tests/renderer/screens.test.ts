@@ -160,6 +160,7 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
   it('after a restart of the engine everything is read again, and it is said', async () => {
     await page().evaluate(() => window.engine.emit({ type: 'engine-restarted', reason: 'signal 9' }));
     await page().getByText('The engine process ended and was started again').waitFor();
+    expect(await page().locator('.notices').textContent()).toContain('signal 9');
     expect((await calls('films.list')).length).toBeGreaterThan(1);
   });
 

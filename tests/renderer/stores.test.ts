@@ -1,0 +1,202 @@
+/** The stores of the screens on the fixture's engine, without a window. */
+import { describe, expect, it } from 'vitest';
+import { WorkbenchError } from '../../core/base/errors.ts';
+import type { FilmView, HostBridge, JobInfo } from '../../core/services/contract.ts';
+import { answerOf } from '../../renderer/state/reading.ts';
+import { createWorkbench } from '../../renderer/state/workbench.ts';
+import { CHECKPOINTS, COLLECTIONS, type FixtureEngine, fixtureEngine, type Handlers, pause } from './support/engine.ts';
+
+function bridgeTo(engine: FixtureEngine): HostBridge {
+  return {
+    host: 'browser',
+    dialogs: false,
+    engine,
+    pickFiles: async () => [],
+    pickFolder: async () => null,
+    pickSavePath: async () => null,
+    pathsOfDrop: async () => [],
+    reveal: async () => {},
+  };
+}
+
+async function started(changed: Handlers = {}) {
+  const engine = fixtureEngine(changed);
+  const workbench = createWorkbench(bridgeTo(engine));
+  workbench.start();
+  await settled();
+  return { engine, ...workbench };
+}
+
+const settled = () => new Promise((resolve) => setTimeout(resolve, 20));
+const never = new AbortController().signal;
+
+const job = (state: JobInfo['state']): JobInfo => ({
+  id: 'job-1',
+  kind: 'scan',
+  title: 'Making the built-in films',
+  state,
+  progress: null,
+  error: null,
+  startedAt: '2026-11-23T09:00:00.000Z',
+});
+
+describe('Work under way', () => {
+  it('that ends while the window is still asking is not shown as running', async () => {
+    const { engine, frame } = await started({
+      'jobs.list': () => [job('running')],
+      // The state of the application comes last, as where an engine has to be opened first.
+      'app.state': async () => {
+        await pause(40, never);
+        throw new WorkbenchError('LATE', 'Late.');
+      },
+    });
+    engine.emit({ type: 'jobs', jobs: [job('done')] });
+    await pause(80, never);
+    expect(frame.store.getState().jobs).toEqual([job('done')]);
+  });
+});
+
+describe('Reading', () => {
+  it('shows the film that was chosen last, whichever is decoded first', async () => {
+    const waits: Record<string, number> = { a1: 60, a2: 5 };
+    const fixture = fixtureEngine();
+    const { library, reading } = await started({
+      'films.open': async ({ filmId }, { signal }) => {
+        await new Promise((resolve) => setTimeout(resolve, waits[filmId] ?? 0));
+        return fixture.call('films.open', { filmId }, { signal });
+      },
+    });
+    library.select('a1');
+    library.select('a2');
+    await pause(120, never);
+    const { film } = reading.store.getState();
+    expect(film.state === 'ready' && film.value.entry.id).toBe('a2');
+  });
+
+  it('keeps writing an answer when the reader goes on, and finds it on return', async () => {
+    const { library, reading } = await started();
+    void reading.ask('grpo');
+    library.select('a1');
+    await settled();
+    expect(answerOf(reading.store.getState(), 'grpo').state).toBe('none');
+    library.select('a0');
+    await settled();
+    expect(answerOf(reading.store.getState(), 'grpo').state).toBe('asking');
+    await pause(1500, never);
+    expect(answerOf(reading.store.getState(), 'grpo').state).toBe('answered');
+  });
+
+  it('asks a checkpoint once, however often it is told to', async () => {
+    const { engine, reading } = await started();
+    void reading.ask('grpo');
+    reading.askActive();
+    void reading.askAll();
+    await settled();
+    expect(engine.calls.filter((call) => call.method === 'predictions.generate')).toHaveLength(1);
+  });
+
+  it('says what went wrong in the place of the answer, and asks again', async () => {
+    const { reading } = await started({
+      'predictions.generate': () => {
+        throw new WorkbenchError('OUT_OF_MEMORY', 'The memory is full.', {}, 'Close other programs.');
+      },
+    });
+    await reading.ask('grpo');
+    expect(answerOf(reading.store.getState(), 'grpo')).toMatchObject({
+      state: 'failed',
+      error: { code: 'OUT_OF_MEMORY', remedy: 'Close other programs.' },
+    });
+  });
+
+  it('shows what the file says again after a film that was changed by hand', async () => {
+    const { library, display } = await started();
+    display.invert();
+    display.rotate(90);
+    display.setScale(3);
+    library.select('a1');
+    await settled();
+    expect(display.store.getState()).toMatchObject({ invert: false, rotation: 0, scale: null, presetId: 'file-0' });
+  });
+
+  it('keeps only a few films in memory', async () => {
+    const opened: string[] = [];
+    const fixture = fixtureEngine();
+    const { library } = await started({
+      'films.open': async (params): Promise<FilmView> => {
+        opened.push(params.filmId);
+        return fixture.call('films.open', params);
+      },
+    });
+    for (const id of ['a1', 'a2', 'a3', 'a4', 'a0', 'a4']) {
+      library.select(id);
+      await settled();
+    }
+    expect(opened).toEqual(['a0', 'a1', 'a2', 'a3', 'a4', 'a0']);
+  });
+});
+
+describe('What is dropped', () => {
+  it('goes where it belongs', async () => {
+    const { engine, openPaths, frame } = await started({
+      'paths.recognise': () => [
+        { path: '/x/base', kind: 'base', table: null },
+        { path: '/x/film.dcm', kind: 'films', table: null },
+      ],
+      'checkpoints.add': ({ path }) => ({ ...CHECKPOINTS[0], path }),
+    });
+    await openPaths(['/x/base', '/x/film.dcm']);
+    const asked = engine.calls.filter(({ method }) => method === 'checkpoints.add' || method === 'films.add');
+    expect(asked.map(({ params }) => params)).toEqual([
+      { path: '/x/base', role: undefined },
+      { paths: ['/x/film.dcm'] },
+    ]);
+    expect(frame.store.getState().notices.filter(({ kind }) => kind === 'error')).toEqual([]);
+  });
+
+  it('and is nothing known, is named', async () => {
+    const { openPaths, frame } = await started({
+      'paths.recognise': ({ paths }) => paths.map((path) => ({ path, kind: 'unknown', table: null })),
+    });
+    await openPaths(['/x/notes.txt']);
+    expect(frame.store.getState().notices[0]).toMatchObject({ kind: 'error', error: { message: '/x/notes.txt' } });
+  });
+
+  it('and could be opened only in part, says what was left out', async () => {
+    const { library, frame } = await started({
+      'films.add': () => ({
+        patients: 1,
+        studies: 1,
+        series: 1,
+        instances: 1,
+        rejected: [{ file: '/x/bad.dcm', code: 'DICOM_TRUNCATED', message: 'The file ends too early.' }],
+        seconds: 1,
+      }),
+    });
+    await library.open(['/x']);
+    expect(frame.store.getState().notices[0]).toMatchObject({
+      title: '1 file could not be opened; the rest is listed',
+      error: { code: 'DICOM_TRUNCATED', message: '/x/bad.dcm: The file ends too early.' },
+    });
+  });
+});
+
+describe('The data sets of an evaluation', () => {
+  it('follow their parts while they come in, and stay where the user chose', async () => {
+    let known = COLLECTIONS.slice(0, 1);
+    const { engine, evaluating } = await started({ 'collections.list': () => known });
+    expect(evaluating.store.getState()).toMatchObject({ sourceId: 'a', targetId: null });
+    const training = { ...COLLECTIONS[0], id: 'm', role: 'training-source' as const };
+    known = [training, COLLECTIONS[0]];
+    engine.emit({ type: 'changed', what: 'collections' });
+    await settled();
+    expect(evaluating.store.getState()).toMatchObject({ sourceId: 'a', targetId: 'm' });
+    known = [training, ...COLLECTIONS.slice(0, 2)];
+    engine.emit({ type: 'changed', what: 'collections' });
+    await settled();
+    expect(evaluating.store.getState()).toMatchObject({ sourceId: 'a', targetId: 'b' });
+    evaluating.change({ targetId: 'm' });
+    engine.emit({ type: 'changed', what: 'collections' });
+    await settled();
+    expect(evaluating.store.getState()).toMatchObject({ sourceId: 'a', targetId: 'm' });
+  });
+});
