@@ -42,6 +42,14 @@ export interface FrameSource {
  * @throws WorkbenchError DICOM_UNSUPPORTED_TRANSFER_SYNTAX, DICOM_TRUNCATED_PIXELS, and the codes of readPixelDescription
  */
 export function openFrames(file: DicomFile): FrameSource {
+  try {
+    return checkedFrames(file);
+  } catch (error) {
+    throw locate(error, { transferSyntax: file.transferSyntax });
+  }
+}
+
+function checkedFrames(file: DicomFile): FrameSource {
   const description = readPixelDescription(file);
   const syntax = supportedSyntax(file.transferSyntax);
   const pixelData = file.pixelData!;

@@ -6,7 +6,7 @@ import type { PixelArray } from './film.ts';
 import type { PixelDescription } from './header.ts';
 
 /** Sub-sampled native pixels (YBR_FULL_422) hold Y Y Cb Cr for two pixels (C.7.6.3.1.2). */
-export function isSubsampled(d: PixelDescription): boolean {
+function isSubsampled(d: PixelDescription): boolean {
   return d.samplesPerPixel === 3 && /^YBR_(FULL|PARTIAL)_422$/.test(d.photometricInterpretation);
 }
 
@@ -18,10 +18,14 @@ export function nativeFrameBytes(d: PixelDescription): number {
 
 /** @returns an array of the type that the header asks for, for `samples` values. */
 export function allocatePixels(d: PixelDescription, samples: number): PixelArray {
-  if (d.float) return d.bitsAllocated === 64 ? new Float64Array(samples) : new Float32Array(samples);
-  if (d.bitsAllocated <= 8) return d.signed && d.bitsAllocated === 8 ? new Int8Array(samples) : new Uint8Array(samples);
-  if (d.bitsAllocated === 16) return d.signed ? new Int16Array(samples) : new Uint16Array(samples);
-  return d.signed ? new Int32Array(samples) : new Uint32Array(samples);
+  return new (arrayType(d))(samples);
+}
+
+function arrayType(d: PixelDescription) {
+  if (d.float) return d.bitsAllocated === 64 ? Float64Array : Float32Array;
+  if (d.bitsAllocated <= 8) return d.signed && d.bitsAllocated === 8 ? Int8Array : Uint8Array;
+  if (d.bitsAllocated === 16) return d.signed ? Int16Array : Uint16Array;
+  return d.signed ? Int32Array : Uint32Array;
 }
 
 /**
@@ -31,8 +35,12 @@ export function allocatePixels(d: PixelDescription, samples: number): PixelArray
  */
 export function readNativeFrame(bytes: Uint8Array, d: PixelDescription, bigEndian: boolean, firstBit = 0): PixelArray {
   if (d.bitsAllocated === 1) return unpackBits(bytes, d.rows * d.columns * d.samplesPerPixel, firstBit);
-  const cells = toWords(bytes, d, bigEndian);
-  extractStored(cells, d);
+  const shared = sharedWords(bytes, d, bigEndian);
+  let cells = shared ?? toWords(bytes, d, bigEndian);
+  if (hasSpareBits(cells, d)) {
+    if (shared) cells = toWords(bytes, d, bigEndian);
+    extractStored(cells, d);
+  }
   if (isSubsampled(d)) return expand422(cells, d);
   return d.planarConfiguration === 1 && d.samplesPerPixel > 1 ? fromPlanes(cells, d) : cells;
 }
@@ -42,6 +50,19 @@ function unpackBits(bytes: Uint8Array, count: number, firstBit: number): Uint8Ar
   const pixels = new Uint8Array(count);
   for (let i = 0, bit = firstBit; i < count; i++, bit++) pixels[i] = (bytes[bit >> 3]! >> (bit & 7)) & 1;
   return pixels;
+}
+
+/** A frame smaller than this, or with more than this around it, is copied out of its file. */
+const SHARED_BYTES = 2 ** 20;
+
+/** The words where they lie, if they lie well and are nearly all that the file holds: a copy costs as much as reading. */
+function sharedWords(bytes: Uint8Array, d: PixelDescription, bigEndian: boolean): PixelArray | undefined {
+  const size = d.bitsAllocated / 8;
+  const isAligned = bytes.byteOffset % size === 0 && bytes.length % size === 0;
+  const isAlone = bytes.length >= SHARED_BYTES && bytes.buffer.byteLength - bytes.length <= SHARED_BYTES;
+  if (bigEndian || !isAligned || !isAlone) return undefined;
+  const { buffer, byteOffset } = bytes;
+  return new (arrayType(d))(buffer as ArrayBuffer, byteOffset, bytes.length / size);
 }
 
 function toWords(bytes: Uint8Array, d: PixelDescription, bigEndian: boolean): PixelArray {
@@ -54,25 +75,30 @@ function toWords(bytes: Uint8Array, d: PixelDescription, bigEndian: boolean): Pi
   return pixels;
 }
 
-/** Shifts and masks the stored bits out of their cells, in place, and extends their sign. */
-function extractStored(cells: PixelArray, d: PixelDescription): void {
-  if (d.float || d.bitsStored === d.bitsAllocated) return;
-  const up = 31 - d.highBit;
-  const down = 32 - d.bitsStored;
-  if (cells instanceof Uint16Array) {
-    if (d.highBit === d.bitsStored - 1 && !hasSpareBits(cells, d.bitsStored)) return;
-    extractUnsigned(cells, up, down);
-  } else if (cells instanceof Int16Array) extractSigned(cells, up, down);
-  else if (d.signed) for (let i = 0; i < cells.length; i++) cells[i] = (cells[i]! << up) >> down;
-  else for (let i = 0; i < cells.length; i++) cells[i] = (cells[i]! << up) >>> down;
+/** Whether anything must be masked, shifted or sign-extended. Most films have nothing above their stored bits. */
+function hasSpareBits(cells: PixelArray, d: PixelDescription): boolean {
+  if (d.float || d.bitsStored === d.bitsAllocated) return false;
+  if (!(cells instanceof Uint16Array) || d.highBit !== d.bitsStored - 1) return true;
+  return usedBits(cells) >>> d.bitsStored !== 0;
 }
 
-/** Most films have nothing above their stored bits; two cells at a time tell. */
-function hasSpareBits(cells: Uint16Array, bitsStored: number): boolean {
-  const pairs = new Int32Array(cells.buffer, cells.byteOffset, cells.length >> 1);
-  let seen = cells.length % 2 ? cells[cells.length - 1]! : 0;
+/** All values or-ed together, two at a time. */
+function usedBits(cells: Uint16Array): number {
+  const odd = (cells.byteOffset >> 1) & 1;
+  const pairs = new Int32Array(cells.buffer, cells.byteOffset + 2 * odd, (cells.length - odd) >> 1);
+  let seen = (odd ? cells[0]! : 0) | (cells.at(-1) ?? 0);
   for (let i = 0; i < pairs.length; i++) seen |= pairs[i]!;
-  return (((seen >>> 16) | seen) & 0xffff) >>> bitsStored !== 0;
+  return ((seen >>> 16) | seen) & 0xffff;
+}
+
+/** Shifts and masks the stored bits out of their cells, in place, and extends their sign. */
+function extractStored(cells: PixelArray, d: PixelDescription): void {
+  const up = 31 - d.highBit;
+  const down = 32 - d.bitsStored;
+  if (cells instanceof Uint16Array) extractUnsigned(cells, up, down);
+  else if (cells instanceof Int16Array) extractSigned(cells, up, down);
+  else if (d.signed) for (let i = 0; i < cells.length; i++) cells[i] = (cells[i]! << up) >> down;
+  else for (let i = 0; i < cells.length; i++) cells[i] = (cells[i]! << up) >>> down;
 }
 
 function extractUnsigned(cells: Uint16Array, up: number, down: number): void {

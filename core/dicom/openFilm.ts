@@ -25,7 +25,7 @@ import { inThread } from './threads.ts';
 import { modalityRange } from './voi.ts';
 
 /** Larger files are refused (Node reads no more at once). */
-export const MAX_FILE_BYTES = 2 ** 31 - 1;
+const MAX_FILE_BYTES = 2 ** 31 - 1;
 
 export interface OpenOptions {
   /** Zero-based; default the first. */
@@ -131,7 +131,7 @@ export function isPalette(source: FrameSource): boolean {
 }
 
 /** RGB of 8 bits, interleaved. */
-export function frameToRgb(source: FrameSource, decoded: DecodedFrame): Uint8Array {
+function frameToRgb(source: FrameSource, decoded: DecodedFrame): Uint8Array {
   const { description, file } = source;
   if (isPalette(source)) return applyPalette(decoded.pixels, readPalette(file.attributes, description.signed));
   const bits = description.bitsAllocated > 8 ? description.bitsStored : 8;

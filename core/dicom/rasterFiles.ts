@@ -19,8 +19,6 @@ export interface Raster {
   pixels: Uint8Array | Uint16Array;
 }
 
-export type FileKind = 'dicom' | 'png' | 'jpeg';
-
 /** PNG or JPEG by content; undefined: neither. */
 export function rasterKind(bytes: Uint8Array): 'png' | 'jpeg' | undefined {
   if (u32(bytes, 0, true) === 0x89504e47 && u32(bytes, 4, true) === 0x0d0a1a0a) return 'png';

@@ -44,7 +44,7 @@ export async function stopDicomThreads(): Promise<void> {
 
 /** How many jobs run side by side. */
 export function dicomThreadCount(): number {
-  return pool?.count ?? 1;
+  return pool?.usable ? pool.count : 1;
 }
 
 /**

@@ -4,7 +4,7 @@
 
 /** VRs with two reserved bytes and a length of 32 bits. */
 const LONG_VRS = new Set('OB OD OF OL OV OW SQ SV UC UN UR UT UV'.split(' '));
-const IMPLEMENTATION_CLASS_UID = '2.25.225418427349372411391563214712493218463';
+const IMPLEMENTATION_CLASS_UID = '2.25.181992518733784903441654851048570315143';
 const UNDEFINED_LENGTH = 0xffffffff;
 
 /** One element. Text is Latin-1; UIDs and bytes are padded with 0, other text with a space. */

@@ -4,11 +4,11 @@
  * from UUIDs under 2.25 (PS3.5 B.2), the same for the same scene.
  */
 import { createHash } from 'node:crypto';
+import { EXPLICIT_LITTLE_ENDIAN } from '../dicom/conformance.ts';
+import { encodeElement, encodeFile } from '../dicom/write.ts';
 import type { Scene } from './scene.ts';
 
 const DIGITAL_XRAY_FOR_PRESENTATION = '1.2.840.10008.5.1.4.1.1.1.1';
-const EXPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2.1';
-const IMPLEMENTATION = uidOf('chexreason phantom');
 
 /** The film's side in millimetres: a 17 inch detector. */
 export const FILM_MM = 430;
@@ -57,21 +57,12 @@ export function storedValues(film: Float32Array): Uint16Array {
 /** `stored` is `size * size`, row by row. */
 export function dicomFile(scene: Scene, identity: FilmIdentity, stored: Uint16Array, size: number): Uint8Array {
   const instance = uidOf(`${identity.key}/instance`);
-  const meta = [
-    element(0x0002, 0x0001, 'OB', Uint8Array.of(0, 1)),
-    element(0x0002, 0x0002, 'UI', DIGITAL_XRAY_FOR_PRESENTATION),
-    element(0x0002, 0x0003, 'UI', instance),
-    element(0x0002, 0x0010, 'UI', EXPLICIT_LITTLE_ENDIAN),
-    element(0x0002, 0x0012, 'UI', IMPLEMENTATION),
-    element(0x0002, 0x0013, 'SH', 'CHEXREASON_1'),
-  ];
-  const metaLength = meta.reduce((sum, { length }) => sum + length, 0);
-  const head = Buffer.alloc(132);
-  head.write('DICM', 128, 'latin1');
-  return Buffer.concat([
-    head,
-    element(0x0002, 0x0000, 'UL', uint32(metaLength)),
-    ...meta,
+  const ids = {
+    transferSyntax: EXPLICIT_LITTLE_ENDIAN,
+    sopClassUid: DIGITAL_XRAY_FOR_PRESENTATION,
+    sopInstanceUid: instance,
+  };
+  return encodeFile(ids, [
     ...dataSet(scene, identity, instance, size),
     element(0x7fe0, 0x0010, 'OW', Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength)),
   ]);
@@ -160,31 +151,13 @@ function millimetres(value: number): string {
   return String(Number(value.toPrecision(10)));
 }
 
-const LONG = new Set(['OB', 'OW']);
-
-/** One data element (PS3.5 7.1.2), padded to an even length: UIDs with a zero byte, other text with a space. */
 function element(group: number, number: number, vr: string, value: string | Uint8Array): Buffer {
-  const bytes = typeof value === 'string' ? Buffer.from(value, 'latin1') : value;
-  const padded =
-    bytes.length % 2 === 0 ? bytes : Buffer.concat([bytes, Buffer.from(vr === 'UI' ? '\0' : ' ', 'latin1')]);
-  const head = Buffer.alloc(LONG.has(vr) ? 12 : 8);
-  head.writeUInt16LE(group, 0);
-  head.writeUInt16LE(number, 2);
-  head.write(vr, 4, 'latin1');
-  if (LONG.has(vr)) head.writeUInt32LE(padded.length, 8);
-  else head.writeUInt16LE(padded.length, 6);
-  return Buffer.concat([head, padded]);
+  return encodeElement(group * 65536 + number, vr, value);
 }
 
 function uint16(value: number): Buffer {
   const bytes = Buffer.alloc(2);
   bytes.writeUInt16LE(value, 0);
-  return bytes;
-}
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value, 0);
   return bytes;
 }
 

@@ -36,5 +36,6 @@ it('errors come back as data, and the thread goes on', async () => {
 it('without a thread that starts, everything runs here', async () => {
   startDicomThreads(join(samples, 'no-such-script.cjs'));
   expect((await openFilm(film)).sha256).toBe((await openFilmHere(film)).sha256);
+  expect(dicomThreadCount()).toBe(1);
   startDicomThreads(resolve('core/dicom/thread.ts'), 2);
 });
