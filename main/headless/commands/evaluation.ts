@@ -49,8 +49,7 @@ export async function evaluate({ output, signal }: Call, options: EvaluateOption
   );
   const predictions = options.predictions === undefined ? null : userPath(options.predictions);
   if (predictions !== null) await writePredictions(engine, result, predictions);
-  const { workspace } = await engine.call('app.state', {});
-  output.result({ workspace: workspace.path, predictions, ...result }, () => summaryOf(result));
+  output.result({ predictions, ...result }, () => summaryOf(result));
 }
 
 /** Every answer in the form that `chexreason metrics` reads. */
