@@ -2,10 +2,8 @@
 import { app, type BrowserWindow, dialog, Menu, type MenuItemConstructorOptions } from 'electron';
 import type { EngineEvent } from '../../core/services/contract.ts';
 
-export const FILM_FILTERS = [
-  { name: 'Films', extensions: ['dcm', 'dicom', 'ima', 'png', 'jpg', 'jpeg'] },
-  { name: 'All files', extensions: ['*'] },
-];
+const ALL_FILES = { name: 'All files', extensions: ['*'] };
+const FILM_FILTERS = [{ name: 'Films', extensions: ['dcm', 'dicom', 'ima', 'png', 'jpg', 'jpeg'] }, ALL_FILES];
 
 const SCREENS = ['Read', 'Evaluate', 'Train', 'Report', 'Checkpoints', 'Settings'];
 
@@ -23,12 +21,16 @@ export function installMenu(tell: (event: EngineEvent) => void, window: () => Br
       {
         label: 'Open files…',
         accelerator: 'CmdOrCtrl+O',
-        click: open({ properties: ['openFile', 'multiSelections'], filters: FILM_FILTERS }),
+        click: open({ title: 'Open files', properties: ['openFile', 'multiSelections'], filters: FILM_FILTERS }),
       },
-      { label: 'Open folder…', accelerator: 'CmdOrCtrl+Shift+O', click: open({ properties: ['openDirectory'] }) },
+      {
+        label: 'Open folder…',
+        accelerator: 'CmdOrCtrl+Shift+O',
+        click: open({ title: 'Open a folder', properties: ['openDirectory'] }),
+      },
       {
         label: 'Open DICOMDIR…',
-        click: open({ properties: ['openFile'], filters: [{ name: 'All files', extensions: ['*'] }] }),
+        click: open({ title: 'Open a DICOMDIR', properties: ['openFile'], filters: [ALL_FILES] }),
       },
       { type: 'separator' },
       { role: process.platform === 'darwin' ? 'close' : 'quit' },

@@ -15,15 +15,16 @@ export function answerRequests(onConnect: (event: IpcMainEvent) => void): void {
   });
   handle('pick-files', z.tuple([filters]), async (window, [filters]) => {
     const properties: Electron.OpenDialogOptions['properties'] = ['openFile', 'multiSelections'];
-    const { canceled, filePaths } = await dialog.showOpenDialog(window, { properties, filters });
+    const { canceled, filePaths } = await dialog.showOpenDialog(window, { title: 'Open files', properties, filters });
     return canceled ? [] : filePaths;
   });
   handle('pick-folder', z.tuple([]), async (window) => {
-    const { canceled, filePaths } = await dialog.showOpenDialog(window, { properties: ['openDirectory'] });
+    const options: Electron.OpenDialogOptions = { title: 'Open a folder', properties: ['openDirectory'] };
+    const { canceled, filePaths } = await dialog.showOpenDialog(window, options);
     return canceled ? null : (filePaths[0] ?? null);
   });
   handle('pick-save-path', z.tuple([path, filters]), async (window, [defaultPath, filters]) => {
-    const { canceled, filePath } = await dialog.showSaveDialog(window, { defaultPath, filters });
+    const { canceled, filePath } = await dialog.showSaveDialog(window, { title: 'Save as', defaultPath, filters });
     return canceled || !filePath ? null : filePath;
   });
   handle('reveal', z.tuple([path]), async (_window, [file]) => shell.showItemInFolder(file));

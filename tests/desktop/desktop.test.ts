@@ -2,50 +2,78 @@
  * The packed application in a real window. Skipped, and counted, where there is no Electron or no display
  * (tests/support/desktop.ts says what it needs).
  */
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writePhantom } from '../../core/phantom/generate.ts';
-import { type Desktop, type Display, missing, openDisplay, packDesktop, startDesktop } from '../support/desktop.ts';
+import {
+  type Desktop,
+  type Display,
+  hasProgram,
+  missing,
+  openDisplay,
+  packDesktop,
+  startDesktop,
+} from '../support/desktop.ts';
+import { makeJobWorkspace } from '../support/jobWorkspace.ts';
+import { evaluateBoth, readAndToggle, seeReport } from '../support/mainJob.ts';
 
 const ON = '1'.charCodeAt(0);
 const OFF = '0'.charCodeAt(0);
 
 describe.skipIf(missing)(`the packed desktop${missing ? ` (skipped: ${missing})` : ''}`, () => {
-  const home = mkdtempSync(join(tmpdir(), 'desktop-home-'));
-  const films = mkdtempSync(join(tmpdir(), 'desktop-films-'));
-  const workspace = mkdtempSync(join(tmpdir(), 'desktop-workspace-'));
+  const folder = mkdtempSync(join(tmpdir(), 'desktop-'));
   let packed: string;
   let display: Display;
   let desktop: Desktop;
+  let dicom: string;
   const page = () => desktop.page;
   const filmLines = () => page().locator('.line-film');
 
   beforeAll(async () => {
-    await writePhantom({ institution: 'a', count: 3, seed: 11, out: films, size: 128 });
+    const made = await makeJobWorkspace(folder);
+    dicom = made.dicom;
     packed = await packDesktop();
     display = await openDisplay();
-    desktop = await startDesktop({ packed, display: display.name, home, args: [`--workspace=${workspace}`] });
+    const args = [`--workspace=${made.workspace}`];
+    desktop = await startDesktop({ packed, display: display.name, home: join(folder, 'home'), args });
   }, 300_000);
   afterAll(async () => {
     await desktop?.close();
     display?.close();
+    rmSync(folder, { recursive: true, force: true });
   });
 
   const filmFiles = () =>
-    readdirSync(films, { recursive: true, encoding: 'utf8' })
+    readdirSync(dicom, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.dcm'))
-      .map((name) => join(films, name));
+      .map((name) => join(dicom, name));
 
   it('opens what a second start was given, in the first window', async () => {
     await page().waitForSelector('.rail');
+    const before = await filmLines().count();
     expect(await desktop.startAgain([filmFiles()[0]!])).toBe(0);
+    await page().waitForFunction((wanted) => document.querySelectorAll('.line-film').length === wanted, before + 1);
     await page().waitForSelector('.film-canvas canvas');
-    expect(await filmLines().count()).toBe(1);
-    expect(await desktop.startAgain([films])).toBe(0);
-    await page().waitForFunction(() => document.querySelectorAll('.line-film').length === 3);
+    expect(await desktop.startAgain([dicom])).toBe(0);
+    await page().waitForFunction((wanted) => document.querySelectorAll('.line-film').length === wanted, before + 2);
+  });
+
+  it('toggles between the checkpoints', () => readAndToggle(page()), 120_000);
+
+  it('evaluates on both institutions', () => evaluateBoth(page()), 120_000);
+
+  it('shows the report', () => seeReport(page()), 120_000);
+
+  it.skipIf(!hasProgram('xdotool'))('exports it by the system’s dialog', { timeout: 120_000 }, async () => {
+    const file = join(folder, 'report.pdf');
+    await page().getByRole('button', { name: 'Export PDF' }).click();
+    answerSaveDialog(display.name, file);
+    await page().getByText('saved as').waitFor();
+    expect(readFileSync(file).subarray(0, 5).toString()).toBe('%PDF-');
+    await page().keyboard.press('Alt+1');
   });
 
   it('gives the page nothing but its bridge', async () => {
@@ -65,26 +93,28 @@ describe.skipIf(missing)(`the packed desktop${missing ? ` (skipped: ${missing})`
     );
   });
 
-  it('goes on after the engine process is killed', async () => {
-    const engines = () => enginesOf(packed);
-    const [first] = engines();
+  it('goes on after the engine process is killed, and nothing that was done is lost', async () => {
+    const [first] = enginesOf(packed);
     expect(first).toBeDefined();
     process.kill(first!, 'SIGKILL');
     await page().getByText('was started again').waitFor();
-    const [second] = engines();
+    const [second] = enginesOf(packed);
     expect(second).toBeDefined();
     expect(second).not.toBe(first);
+    await page().keyboard.press('Alt+2');
+    await page().locator('.headline').waitFor();
+    await page().keyboard.press('Alt+1');
     await filmLines().nth(1).click();
-    await page().waitForFunction(() => document.querySelectorAll('.line-film').length === 3);
     await page().waitForSelector('.film-canvas canvas');
   });
 
-  it('says what is wrong with a file, and keeps the others', async () => {
-    const bad = join(films, 'bad.dcm');
+  it('says what cannot be opened, and keeps the others', async () => {
+    const before = await filmLines().count();
+    const bad = join(dicom, 'bad.dcm');
     writeFileSync(bad, 'no film');
     await desktop.startAgain([bad]);
     await page().getByText('bad.dcm').first().waitFor();
-    expect(await filmLines().count()).toBe(3);
+    expect(await filmLines().count()).toBe(before);
   });
 
   it('wrote no error to its console', () => {
@@ -124,6 +154,17 @@ describe.skipIf(missing)(`the packed desktop${missing ? ` (skipped: ${missing})`
     expect(page().url()).toBe('app://chexreason/index.html');
   });
 });
+
+/** Types a path into GTK's dialog and confirms it. */
+function answerSaveDialog(display: string, file: string): void {
+  const env = { ...process.env, DISPLAY: display };
+  const tool = (...args: string[]) => execFileSync('xdotool', args, { env, encoding: 'utf8', timeout: 20_000 });
+  const [dialog] = tool('search', '--sync', '--onlyvisible', '--name', '^Save as$').trim().split('\n');
+  tool('windowfocus', dialog!);
+  tool('key', 'ctrl+a');
+  tool('type', '--delay', '20', file);
+  tool('key', 'Return');
+}
 
 /** Process ids of the engine processes of this packed application. */
 function enginesOf(packed: string): number[] {

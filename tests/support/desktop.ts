@@ -10,8 +10,8 @@ import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { buildAll } from '../../scripts/build.ts';
 import { packFolder } from '../../scripts/pack.ts';
+import { buildAllAnd } from './build.ts';
 
 const PROGRAM = 'chexreason-workbench';
 const START_TIMEOUT_MS = 60_000;
@@ -29,7 +29,7 @@ function whyMissing(): string | null {
   return null;
 }
 
-function hasProgram(name: string): boolean {
+export function hasProgram(name: string): boolean {
   try {
     execFileSync('which', [name], { stdio: 'ignore' });
     return true;
@@ -39,9 +39,8 @@ function hasProgram(name: string): boolean {
 }
 
 /** Builds and packs the application; the folder of the result. */
-export async function packDesktop(): Promise<string> {
-  await buildAll();
-  return packFolder('test-results/packed', electronDist);
+export function packDesktop(): Promise<string> {
+  return buildAllAnd(() => packFolder('test-results/packed', electronDist));
 }
 
 export interface Display {

@@ -1,0 +1,145 @@
+/** `chexreason serve` as a person uses it: the printed address in Chromium, the main job, a killed engine, a dropped film. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chromiumPath } from '../renderer/support/chromium.ts';
+import { buildPageOnce } from '../support/build.ts';
+import { root } from '../support/command.ts';
+import { makeJobWorkspace } from '../support/jobWorkspace.ts';
+import { evaluateBoth, readAndToggle, seeReport } from '../support/mainJob.ts';
+
+describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where there is none)', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'serve-'));
+  let host: ChildProcess;
+  let browser: Browser;
+  let page: Page;
+  let url: string;
+  let dicom: string;
+  const faults: string[] = [];
+
+  beforeAll(async () => {
+    const made = await makeJobWorkspace(folder);
+    await buildPageOnce();
+    dicom = made.dicom;
+    const tsx = join(root, 'node_modules/tsx/dist/loader.mjs');
+    const command = ['--import', tsx, join(root, 'main/headless/chexreason.ts')];
+    host = spawn(process.execPath, [...command, 'serve', '--port', '0', '--workspace', made.workspace, '--json'], {
+      env: { ...process.env, CHEXREASON_HOME: join(folder, 'home') },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    url = await address(host);
+    browser = await chromium.launch({
+      executablePath: chromiumPath,
+      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
+    });
+    page = await browser.newPage({ viewport: { width: 1600, height: 1000 } });
+    page.on('pageerror', (error) => faults.push(String(error)));
+    page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+    await page.goto(url);
+  }, 240_000);
+  afterAll(async () => {
+    await browser?.close();
+    host?.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('keeps the token out of the address', () => {
+    expect(new URL(page.url()).search).toBe('');
+  });
+
+  it('shows a film and toggles between the checkpoints', () => readAndToggle(page), 120_000);
+
+  it('evaluates on both institutions', () => evaluateBoth(page), 120_000);
+
+  it('shows the report and saves it, readable as text', { timeout: 120_000 }, async () => {
+    await seeReport(page);
+    const saved = join(folder, 'report.pdf');
+    await page.getByLabel('Save to a path on the machine of the engine').fill(saved);
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByText('saved as').waitFor();
+    expect(readFileSync(saved).subarray(0, 5).toString()).toBe('%PDF-');
+    const text = pdfText(saved);
+    if (text !== null) expect(text).toMatch(/research use only/i);
+  });
+
+  it('takes a dropped film: the host keeps a copy', async () => {
+    await page.keyboard.press('Alt+1');
+    const name = readdirSync(dicom, { recursive: true, encoding: 'utf8' }).find((path) => path.endsWith('.dcm'))!;
+    const bytes = readFileSync(join(dicom, name)).toString('base64');
+    await page.evaluate((base64) => {
+      const files = new DataTransfer();
+      const content = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+      files.items.add(new File([content], 'dropped.dcm'));
+      const at = document.querySelector('.screen')!;
+      for (const type of ['dragenter', 'dragover', 'drop']) {
+        at.dispatchEvent(new DragEvent(type, { dataTransfer: files, bubbles: true, cancelable: true }));
+      }
+    }, bytes);
+    await page.getByText('Opened films').waitFor();
+    expect(readdirSync(join(folder, 'home/uploads'), { recursive: true }).join()).toContain('dropped.dcm');
+  });
+
+  it('goes on after the engine was killed, and nothing that was done is lost', { timeout: 120_000 }, async () => {
+    const [engine] = childrenOf(host.pid!).filter((pid) => commandOf(pid).includes('engine.ts'));
+    expect(engine).toBeDefined();
+    process.kill(engine!, 'SIGKILL');
+    await page.getByText('was started again').waitFor();
+    await page.keyboard.press('Alt+2');
+    await page.locator('.headline').waitFor();
+    await page.keyboard.press('Alt+1');
+    await page.locator('.line-film').first().click();
+    await page.waitForSelector('.film-canvas canvas');
+  });
+
+  it('wrote no error to the page’s console, content security included', () => {
+    expect(faults).toEqual([]);
+  });
+
+  it('shows nothing to a browser without the token', async () => {
+    const context = await browser.newContext();
+    expect((await (await context.newPage()).goto(new URL('/', url).href))!.status()).toBe(401);
+    await context.close();
+  });
+
+  it('ends with Ctrl+C, its engine too', async () => {
+    const engines = childrenOf(host.pid!);
+    expect(engines.length).toBeGreaterThan(0);
+    const ended = new Promise((resolve) => host.once('exit', resolve));
+    host.kill('SIGINT');
+    expect(await ended).toBe(0);
+    expect(engines.map(commandOf).filter((command) => command.includes('engine.ts'))).toEqual([]);
+  });
+});
+
+function address(host: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    host.stdout!.once('data', (line) => resolve((JSON.parse(String(line)) as { url: string }).url));
+    host.once('exit', (code) => reject(new Error(`serve ended with ${code}`)));
+  });
+}
+
+/** null where there is no pdftotext. */
+function pdfText(file: string): string | null {
+  try {
+    return execFileSync('pdftotext', [file, '-'], { encoding: 'utf8' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** Linux; where there is no /proc there is no Chromium of these tests either. */
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0/g, ' ');
+  } catch {
+    return '';
+  }
+}
