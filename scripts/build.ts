@@ -37,6 +37,8 @@ const common: BuildOptions = {
   platform: 'node',
   target: 'node16',
   format: 'cjs',
+  // Electron's archive can be read by require, not by import().
+  supported: { 'dynamic-import': false },
   sourcemap: true,
   legalComments: 'linked',
   logLevel: 'warning',

@@ -56,6 +56,7 @@ export function toErrorData(error: unknown): ErrorData {
     const { code, message, details, remedy } = error;
     return remedy === undefined ? { code, message, details } : { code, message, details, remedy };
   }
+  if (isErrorData(error)) return error;
   if (isAbort(error)) return { code: 'CANCELLED', message: 'The work was cancelled.', details: {} };
   const node = error as { code?: string; path?: string; message?: string } | undefined;
   const known = node?.code === undefined ? undefined : NODE_ERRORS[node.code];
@@ -63,11 +64,18 @@ export function toErrorData(error: unknown): ErrorData {
     const [code, message, remedy] = known;
     return { code, message, details: node?.path ? { file: node.path } : {}, ...(remedy ? { remedy } : {}) };
   }
-  return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error), details: {} };
+  return { code: 'INTERNAL', message: node?.message ?? String(error), details: {} };
 }
 
 export function fromErrorData(data: ErrorData): WorkbenchError {
   return new WorkbenchError(data.code, data.message, data.details, data.remedy);
+}
+
+/** What crossed a process boundary, or was made by hand. */
+function isErrorData(error: unknown): error is ErrorData {
+  const data = error as Partial<ErrorData> | null | undefined;
+  const isText = typeof data?.code === 'string' && typeof data.message === 'string';
+  return isText && !(error instanceof Error) && typeof data.details === 'object' && data.details !== null;
 }
 
 function isAbort(error: unknown): boolean {

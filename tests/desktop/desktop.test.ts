@@ -17,7 +17,7 @@ import {
   packDesktop,
   startDesktop,
 } from '../support/desktop.ts';
-import { makeJobWorkspace } from '../support/jobWorkspace.ts';
+import { FILMS, makeJobWorkspace } from '../support/jobWorkspace.ts';
 import { evaluateBoth, readAndToggle, seeReport } from '../support/mainJob.ts';
 
 const ON = '1'.charCodeAt(0);
@@ -46,19 +46,24 @@ describe.skipIf(missing)(`the packed desktop${missing ? ` (skipped: ${missing})`
     rmSync(folder, { recursive: true, force: true });
   });
 
+  const filmsListed = (wanted: number) =>
+    page().waitForFunction((count) => document.querySelectorAll('.line-film').length === count, wanted);
   const filmFiles = () =>
     readdirSync(dicom, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.dcm'))
       .map((name) => join(dicom, name));
 
   it('opens what a second start was given, in the first window', async () => {
-    await page().waitForSelector('.rail');
-    const before = await filmLines().count();
+    await filmsListed(2 * FILMS);
     expect(await desktop.startAgain([filmFiles()[0]!])).toBe(0);
-    await page().waitForFunction((wanted) => document.querySelectorAll('.line-film').length === wanted, before + 1);
+    await filmsListed(2 * FILMS + 1);
     await page().waitForSelector('.film-canvas canvas');
     expect(await desktop.startAgain([dicom])).toBe(0);
-    await page().waitForFunction((wanted) => document.querySelectorAll('.line-film').length === wanted, before + 2);
+    await filmsListed(2 * FILMS + 2);
+  });
+
+  it('generates by ONNX Runtime, which lies beside the archive', async () => {
+    expect(await page().getByText('onnxruntime-cpu').count()).toBeGreaterThan(0);
   });
 
   it('toggles between the checkpoints', () => readAndToggle(page()), 120_000);
