@@ -64,6 +64,8 @@ class Row {
   private readonly random: Random;
   /** Padding before the prompt in the cache. */
   padding = 0;
+  /** Position of the first token after the prompt. */
+  start = 0;
 
   constructor(
     readonly index: number,
@@ -104,6 +106,7 @@ async function generateBatch(runner: Runner, rows: Row[], options: GenerateOptio
   let { cache, logits } = read;
   rows.forEach((row, i) => {
     row.padding = read.padding[i]!;
+    row.start = read.next[i]!;
   });
   let active = rows;
   try {
@@ -141,7 +144,7 @@ async function forwardOne(runner: Runner, rows: readonly Row[], cache: KvCache) 
     length: 1,
     inputIds: Int32Array.from(rows, (row) => row.lastToken),
     attentionMask,
-    positionIds: Int32Array.from(rows, (row) => row.request.promptIds.length + row.tokenIds.length - 1),
+    positionIds: Int32Array.from(rows, (row) => row.start + row.tokenIds.length - 1),
     cache,
     adapter: rows.map((row) => row.request.adapter),
     logitsAt: Int32Array.from(rows, (_, i) => i),

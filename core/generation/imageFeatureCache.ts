@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import { sha256 } from '../base/hash.ts';
-import type { ImageFeatures } from '../models/runner.ts';
+import { type ImageFeatures, type TokenGrid, tokensOf } from '../models/runner.ts';
 import { openSafetensors, writeSafetensors } from '../tensor/safetensors.ts';
 
 export interface FeatureKey {
@@ -19,7 +19,7 @@ export interface FeatureKey {
 
 export interface FeatureCacheOptions {
   maxBytes?: number;
-  /** Files `<key>.safetensors` with one tensor `features` `[count,tokens,width]`. */
+  /** Files `<key>.safetensors` with one tensor `features` `[tokens,width]` and the images' token grids as metadata. */
   folder?: string;
 }
 
@@ -84,16 +84,19 @@ export class ImageFeatureCache {
     if (this.folder === undefined) return null;
     try {
       const file = await openSafetensors(join(this.folder, `${id}.safetensors`));
-      const [count, tokens, width] = file.entry('features').shape as [number, number, number];
-      return { data: await file.read('features'), count, tokens, width };
+      const [tokens, width] = file.entry('features').shape as [number, number];
+      const grids = JSON.parse(file.metadata['grids']!) as TokenGrid[];
+      if (tokensOf(...grids) !== tokens) return null;
+      return { data: await file.read('features'), width, grids };
     } catch {
       return null;
     }
   }
 
-  private async write(id: string, { data, count, tokens, width }: ImageFeatures): Promise<void> {
+  private async write(id: string, { data, width, grids }: ImageFeatures): Promise<void> {
     if (this.folder === undefined) return;
-    const tensor = { name: 'features', shape: [count, tokens, width], data };
-    await writeSafetensors(join(this.folder, `${id}.safetensors`), [tensor]);
+    const tensor = { name: 'features', shape: [tokensOf(...grids), width], data };
+    const metadata = { grids: JSON.stringify(grids) };
+    await writeSafetensors(join(this.folder, `${id}.safetensors`), [tensor], metadata);
   }
 }

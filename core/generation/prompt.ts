@@ -4,7 +4,8 @@
  */
 import { WorkbenchError } from '../base/errors.ts';
 import { identityOf } from '../base/identity.ts';
-import type { ForwardInput, ImageFeatures, KvCache, ModelInfo, Runner } from '../models/runner.ts';
+import type { TokenPositions } from '../models/network.ts';
+import { type ForwardInput, type ImageFeatures, type KvCache, type Runner, tokensOf } from '../models/runner.ts';
 import type { Adapter } from '../peft/adapter.ts';
 
 export interface Prompt {
@@ -44,12 +45,14 @@ export interface ReadPrompts {
   logits: Float32Array[];
   /** By row: how many of the cached positions are padding. */
   padding: number[];
+  /** By row: the position of what follows the prompt. */
+  next: number[];
 }
 
 /** Reads the prompts; row i of the result belongs to `prompts[i]`. Equal prompts are computed once. */
 export async function readPrompts(runner: Runner, prompts: readonly Prompt[]): Promise<ReadPrompts> {
   const { unique, rowOf } = findEqual(prompts);
-  const batch = padPrompts(unique, runner.info);
+  const { batch, next } = padPrompts(unique, runner);
   const lastPositions = Int32Array.from(unique, (_, row) => (row + 1) * batch.length - 1);
   const adapter = unique.map((prompt) => prompt.adapter);
   const output = await runner.forward({ ...batch, adapter, logitsAt: lastPositions, keepCache: true });
@@ -58,6 +61,7 @@ export async function readPrompts(runner: Runner, prompts: readonly Prompt[]): P
     cache: await expand(runner, output.cache!, rowOf, unique.length),
     logits: rowOf.map((row) => output.logits.subarray(row * vocabulary, (row + 1) * vocabulary)),
     padding: prompts.map(({ promptIds }) => batch.length - promptIds.length),
+    next: rowOf.map((row) => next[row]!),
   };
 }
 
@@ -92,28 +96,32 @@ function findEqual(prompts: readonly Prompt[]): { unique: Prompt[]; rowOf: numbe
 
 type PaddedPrompts = Omit<ForwardInput, 'logitsAt' | 'keepCache' | 'adapter' | 'cache'>;
 
-function padPrompts(prompts: readonly Prompt[], info: ModelInfo): PaddedPrompts {
+function padPrompts(prompts: readonly Prompt[], runner: Runner): { batch: PaddedPrompts; next: number[] } {
+  const { info } = runner;
   const length = Math.max(...prompts.map(({ promptIds }) => promptIds.length));
   const size = prompts.length * length;
   const inputIds = new Int32Array(size).fill(info.padTokenId);
   const attentionMask = new Uint8Array(size);
-  const positionIds = new Int32Array(size);
+  const positions = prompts.map((prompt) => positionsOf(prompt, runner));
+  const positionIds = new Int32Array(size * positions[0]!.axes.length);
   const imageIndex = new Int32Array(size).fill(-1);
   const { features, firstRow } = joinFeatures(prompts);
   prompts.forEach((prompt, row) => {
     const start = (row + 1) * length - prompt.promptIds.length;
-    checkPrompt(prompt, info);
     let imageRow = prompt.images ? firstRow.get(prompt.images.data)! : 0;
     prompt.promptIds.forEach((id, position) => {
       const at = start + position;
       inputIds[at] = id;
       attentionMask[at] = 1;
-      positionIds[at] = position;
       if (prompt.images && id === info.imageTokenId) imageIndex[at] = imageRow++;
     });
+    for (const [axis, own] of positions[row]!.axes.entries()) positionIds.set(own, axis * size + start);
   });
   const batch = { batch: prompts.length, length, inputIds, attentionMask, positionIds };
-  return features ? { ...batch, imageIndex, imageFeatures: features } : batch;
+  return {
+    batch: features ? { ...batch, imageIndex, imageFeatures: features } : batch,
+    next: positions.map(({ next }) => next),
+  };
 }
 
 /** The features of all prompts one after the other, each array once, and the first row of each. */
@@ -125,24 +133,25 @@ function joinFeatures(prompts: readonly Prompt[]) {
     if (!images || firstRow.has(images.data)) continue;
     firstRow.set(images.data, rows);
     parts.push(images);
-    rows += images.count * images.tokens;
+    rows += tokensOf(...images.grids);
   }
   if (parts.length <= 1) return { features: parts[0] ?? null, firstRow };
-  const { tokens, width } = parts[0]!;
+  const { width } = parts[0]!;
   const data = new Float32Array(rows * width);
   for (const part of parts) data.set(part.data, firstRow.get(part.data)! * width);
-  return { features: { data, count: rows / tokens, tokens, width }, firstRow };
+  return { features: { data, width, grids: parts.flatMap(({ grids }) => grids) }, firstRow };
 }
 
-function checkPrompt({ promptIds, images }: Prompt, info: ModelInfo): void {
+function positionsOf({ promptIds, images }: Prompt, runner: Runner): TokenPositions {
   if (promptIds.length === 0) throw new WorkbenchError('PROMPT_EMPTY', 'The prompt has no tokens.');
-  const expected = promptIds.filter((id) => id === info.imageTokenId).length;
-  const actual = images ? images.count * images.tokens : 0;
-  if (expected === actual) return;
+  const grids = images?.grids ?? [];
+  const expected = promptIds.filter((id) => id === runner.info.imageTokenId).length;
+  const actual = tokensOf(...grids);
+  if (expected === actual) return runner.positions(promptIds, grids);
   throw new WorkbenchError(
     'PROMPT_IMAGE_TOKENS',
     'The image tokens of the prompt are not as many as the images have.',
-    { inPrompt: expected, ofImages: actual, tokensPerImage: info.imageTokens },
+    { inPrompt: expected, ofImages: actual, images: grids.length },
     'Give as many images as the prompt has places for, made by the processor of the same model.',
   );
 }

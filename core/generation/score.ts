@@ -5,7 +5,7 @@
  */
 import { nextTurn, throwIfCancelled } from '../base/progress.ts';
 import type { KvCache, Runner } from '../models/runner.ts';
-import { batchPrompts, type Prompt, readPrompts } from './prompt.ts';
+import { batchPrompts, type Prompt, type ReadPrompts, readPrompts } from './prompt.ts';
 import { logProbability } from './sampling.ts';
 
 export interface ScoreRequest extends Prompt {
@@ -54,10 +54,10 @@ async function scoreBatch(runner: Runner, rows: ScoreRequest[], signal?: AbortSi
       await nextTurn();
       throwIfCancelled(signal);
       const end = Math.min(inputs, start + longestPiece);
-      const next = await scorePiece(runner, rows, read.padding, cache, { start, end, last: end === inputs }, scores);
-      if (!next) break;
+      const longer = await scorePiece(runner, rows, read, cache, { start, end, last: end === inputs }, scores);
+      if (!longer) break;
       cache.dispose();
-      cache = next;
+      cache = longer;
     }
   } finally {
     cache.dispose();
@@ -76,7 +76,7 @@ interface Piece {
 async function scorePiece(
   runner: Runner,
   rows: ScoreRequest[],
-  padding: readonly number[],
+  { padding, next }: Pick<ReadPrompts, 'padding' | 'next'>,
   cache: KvCache,
   { start, end, last }: Piece,
   scores: number[][],
@@ -93,7 +93,7 @@ async function scorePiece(
     for (let position = start; position < Math.min(end, completionIds.length - 1); position++) {
       const at = row * length + position - start;
       inputIds[at] = completionIds[position]!;
-      positionIds[at] = promptIds.length + position;
+      positionIds[at] = next[row]! + position;
       asked.push({ row, position });
     }
   });

@@ -15,8 +15,8 @@ import {
   type TensorEntry,
   writeSafetensors,
 } from '../tensor/safetensors.ts';
-import { type Gemma3Config, parseGemma3Config } from './gemma3/config.ts';
-import { canonicalName, publishedName, tensorShapes } from './gemma3/names.ts';
+import { architectureOf } from './architectures.ts';
+import type { Network } from './network.ts';
 import type { ModelInfo } from './runner.ts';
 
 /** Weights by canonical name. */
@@ -29,7 +29,7 @@ export interface Weights {
 
 export interface ModelFolder {
   dir: string;
-  config: Gemma3Config;
+  network: Network;
   weights: Weights;
   info: ModelInfo;
   /** Paths of files that are there. */
@@ -56,49 +56,36 @@ const FILES = {
 export async function openModelFolder(dir: string): Promise<ModelFolder> {
   const configFile = join(dir, 'config.json');
   const json = await readJson<Record<string, unknown>>(configFile);
-  checkArchitecture(json, configFile);
-  const config = parseGemma3Config(json, configFile);
-  const shapes = tensorShapes(config);
-  const { entries, unused } = await findTensors(dir, shapes);
+  const network = architectureOf(json, configFile).open(json, configFile);
+  const { entries, unused } = await findTensors(dir, network);
   const generation = await readJsonIfThere<Record<string, unknown>>(join(dir, FILES.generationConfig));
   return {
     dir,
-    config,
+    network,
     weights: weightsOf(entries),
-    info: await describe(config, shapes, entries, generation ?? {}),
+    info: await describe(network, entries, generation ?? {}),
     files: await findFiles(dir),
     warnings: unused.length > 0 ? [unusedWarning(unused)] : [],
   };
 }
 
-function checkArchitecture(json: Record<string, unknown>, file: string): void {
-  const architectures = json?.['architectures'];
-  const known = ['Gemma3ForConditionalGeneration'];
-  if (architectures === undefined || (Array.isArray(architectures) && known.includes(architectures[0]))) return;
-  throw new WorkbenchError(
-    'MODEL_ARCHITECTURE',
-    'This model has an architecture that is not known here.',
-    { file, architecture: String(architectures), known },
-    'Use a Gemma 3 vision-language checkpoint, such as MedGemma 4B, or reach the model through a server.',
-  );
-}
-
-async function findTensors(dir: string, shapes: ReadonlyMap<string, number[]>) {
+async function findTensors(dir: string, { names, shapes }: Network) {
   const checkpoint = await openCheckpoint(dir);
   const entries = new Map<string, TensorEntry>();
   const unused: string[] = [];
   for (const entry of checkpoint.entries.values()) {
-    const name = canonicalName(entry.name);
+    const name = names.canonical(entry.name);
     if (name === null || !shapes.has(name)) unused.push(entry.name);
     else if (entries.has(name)) throw tensorError('TENSOR_TWICE', 'is there under two names', entry.name, entry.file);
     else entries.set(name, entry);
   }
-  for (const [name, expected] of shapes) checkTensor(entries.get(name), name, expected, checkpoint.source);
-  return { entries, unused: unused.filter((name) => canonicalName(name) !== 'language.lm_head.weight') };
+  for (const [name, expected] of shapes)
+    checkTensor(entries.get(name), names.published(name), expected, checkpoint.source);
+  return { entries, unused: unused.filter((name) => names.canonical(name) !== 'language.lm_head.weight') };
 }
 
 function checkTensor(entry: TensorEntry | undefined, name: string, expected: number[], source: string): void {
-  if (!entry) throw tensorError('TENSOR_MISSING', 'is missing', publishedName(name), source, { expected });
+  if (!entry) throw tensorError('TENSOR_MISSING', 'is missing', name, source, { expected });
   if (entry.shape.join() === expected.join()) return;
   const shapes = { expected, actual: entry.shape };
   throw tensorError('TENSOR_SHAPE', 'has another shape than the configuration says', entry.name, entry.file, shapes);
@@ -121,8 +108,7 @@ function weightsOf(entries: ReadonlyMap<string, TensorEntry>): Weights {
 }
 
 async function describe(
-  config: Gemma3Config,
-  shapes: ReadonlyMap<string, number[]>,
+  { config, shapes, fixedImage }: Network,
   entries: ReadonlyMap<string, TensorEntry>,
   generation: Record<string, unknown>,
 ): Promise<ModelInfo> {
@@ -132,8 +118,8 @@ async function describe(
     vocabulary: config.text.vocabulary,
     width: config.text.width,
     layers: config.text.layerTypes.length,
-    imageSize: config.vision.imageSize,
-    imageTokens: config.imageTokens,
+    imageSize: fixedImage.size,
+    imageTokens: fixedImage.tokens,
     imageTokenId: config.imageTokenId,
     endTokenIds: tokenIds(generation['eos_token_id']) ?? config.endTokenIds,
     padTokenId: tokenIds(generation['pad_token_id'])?.[0] ?? config.padTokenId,
@@ -180,13 +166,14 @@ function unusedWarning(names: readonly string[]): string {
 /** Writes `model.safetensors` with the names of published checkpoints, in f32; `weights` are canonical. */
 export async function writeModelWeights(
   dir: string,
-  config: Gemma3Config,
+  { names, shapes }: Network,
   weights: ReadonlyMap<string, Float32Array>,
 ): Promise<void> {
-  const tensors = [...tensorShapes(config)].map(([name, shape]) => {
-    const data = weights.get(name);
-    if (!data) throw tensorError('TENSOR_MISSING', 'is missing', publishedName(name), dir, { expected: shape });
-    return { name: publishedName(name), shape, data };
+  const tensors = [...shapes].map(([canonical, shape]) => {
+    const name = names.published(canonical);
+    const data = weights.get(canonical);
+    if (!data) throw tensorError('TENSOR_MISSING', 'is missing', name, dir, { expected: shape });
+    return { name, shape, data };
   });
   await writeSafetensors(join(dir, 'model.safetensors'), tensors);
 }

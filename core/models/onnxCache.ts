@@ -5,7 +5,7 @@
  */
 import { WorkbenchError } from '../base/errors.ts';
 import type { PlainTensor } from '../tensor/onnx/session.ts';
-import type { Gemma3Config } from './gemma3/config.ts';
+import type { ModelConfig } from './config.ts';
 import type { KvCache } from './runner.ts';
 
 /** Memory of one layer's keys or values: room for more positions than are used. */
@@ -27,7 +27,7 @@ export class OnnxCache implements KvCache {
     private layers: ReadonlyMap<string, Growing>,
   ) {}
 
-  static empty({ text }: Gemma3Config, batch: number): OnnxCache {
+  static empty({ text }: ModelConfig, batch: number): OnnxCache {
     const layers = new Map<string, Growing>();
     for (const kind of ['key', 'value'])
       for (let i = 0; i < text.layerTypes.length; i++)

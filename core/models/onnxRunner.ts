@@ -1,23 +1,32 @@
 /**
- * Gemma 3 on ONNX Runtime. Graphs are recorded and loaded when they are first needed: the image encoder, the language
+ * A model on ONNX Runtime. Graphs are recorded and loaded when they are first needed: the image encoder, the language
  * model alone, with one adapter for all rows, with an adapter for each row (or, for a large model, one for all of these).
  * All read their weights from the checkpoint's own files, and adapters are inputs, so that changing the checkpoint costs
  * nothing.
  */
 import { realpath } from 'node:fs/promises';
 import { WorkbenchError } from '../base/errors.ts';
+import type { PixelValues } from '../preprocessing/imageProcessor.ts';
 import type { EncodedGraph } from '../tensor/onnx/graph.ts';
 import type { LocateWeight, StoredWeight } from '../tensor/onnx/ops.ts';
 import { loadOnnxRuntime, OnnxSession, type OnnxSettings, type PlainTensor } from '../tensor/onnx/session.ts';
-import { elements } from '../tensor/safetensors.ts';
-import type { Gemma3Config } from './gemma3/config.ts';
-import { languageGraph, visionGraph } from './gemma3/graphs.ts';
-import { type HostInputs, hostInputs } from './gemma3/inputs.ts';
-import { languageLinears } from './gemma3/names.ts';
+import type { LayerType } from './config.ts';
+import { languageGraph, visionGraph } from './graphs.ts';
+import type { HostInputs } from './hostInputs.ts';
 import type { ModelFolder } from './modelFolder.ts';
+import type { TokenPositions } from './network.ts';
 import { AdapterInputs, OneGraphAdapterInputs } from './onnxAdapters.ts';
 import { OnnxCache } from './onnxCache.ts';
-import type { ExecutorInfo, ForwardInput, ForwardOutput, ImageFeatures, KvCache, Runner } from './runner.ts';
+import {
+  type ExecutorInfo,
+  type ForwardInput,
+  type ForwardOutput,
+  type ImageFeatures,
+  type KvCache,
+  type Runner,
+  type TokenGrid,
+  tokensOf,
+} from './runner.ts';
 
 /** Above, a second and third graph's copy of the weights is too much memory for the speed that it gains. */
 const ONE_GRAPH_PARAMETERS = 5e8;
@@ -33,7 +42,7 @@ export interface OnnxRunnerSettings extends OnnxSettings {
  */
 export async function openOnnxRunner(folder: ModelFolder, settings: OnnxRunnerSettings): Promise<OnnxRunner> {
   const oneGraph = settings.oneGraph ?? folder.info.parameters > ONE_GRAPH_PARAMETERS;
-  const adapters = oneGraph ? new OneGraphAdapterInputs(languageLinears(folder.config)) : new AdapterInputs();
+  const adapters = oneGraph ? new OneGraphAdapterInputs(folder.network.linears) : new AdapterInputs();
   return new OnnxRunner(folder, await weightLocator(folder), await onnxExecutor(settings), adapters);
 }
 
@@ -89,64 +98,63 @@ export class OnnxRunner implements Runner {
     return this.folder.info;
   }
 
-  async encodeImages(pixelValues: Float32Array, count: number): Promise<ImageFeatures> {
-    const { imageSize, imageTokens: tokens, width } = this.info;
-    const shape = [count, this.folder.config.vision.channels, imageSize, imageSize];
-    if (pixelValues.length !== elements(shape))
-      throw new WorkbenchError('PIXEL_VALUES', 'The pixel values do not have the shape that the model needs.', {
-        expected: shape,
-        actual: [pixelValues.length],
-      });
-    const session = await this.session('vision', () => visionGraph(this.folder.config, this.locate));
-    const data = new Float32Array(count * tokens * width);
-    const step = imagesAtOnce(this.folder.config);
-    const pixelSize = elements(shape) / count;
-    for (let i = 0; i < count; i += step) {
-      const images = Math.min(step, count - i);
-      const pixels = pixelValues.subarray(i * pixelSize, (i + images) * pixelSize);
-      const { features } = await session.run({ pixels: { data: pixels, shape: [images, ...shape.slice(1)] } }, [
-        'features',
-      ]);
-      data.set(features!.data, i * tokens * width);
+  async encodeImages(images: readonly PixelValues[]): Promise<ImageFeatures> {
+    const { network } = this.folder;
+    const { width } = this.info;
+    const grids = images.map((image) => network.tokenGrid(image));
+    const session = await this.session('vision', () => visionGraph(network, this.locate));
+    const data = new Float32Array(tokensOf(...grids) * width);
+    let done = 0;
+    for (let i = 0; i < images.length; i += network.imagesAtOnce) {
+      const some = images.slice(i, i + network.imagesAtOnce);
+      const { features } = await session.run(network.imageInputs(some), ['features']);
+      data.set(features!.data, done * width);
+      done += tokensOf(...grids.slice(i, i + network.imagesAtOnce));
     }
-    return { data, count, tokens, width };
+    return { data, width, grids };
+  }
+
+  positions(promptIds: readonly number[], grids: readonly TokenGrid[]): TokenPositions {
+    return this.folder.network.positions(promptIds, grids);
   }
 
   async forward(input: ForwardInput): Promise<ForwardOutput> {
-    const { config } = this.folder;
     const { plan, feeds, past } = this.languageFeeds(input);
     const key = `language/${plan.mixed}/${[...plan.modules].sort().join()}`;
-    const session = await this.session(key, () => languageGraph(config, this.locate, plan));
+    const session = await this.session(key, () => languageGraph(this.folder.network, this.locate, plan));
     const { logits, ...added } = await session.run(feeds, ['logits', ...(input.keepCache ? past.names : [])]);
     const output = { logits: logits!.data as Float32Array };
     return input.keepCache ? { ...output, cache: past.append(added, input.length) } : output;
   }
 
   private languageFeeds(input: ForwardInput) {
-    const { config, info } = this.folder;
-    const past = input.cache ? ownCache(input.cache, input.batch) : OnnxCache.empty(config, input.batch);
+    const { network, info } = this.folder;
+    const past = input.cache ? ownCache(input.cache, input.batch) : OnnxCache.empty(network.config, input.batch);
     const features = input.imageFeatures ?? noFeatures(info.width);
-    const host = hostInputs(config, input, past.length, features.count * features.tokens);
+    const host = network.languageInputs(input, past.length, tokensOf(...features.grids));
     const adapter = this.adapters.feeds(input.adapter, input.batch);
     const feeds = { ...hostFeeds(host, features), ...past.inputs(), ...adapter.inputs };
     return { plan: adapter.plan, feeds, past };
   }
 
   /** Intermediate values by the network's own names, for tests: of the image encoder, or of the language model. */
-  async watch(input: ForwardInput | Float32Array, names: readonly string[]): Promise<Map<string, Float32Array>> {
-    const { config } = this.folder;
-    const { channels, imageSize } = config.vision;
-    const ofImages = input instanceof Float32Array;
-    const graph = ofImages
-      ? visionGraph(config, this.locate, names)
-      : languageGraph(config, this.locate, this.languageFeeds(input).plan, names);
-    const feeds = ofImages
-      ? { pixels: { data: input, shape: [input.length / (channels * imageSize ** 2), channels, imageSize, imageSize] } }
-      : this.languageFeeds(input).feeds;
+  async watch(
+    input: ForwardInput | readonly PixelValues[],
+    names: readonly string[],
+  ): Promise<Map<string, Float32Array>> {
+    const { network } = this.folder;
+    const { graph, feeds } = isImages(input)
+      ? { graph: visionGraph(network, this.locate, names), feeds: network.imageInputs(input) }
+      : this.watchedLanguage(input, names);
     const session = await OnnxSession.open(graph, this.executor);
     const values = await session.run(feeds, names);
     await session.release();
     return new Map(Object.entries(values).map(([name, { data }]) => [name, data as Float32Array]));
+  }
+
+  private watchedLanguage(input: ForwardInput, names: readonly string[]) {
+    const { plan, feeds } = this.languageFeeds(input);
+    return { graph: languageGraph(this.folder.network, this.locate, plan, names), feeds };
   }
 
   async selectRows(cache: KvCache, rows: Int32Array): Promise<KvCache> {
@@ -170,17 +178,9 @@ export class OnnxRunner implements Runner {
   }
 }
 
-const MAX_ACTIVATION_BYTES = 2 ** 29;
-
-/** So many that the largest activation of the image encoder stays small: 7 of MedGemma's. */
-function imagesAtOnce({ vision }: Gemma3Config): number {
-  const patches = (vision.imageSize / vision.patchSize) ** 2;
-  return Math.max(1, Math.floor(MAX_ACTIVATION_BYTES / (patches * vision.innerWidth * 4)));
-}
-
 /** The graph always has image rows; without images none of them is placed. */
 function noFeatures(width: number): ImageFeatures {
-  return { data: new Float32Array(width), count: 1, tokens: 1, width };
+  return { data: new Float32Array(width), width, grids: [[1, 1]] };
 }
 
 function hostFeeds(host: HostInputs, features: ImageFeatures): Record<string, PlainTensor> {
@@ -189,17 +189,22 @@ function hostFeeds(host: HostInputs, features: ImageFeatures): Record<string, Pl
   const inputs: Record<string, PlainTensor> = {
     ids: { data: host.ids, shape: positions },
     imageIndex: { data: host.imageIndex ?? new Int32Array(batch * length).fill(-1), shape: positions },
-    imageFeatures: { data: features.data, shape: [features.count * features.tokens, features.width] },
+    imageFeatures: { data: features.data, shape: [tokensOf(...features.grids), features.width] },
     rows: { data: host.rows, shape: [host.rows.length] },
   };
   const nothingMasked = new Float32Array(batch * length * total);
-  for (const kind of ['full_attention', 'sliding_attention'] as const) {
-    const half = host.cos[kind].length / (batch * length);
-    inputs[`cos.${kind}`] = { data: host.cos[kind], shape: [batch, length, half] };
-    inputs[`sin.${kind}`] = { data: host.sin[kind], shape: [batch, length, half] };
-    inputs[`bias.${kind}`] = { data: host.bias[kind] ?? nothingMasked, shape: [batch, 1, length, total] };
+  for (const [kind, { cos, sin }] of Object.entries(host.angles)) {
+    const half = cos.length / (batch * length);
+    inputs[`cos.${kind}`] = { data: cos, shape: [batch, length, half] };
+    inputs[`sin.${kind}`] = { data: sin, shape: [batch, length, half] };
+    const bias = host.bias[kind as LayerType] ?? nothingMasked;
+    inputs[`bias.${kind}`] = { data: bias, shape: [batch, 1, length, total] };
   }
   return inputs;
+}
+
+function isImages(input: ForwardInput | readonly PixelValues[]): input is readonly PixelValues[] {
+  return Array.isArray(input);
 }
 
 function ownCache(cache: KvCache, batch = cache.batch): OnnxCache {

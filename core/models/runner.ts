@@ -3,7 +3,9 @@
  * The state of a generation is a value (`KvCache`), handed in and given back; a runner keeps nothing between calls.
  */
 import type { Adapter } from '../peft/adapter.ts';
+import type { PixelValues } from '../preprocessing/imageProcessor.ts';
 import type { ExecutorInfo } from '../tensor/executor.ts';
+import type { TokenPositions } from './network.ts';
 
 export type { ExecutorInfo } from '../tensor/executor.ts';
 
@@ -13,8 +15,9 @@ export interface ModelInfo {
   vocabulary: number;
   width: number;
   layers: number;
+  /** Side of the image that the encoder gets; 0: it depends on the image. */
   imageSize: number;
-  /** Image tokens that stand for one image in the prompt. */
+  /** Image tokens that stand for one image in the prompt; 0: it depends on the image. */
   imageTokens: number;
   imageTokenId: number;
   endTokenIds: number[];
@@ -25,12 +28,20 @@ export interface ModelInfo {
   dtype: string;
 }
 
-/** Features of images after the projector: `count * tokens` rows of `width`. */
+/** The image tokens that stand for an image, as they lie on it. */
+export type TokenGrid = readonly [rows: number, columns: number];
+
+/** Features of images after the projector, image after image: a row of `width` for each image token. */
 export interface ImageFeatures {
   data: Float32Array;
-  count: number;
-  tokens: number;
   width: number;
+  /** One for each image. */
+  grids: readonly TokenGrid[];
+}
+
+/** Image tokens of one or of several images. */
+export function tokensOf(...grids: readonly TokenGrid[]): number {
+  return grids.reduce((sum, [rows, columns]) => sum + rows * columns, 0);
 }
 
 /** Opaque to callers; belongs to the runner that made it; `dispose` frees it. */
@@ -49,7 +60,10 @@ export interface ForwardInput {
   inputIds: Int32Array;
   /** `[batch * (cache.length + length)]`: 1 for real positions, 0 for padding (left or right). */
   attentionMask: Uint8Array;
-  /** `[batch * length]`: the position of every new token, counted without padding. */
+  /**
+   * The position of every new token, counted without padding: `[batch * length]`, or on each axis of the network
+   * `[axes * batch * length]` (`Runner.positions`).
+   */
   positionIds: Int32Array;
   /** `[batch * length]`: row of `imageFeatures` that stands at this position, -1 for text. Absent: no image. */
   imageIndex?: Int32Array;
@@ -72,8 +86,10 @@ export interface ForwardOutput {
 export interface Runner {
   readonly executor: ExecutorInfo;
   readonly info: ModelInfo;
-  /** pixelValues `[count, 3, size, size]` as the processor makes them. */
-  encodeImages(pixelValues: Float32Array, count: number): Promise<ImageFeatures>;
+  /** Images as the model's processor makes them. */
+  encodeImages(images: readonly PixelValues[]): Promise<ImageFeatures>;
+  /** Where the tokens of a prompt with these images stand. */
+  positions(promptIds: readonly number[], grids: readonly TokenGrid[]): TokenPositions;
   forward(input: ForwardInput): Promise<ForwardOutput>;
   /** The rows of a cache in a new order, with repetition: a prompt prefilled once serves all its samples. */
   selectRows(cache: KvCache, rows: Int32Array): Promise<KvCache>;

@@ -1,36 +1,46 @@
 /**
  * A model on tfjs: a `Runner` for generation and scoring where ONNX Runtime is not wanted, and a `TrainableModel` for
- * training. Both run the network of gemma3/network.ts on `TfjsOps`; tensors that a call makes are freed before it ends,
+ * training. Both run the network of their architecture (network.ts) on `TfjsOps`; tensors that a call makes are freed before it ends,
  * but for what it gives back.
  */
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { WorkbenchError } from '../base/errors.ts';
 import type { Work } from '../base/progress.ts';
 import { AdapterSets, type StackedAdapters } from '../peft/stack.ts';
+import type { PixelValues } from '../preprocessing/imageProcessor.ts';
 import type { ExecutorInfo } from '../tensor/executor.ts';
 import type { LoraInputs } from '../tensor/ops.ts';
 import type { Tf, Tfjs } from '../tensor/tfjs/backend.ts';
 import { Functions } from '../tensor/tfjs/functions.ts';
 import { angles, mask, TfjsOps } from '../tensor/tfjs/ops.ts';
 import { TfjsWeights } from '../tensor/tfjs/weights.ts';
-import type { Gemma3Config, LayerType } from './gemma3/config.ts';
-import { type HostInputs, hostInputs } from './gemma3/inputs.ts';
-import { languageLinears } from './gemma3/names.ts';
-import {
-  encodeImages,
-  type LanguageInputs,
-  type LanguageOutputs,
-  languageModel,
-  type Watch,
-} from './gemma3/network.ts';
+import type { LayerType } from './config.ts';
+import type { HostInputs } from './hostInputs.ts';
 import type { ModelFolder } from './modelFolder.ts';
-import type { ForwardInput, ForwardOutput, ImageFeatures, KvCache, ModelInfo, Runner } from './runner.ts';
+import type {
+  ByKind,
+  HostTensor,
+  LanguageInputs,
+  LanguageOutputs,
+  Network,
+  TokenPositions,
+  Watch,
+} from './network.ts';
+import {
+  type ForwardInput,
+  type ForwardOutput,
+  type ImageFeatures,
+  type KvCache,
+  type ModelInfo,
+  type Runner,
+  type TokenGrid,
+  tokensOf,
+} from './runner.ts';
 import type { TrainableModel, TrainingInput, TrainingOptions } from './trainable.ts';
 
 type LoraPairs = LoraInputs<Tensor>['pairs'];
 
 export class TfjsModel implements Runner, TrainableModel {
-  readonly linears: ReadonlyMap<string, readonly [out: number, input: number]>;
   private readonly adapters = new AdapterSets<LoraPairs>(
     (stacked) => this.uploadAdapters(stacked),
     (pairs) => {
@@ -41,14 +51,12 @@ export class TfjsModel implements Runner, TrainableModel {
   private constructor(
     private readonly tfjs: Tfjs,
     readonly info: ModelInfo,
-    readonly config: Gemma3Config,
+    readonly network: Network,
     private readonly weights: TfjsWeights,
-  ) {
-    this.linears = languageLinears(config);
-  }
+  ) {}
 
   static async load(folder: ModelFolder, tfjs: Tfjs, work?: Work): Promise<TfjsModel> {
-    return new TfjsModel(tfjs, folder.info, folder.config, await TfjsWeights.load(tfjs, folder.weights, work));
+    return new TfjsModel(tfjs, folder.info, folder.network, await TfjsWeights.load(tfjs, folder.weights, work));
   }
 
   get executor(): ExecutorInfo {
@@ -61,19 +69,17 @@ export class TfjsModel implements Runner, TrainableModel {
 
   // ------------------------------------------------------------------------------------------------------------ Runner
 
-  async encodeImages(pixelValues: Float32Array, count: number): Promise<ImageFeatures> {
+  async encodeImages(images: readonly PixelValues[]): Promise<ImageFeatures> {
     this.tfjs.use();
-    const { imageSize, channels } = this.config.vision;
-    if (count < 1 || pixelValues.length !== count * channels * imageSize * imageSize)
-      throw new WorkbenchError('PIXEL_VALUES', 'The pixel values do not have the size that the model wants.', {
-        expected: [count, channels, imageSize, imageSize],
-        actual: [pixelValues.length],
-      });
-    const features = this.tf.tidy(() =>
-      this.encode(this.tf.tensor4d(pixelValues, [count, channels, imageSize, imageSize]), false),
-    );
-    const data = await takeData(features);
-    return { data, count, tokens: this.config.imageTokens, width: this.config.text.width };
+    const grids = images.map((image) => this.network.tokenGrid(image));
+    const { width } = this.info;
+    if (images.length === 0) return { data: new Float32Array(), width, grids };
+    const data = await takeData(this.tf.tidy(() => this.encode(images, false)));
+    return { data, width, grids };
+  }
+
+  positions(promptIds: readonly number[], grids: readonly TokenGrid[]): TokenPositions {
+    return this.network.positions(promptIds, grids);
   }
 
   async forward(input: ForwardInput): Promise<ForwardOutput> {
@@ -151,9 +157,10 @@ export class TfjsModel implements Runner, TrainableModel {
     return new Functions(this.tf, true).logProbabilities(logits, targets);
   }
 
-  imageFeatures(pixels: Tensor4D, options: Pick<TrainingOptions, 'weights'> = {}): Tensor2D {
+  imageFeatures(images: readonly PixelValues[], options: Pick<TrainingOptions, 'weights'> = {}): Tensor2D {
     this.tfjs.use();
-    return this.tf.tidy(() => this.encode(pixels, true, options));
+    for (const image of images) this.network.tokenGrid(image);
+    return this.tf.tidy(() => this.encode(images, true, options));
   }
 
   // ------------------------------------------------------------------------------------------------------- the network
@@ -163,22 +170,36 @@ export class TfjsModel implements Runner, TrainableModel {
     return this.language(input, null, {}, false, watch);
   }
 
-  watchImages(pixels: Tensor4D, watch: Watch<Tensor>): Tensor2D {
-    return this.encode(pixels, false, {}, watch);
+  watchImages(images: readonly PixelValues[], watch: Watch<Tensor>): Tensor2D {
+    return this.encode(images, false, {}, watch);
   }
 
+  /** As many images at once as the network allows; call inside `tf.tidy`. */
   private encode(
-    pixels: Tensor4D,
+    images: readonly PixelValues[],
     recording: boolean,
     { weights: trained }: Pick<TrainingOptions, 'weights'> = {},
     watch?: Watch<Tensor>,
   ): Tensor2D {
-    const ops = new TfjsOps(this.tfjs, this.weights, {
-      batch: pixels.shape[0],
-      recording,
-      ...(trained ? { trained } : {}),
-    });
-    return encodeImages(ops, this.config, pixels, watch) as Tensor2D;
+    const { imagesAtOnce } = this.network;
+    const parts: Tensor2D[] = [];
+    for (let i = 0; i < images.length; i += imagesAtOnce) {
+      const some = images.slice(i, i + imagesAtOnce);
+      const options = { batch: some.length, recording, ...(trained ? { trained } : {}) };
+      const inputs: Record<string, Tensor> = {};
+      for (const [name, host] of Object.entries(this.network.imageInputs(some))) inputs[name] = this.uploadOne(host);
+      const ops = new TfjsOps(this.tfjs, this.weights, options);
+      parts.push(this.network.encodeImages(ops, inputs, watch) as Tensor2D);
+    }
+    return parts.length === 1 ? parts[0]! : this.tf.concat(parts, 0);
+  }
+
+  private uploadOne({ kind, data, shape }: HostTensor): Tensor {
+    const { tf } = this;
+    const [batch = 1] = shape;
+    if (kind === 'cos' || kind === 'sin') return angles(tf, data, batch, kind, shape[shape.length - 1]!);
+    if (kind === 'bias') return mask(tf, data, batch, shape[2]!, 1);
+    return kind === 'rows' ? tf.tensor1d(data, 'int32') : tf.tensor(data, [...shape]);
   }
 
   private language(
@@ -189,7 +210,7 @@ export class TfjsModel implements Runner, TrainableModel {
     watch?: Watch<Tensor>,
   ): LanguageOutputs<Tensor> {
     const features = this.featureTensor(input.imageFeatures);
-    const host = hostInputs(this.config, input, past?.length ?? 0, features?.shape[0] ?? 0);
+    const host = this.network.languageInputs(input, past?.length ?? 0, features?.shape[0] ?? 0);
     const inputs = { ...this.upload(host), imageFeatures: host.imageIndex ? features : null, past };
     const ops = new TfjsOps(this.tfjs, this.weights, {
       batch: input.batch,
@@ -198,45 +219,43 @@ export class TfjsModel implements Runner, TrainableModel {
       ...(dropout ? { dropout } : {}),
       ...(trained ? { trained } : {}),
     });
-    return languageModel(ops, this.config, inputs, watch);
+    return this.network.languageModel(ops, inputs, watch);
   }
 
   private featureTensor(features: TrainingInput['imageFeatures']): Tensor2D | null {
     if (!features) return null;
-    if (!('count' in features)) return features;
-    const { data, count, tokens, width } = features;
-    if (width !== this.config.text.width || data.length !== count * tokens * width)
+    if (!('grids' in features)) return features;
+    const { data, width, grids } = features;
+    const tokens = tokensOf(...grids);
+    if (width !== this.info.width || data.length !== tokens * width)
       throw new WorkbenchError('FORWARD_INPUT', 'The image features are not those of this model.', {
-        expected: [count * tokens, this.config.text.width],
-        actual: [count * tokens, width],
+        expected: [tokens, this.info.width],
+        actual: [data.length / width, width],
       });
-    return this.tf.tensor2d(data, [count * tokens, width]);
+    return this.tf.tensor2d(data, [tokens, width]);
   }
 
   private upload(host: HostInputs): Omit<LanguageInputs<Tensor>, 'imageFeatures' | 'past'> {
     const { tf } = this;
-    const { heads, keyValueHeads, headWidth } = this.config.text;
-    const bothTypes = <T>(of: (type: LayerType) => T) => ({
-      full_attention: of('full_attention'),
-      sliding_attention: of('sliding_attention'),
-    });
-    const turn = (kind: 'cos' | 'sin') =>
-      bothTypes((type) => angles(tf, host[kind][type], host.batch, kind, headWidth / 2));
+    const { heads, keyValueHeads, headWidth } = this.network.config.text;
     const group = heads / keyValueHeads;
-    const biasOf = (type: LayerType) => {
-      const values = host.bias[type];
-      return values && mask(tf, values, host.batch, host.length, group);
-    };
-    const full = biasOf('full_attention');
-    const sameBias = host.bias.sliding_attention === host.bias.full_attention;
-    return {
+    const inputs = {
       ids: tf.tensor1d(host.ids, 'int32'),
       imageIndex: host.imageIndex ? tf.tensor1d(host.imageIndex, 'int32') : null,
-      cos: turn('cos'),
-      sin: turn('sin'),
-      bias: { full_attention: full, sliding_attention: sameBias ? full : biasOf('sliding_attention') },
+      cos: {} as ByKind<Tensor>,
+      sin: {} as ByKind<Tensor>,
+      bias: {} as ByKind<Tensor | null>,
       rows: tf.tensor1d(host.rows, 'int32'),
     };
+    const masks = new Map<Float32Array, Tensor>();
+    for (const kind of Object.keys(host.angles) as LayerType[]) {
+      inputs.cos[kind] = angles(tf, host.angles[kind]!.cos, host.batch, 'cos', headWidth / 2);
+      inputs.sin[kind] = angles(tf, host.angles[kind]!.sin, host.batch, 'sin', headWidth / 2);
+      const bias = host.bias[kind] ?? null;
+      if (bias && !masks.has(bias)) masks.set(bias, mask(tf, bias, host.batch, host.length, group));
+      inputs.bias[kind] = bias && masks.get(bias)!;
+    }
+    return inputs;
   }
 }
 

@@ -2,12 +2,13 @@
  * A network that gradients flow through, as training sees it: tensors of tfjs in and out, nothing kept between calls.
  * Everything is synchronous, so that it can run inside `tf.tidy`, `tf.variableGrads` and `tf.customGrad`.
  */
-import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import type { ExecutorInfo } from '../tensor/executor.ts';
 import type { LoraInputs } from '../tensor/ops.ts';
 import type { Tf } from '../tensor/tfjs/backend.ts';
-import type { Gemma3Config } from './gemma3/config.ts';
-import type { PositionedInput } from './gemma3/inputs.ts';
+import type { PixelValues } from '../preprocessing/imageProcessor.ts';
+import type { PositionedInput } from './hostInputs.ts';
+import type { Network } from './network.ts';
 import type { ImageFeatures, ModelInfo } from './runner.ts';
 
 /**
@@ -30,11 +31,9 @@ export interface TrainingOptions {
 export interface TrainableModel {
   readonly executor: ExecutorInfo;
   readonly info: ModelInfo;
-  readonly config: Gemma3Config;
+  readonly network: Network;
   /** The namespace that the tensors belong to. */
   readonly tf: Tf;
-  /** Linear layers that LoRA may adapt, by canonical module: `[out, in]`. */
-  readonly linears: ReadonlyMap<string, readonly [out: number, input: number]>;
   /** Every weight by canonical name. */
   readonly weightNames: readonly string[];
   /** As stored in the checkpoint; belongs to the model. */
@@ -43,6 +42,6 @@ export interface TrainableModel {
   languageLogits(input: TrainingInput, options?: TrainingOptions): Tensor2D;
   /** Natural-log probabilities `[N]` of targets `[N]` (int32) under logits `[N,V]`. */
   logProbabilities(logits: Tensor2D, targets: Tensor1D): Tensor1D;
-  /** Pixels `[I,3,size,size]` -> features `[I*tokens,D]`; differentiable with respect to `options.weights` only. */
-  imageFeatures(pixels: Tensor4D, options?: Pick<TrainingOptions, 'weights'>): Tensor2D;
+  /** Features `[M,D]` of images, image after image; differentiable with respect to `options.weights` only. */
+  imageFeatures(images: readonly PixelValues[], options?: Pick<TrainingOptions, 'weights'>): Tensor2D;
 }

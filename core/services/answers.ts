@@ -9,10 +9,10 @@ import { throwIfCancelled } from '../base/progress.ts';
 import type { Film } from '../dicom/film.ts';
 import { parseCompletion } from '../findings/parse.ts';
 import { type Completion, type GenerationRequest, generate } from '../generation/generate.ts';
-import type { ImageFeatures } from '../models/runner.ts';
-import { loadGemma3Processor, pixelValues } from '../preprocessing/gemma3Processor.ts';
+import { loadProcessor } from '../models/architectures.ts';
+import { type ImageFeatures, tokensOf } from '../models/runner.ts';
 import { toModelImage } from '../preprocessing/presets.ts';
-import { luminance, resize } from '../preprocessing/resize.ts';
+import { luminance } from '../preprocessing/resize.ts';
 import { imageQuestion, promptInput } from '../text/promptInput.ts';
 import type { Prompt } from '../text/types.ts';
 import type { Checkpoints } from './checkpoints.ts';
@@ -78,9 +78,8 @@ export class Answers {
   /** The pixels that the checkpoint's network gets of the film, before normalization. */
   async modelView({ film: entry, checkpoint }: Question): Promise<ModelView> {
     const film = await this.collections.open(entry.id);
-    const processor = await loadGemma3Processor(this.checkpoints.baseFolder(checkpoint));
-    const image = toModelImage(film, checkpoint.preprocessing);
-    const { width, height, channels, data } = resize(image, processor.width, processor.height, processor.interpolation);
+    const processor = await loadProcessor(this.checkpoints.baseFolder(checkpoint));
+    const { width, height, channels, data } = processor.resized(toModelImage(film, checkpoint.preprocessing));
     const gray = channels === 1 ? data : luminance(data);
     return { width, height, gray, preprocessing: checkpoint.preprocessing };
   }
@@ -208,7 +207,7 @@ export class Answers {
       const features =
         found.get(id) ??
         (await model.features.get(key, () =>
-          model.runner.encodeImages(pixelValues(toModelImage(film, preprocessing), model.processor), 1),
+          model.runner.encodeImages([model.processor.pixelValues(toModelImage(film, preprocessing))]),
         ));
       found.set(id, features);
       all.push(features);
@@ -223,7 +222,7 @@ export class Answers {
     provenance: Provenance,
   ): Promise<GenerationRequest> {
     const messages = imageQuestion(this.promptOf(checkpoint).text);
-    const { inputIds } = promptInput(messages, [images.tokens], model);
+    const { inputIds } = promptInput(messages, [tokensOf(...images.grids)], model);
     const baseFolder = this.checkpoints.baseFolder(checkpoint);
     const adapter =
       checkpoint.baseId === null ? null : await this.models.adapter(this.checkpoints.folder(checkpoint), baseFolder);

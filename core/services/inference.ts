@@ -16,8 +16,9 @@ import type { Sampling } from '../generation/sampling.ts';
 import { score } from '../generation/score.ts';
 import type { Label } from '../labels/labels.ts';
 import type { ExecutorChoice } from '../models/openRunner.ts';
+import { type ImageFeatures, tokensOf } from '../models/runner.ts';
 import type { Adapter } from '../peft/adapter.ts';
-import { pixelValues } from '../preprocessing/gemma3Processor.ts';
+import type { PixelValues } from '../preprocessing/imageProcessor.ts';
 import { type Preset, toModelImage } from '../preprocessing/presets.ts';
 import type { ExecutorInfo } from '../tensor/executor.ts';
 import { promptInput } from '../text/promptInput.ts';
@@ -139,7 +140,7 @@ export class Inference {
   /** Log-probabilities of a given completion's tokens, given what is before them; the token that ends a turn closes it. */
   async score(question: Question, completion: string, signal?: AbortSignal): Promise<ScoreResult> {
     const prompt = await this.read(question);
-    const tokenIds = this.endTurn(question, this.model.tokenizer.encode(completion));
+    const tokenIds = this.endTurn(question, prompt.images, this.model.tokenizer.encode(completion));
     const [logprobs] = await score(this.model.runner, [{ ...prompt, completionIds: tokenIds }], { signal });
     return { tokenIds, logprobs: logprobs!, promptTokenIds: [...prompt.promptIds], ...this.engine() };
   }
@@ -156,27 +157,23 @@ export class Inference {
   /** The question as the network gets it. */
   private async read({ messages, images }: Question) {
     const { runner, processor } = this.model;
-    const { imageTokens, imageSize } = runner.info;
-    const { inputIds } = promptInput(
-      messages,
-      images.map(() => imageTokens),
-      this.model,
-    );
-    const pixels = new Float32Array(images.length * 3 * imageSize * imageSize);
-    for (const [i, file] of images.entries()) {
+    const pixels: PixelValues[] = [];
+    for (const file of images) {
       const film = await openFilm(file);
       const image = toModelImage(film, this.preprocessing ?? DEFAULT_PREPROCESSING[film.kind]);
-      pixels.set(pixelValues(image, processor), i * 3 * imageSize * imageSize);
+      pixels.push(processor.pixelValues(image));
     }
-    const features = images.length === 0 ? null : await runner.encodeImages(pixels, images.length);
+    const features = images.length === 0 ? null : await runner.encodeImages(pixels);
+    const softTokens = (features?.grids ?? []).map((grid) => tokensOf(grid));
+    const { inputIds } = promptInput(messages, softTokens, this.model);
     return { promptIds: inputIds, images: features, adapter: this.adapter };
   }
 
   /** Appends the end token that the chat template writes after an answer, where the completion does not have it. */
-  private endTurn({ messages, images }: Question, completionIds: number[]): number[] {
+  private endTurn({ messages }: Question, images: ImageFeatures | null, completionIds: number[]): number[] {
     const { runner } = this.model;
     if (runner.info.endTokenIds.includes(completionIds[completionIds.length - 1]!)) return completionIds;
-    const answer = conversationSequence(messages, images.length, 'answer', this.model, runner.info);
+    const answer = conversationSequence(messages, images?.grids ?? [], 'answer', this.model, runner.info);
     return [...completionIds, answer.ids[answer.promptLength + answer.targetLength - 1]!];
   }
 

@@ -1,22 +1,17 @@
 /** Loaded models: the network, its tokenizer, template and image processor, kept while they are used. */
 import { ImageFeatureCache } from '../generation/imageFeatureCache.ts';
-import { adapterTarget } from '../models/gemma3/names.ts';
+import { loadProcessor, loadPromptModel, type PromptModel } from '../models/architectures.ts';
 import { openModelFolder } from '../models/modelFolder.ts';
+import { adapterTarget } from '../models/network.ts';
 import { type ExecutorChoice, openRunner } from '../models/openRunner.ts';
 import type { Runner } from '../models/runner.ts';
 import type { Adapter } from '../peft/adapter.ts';
 import { openAdapter } from '../peft/adapterFolder.ts';
-import { loadGemma3Processor, type ProcessorConfig } from '../preprocessing/gemma3Processor.ts';
-import { ChatTemplate } from '../text/chatTemplate.ts';
-import { gemma3ImageTokens, type ImageTokens } from '../text/promptInput.ts';
-import { Tokenizer } from '../text/tokenizer.ts';
+import type { ImageProcessor } from '../preprocessing/imageProcessor.ts';
 
-export interface LoadedModel {
+export interface LoadedModel extends PromptModel {
   runner: Runner;
-  tokenizer: Tokenizer;
-  template: ChatTemplate;
-  imageTokens: ImageTokens;
-  processor: ProcessorConfig;
+  processor: ImageProcessor;
   features: ImageFeatureCache;
 }
 
@@ -74,17 +69,15 @@ export class Models {
 
 /** An adapter, checked against the base model that it belongs to. */
 export async function readAdapter(dir: string, baseDir: string): Promise<{ adapter: Adapter; warnings: string[] }> {
-  const { config, info } = await openModelFolder(baseDir);
-  return openAdapter(dir, adapterTarget(config, info.weightsHash));
+  return openAdapter(dir, adapterTarget(await openModelFolder(baseDir)));
 }
 
 async function loadModel(dir: string, options: ModelOptions): Promise<LoadedModel> {
   // First, so that a folder that is no model is said to be that, and not to lack a tokenizer.
   const folder = await openModelFolder(dir);
-  const tokenizer = await Tokenizer.load(dir);
-  const template = await ChatTemplate.load(dir, tokenizer);
-  const processor = await loadGemma3Processor(dir);
+  const prompt = await loadPromptModel(dir);
+  const processor = await loadProcessor(dir);
   const runner = await openRunner({ model: folder, ...options });
   const features = new ImageFeatureCache();
-  return { runner, tokenizer, template, processor, features, imageTokens: gemma3ImageTokens(tokenizer) };
+  return { ...prompt, runner, processor, features };
 }

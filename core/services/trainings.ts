@@ -7,20 +7,16 @@ import { WorkbenchError } from '../base/errors.ts';
 import type { Work } from '../base/progress.ts';
 import { CHEXPERT_LABELS, type Label } from '../labels/labels.ts';
 import { positiveLabels } from '../labels/uncertainty.ts';
+import { loadProcessor, loadPromptModel } from '../models/architectures.ts';
 import { openModelFolder } from '../models/modelFolder.ts';
 import { openRunner } from '../models/openRunner.ts';
 import { TfjsModel } from '../models/tfjsModel.ts';
 import type { Adapter } from '../peft/adapter.ts';
 import { readJsonLines } from '../platform/files.ts';
 import type { Platform } from '../platform/platform.ts';
-import { loadGemma3Processor } from '../preprocessing/gemma3Processor.ts';
 import { toModelImage } from '../preprocessing/presets.ts';
 import { openTfjs } from '../tensor/tfjs/backend.ts';
-import { ChatTemplate } from '../text/chatTemplate.ts';
-import { gemma3ImageTokens } from '../text/promptInput.ts';
-import { Tokenizer } from '../text/tokenizer.ts';
 import type { Prompt } from '../text/types.ts';
-import type { PromptModel } from '../training/batch.ts';
 import { configFields, parseTrainingConfig } from '../training/config.ts';
 import { trainGrpo } from '../training/grpo.ts';
 import type { RunHeader, RunProgress, RunState } from '../training/run.ts';
@@ -127,8 +123,8 @@ export class Trainings {
     try {
       const run = {
         model,
-        prompt: await promptModel(baseFolder),
-        processor: await loadGemma3Processor(baseFolder),
+        prompt: await loadPromptModel(baseFolder),
+        processor: await loadProcessor(baseFolder),
         examples: await this.examples(file, start),
         folder: this.workspace.pathOf(FOLDER, file.id),
         baseName: baseFolder,
@@ -232,12 +228,6 @@ export class Trainings {
       error: state?.error ?? null,
     };
   }
-}
-
-async function promptModel(folder: string): Promise<PromptModel> {
-  const tokenizer = await Tokenizer.load(folder);
-  const template = await ChatTemplate.load(folder, tokenizer);
-  return { tokenizer, template, imageTokens: gemma3ImageTokens(tokenizer) };
 }
 
 /** The answer of the Only Label format. */

@@ -34,6 +34,12 @@ export function gemma3ImageTokens(tokenizer: Tokenizer): ImageTokens {
   return { placeholder: begin, before: `\n\n${begin}`, soft, after: `${end}\n\n` };
 }
 
+/** `<|image_pad|>...`; the chat template writes vision_start and vision_end itself. */
+export function qwen2VlImageTokens(tokenizer: Tokenizer): ImageTokens {
+  const soft = tokenizer.specialTokens['image_token'] ?? '<|image_pad|>';
+  return { placeholder: soft, before: '', soft, after: '' };
+}
+
 /**
  * @param softTokens how many soft tokens each image gets, in the order of the images; its length is the number of images
  * @throws PROMPT_IMAGES_DIFFER where the rendered prompt has more or fewer placeholders than there are images

@@ -3,19 +3,13 @@
  * answer and the end-of-turn token that closes it; what the template writes after that is read, but not supervised.
  */
 import { WorkbenchError } from '../base/errors.ts';
-import type { ModelInfo } from '../models/runner.ts';
-import type { TrainingInput } from '../models/trainable.ts';
-import type { ChatTemplate } from '../text/chatTemplate.ts';
-import { type ImageTokens, imageQuestion, promptInput } from '../text/promptInput.ts';
-import type { Tokenizer } from '../text/tokenizer.ts';
+import type { PromptModel } from '../models/architectures.ts';
+import { type ModelInfo, type TokenGrid, tokensOf } from '../models/runner.ts';
+import type { TrainableModel, TrainingInput } from '../models/trainable.ts';
+import { imageQuestion, promptInput } from '../text/promptInput.ts';
 import type { Message } from '../text/types.ts';
 
-/** How a model reads text. */
-export interface PromptModel {
-  tokenizer: Tokenizer;
-  template: ChatTemplate;
-  imageTokens: ImageTokens;
-}
+export type { PromptModel } from '../models/architectures.ts';
 
 export interface TrainingSequence {
   /** Prompt, answer, and what the template writes after it. */
@@ -29,20 +23,21 @@ export interface TrainingSequence {
 export function answerSequence(
   promptText: string,
   answer: string,
+  image: TokenGrid,
   model: PromptModel,
-  info: ModelInfo,
+  info: Pick<ModelInfo, 'endTokenIds'>,
 ): TrainingSequence {
-  return conversationSequence(imageQuestion(promptText), 1, answer, model, info);
+  return conversationSequence(imageQuestion(promptText), [image], answer, model, info);
 }
 
 export function conversationSequence(
   messages: readonly Message[],
-  images: number,
+  images: readonly TokenGrid[],
   answer: string,
   model: PromptModel,
-  info: ModelInfo,
+  info: Pick<ModelInfo, 'endTokenIds'>,
 ): TrainingSequence {
-  const softTokens = new Array<number>(images).fill(info.imageTokens);
+  const softTokens = images.map((grid) => tokensOf(grid));
   const prompt = promptInput(messages, softTokens, model).inputIds;
   const whole: Message[] = [...messages, { role: 'assistant', content: [{ type: 'text', text: answer }] }];
   const ids = promptInput(whole, softTokens, model, { addGenerationPrompt: false }).inputIds;
@@ -67,12 +62,18 @@ export function completionSequence(promptIds: readonly number[], completionIds: 
 }
 
 export interface TrainingBatch {
-  /** Without image features: they are given besides, rows of image k from k * imageTokens on. */
+  /** Without image features: they are given besides, one image's rows after the other's. */
   input: TrainingInput;
   /** `[N]`: supervised tokens, sequence after sequence; `input.logitsAt` names the positions before them. */
   targets: Int32Array;
   /** Supervised tokens of each sequence. */
   lengths: number[];
+}
+
+/** What of a model a batch depends on. */
+export interface BatchModel {
+  info: Pick<ModelInfo, 'imageTokenId' | 'padTokenId'>;
+  network: Pick<TrainableModel['network'], 'positions'>;
 }
 
 /** A prompt with everything that follows it: one answer, or the completions of a group side by side. */
@@ -85,35 +86,43 @@ interface Row {
 
 /**
  * One padded batch. Sequences that stand side by side and have the same prompt and image share a row, in which the prompt
- * is computed once and the answers do not see each other. `imageOf[i]` is the image of sequence i among the features'
- * images (-1: none). @throws TRAINING_IMAGE_TOKENS where a prompt has not one image's tokens
+ * is computed once and the answers do not see each other. `imageOf[i]` is the image of sequence i among `images` (-1:
+ * none). @throws TRAINING_IMAGE_TOKENS where a prompt has not its image's tokens
  */
 export function trainingBatch(
   sequences: readonly TrainingSequence[],
   imageOf: readonly number[],
-  info: Pick<ModelInfo, 'imageTokenId' | 'imageTokens' | 'padTokenId'>,
+  images: readonly TokenGrid[],
+  { info, network }: BatchModel,
 ): TrainingBatch {
   const rows = rowsOf(sequences, imageOf);
   const length = Math.max(...rows.map((row) => row.length));
   const size = rows.length * length;
   const inputIds = new Int32Array(size).fill(info.padTokenId);
   const attentionMask = new Uint8Array(size);
-  const positionIds = new Int32Array(size);
+  const prompts = rows.map(({ prompt, image }) => {
+    checkImageTokens(prompt, image < 0 ? 0 : tokensOf(images[image]!), info.imageTokenId);
+    return network.positions(prompt, image < 0 ? [] : [images[image]!]);
+  });
+  const axes = prompts[0]!.axes.length;
+  const positionIds = new Int32Array(axes * size);
   const segments = new Int32Array(size);
   const imageIndex = new Int32Array(size).fill(-1);
   const logitsAt: number[] = [];
   const targets: number[] = [];
   rows.forEach((row, r) => {
     let at = r * length;
-    const put = (id: number, position: number, segment: number) => {
+    const put = (id: number, positionOn: (axis: number) => number, segment: number) => {
       inputIds[at] = id;
       attentionMask[at] = 1;
-      positionIds[at] = position;
+      for (let axis = 0; axis < axes; axis++) positionIds[axis * size + at] = positionOn(axis);
       segments[at++] = segment;
     };
-    placeImage(row, info, imageIndex.subarray(at, at + row.prompt.length));
-    row.prompt.forEach((id, position) => {
-      put(id, position, 0);
+    const own = prompts[r]!;
+    let imageRow = tokensOf(...images.slice(0, Math.max(0, row.image)));
+    row.prompt.forEach((id, place) => {
+      if (id === info.imageTokenId) imageIndex[at] = imageRow++;
+      put(id, (axis) => own.axes[axis]![place]!, 0);
     });
     const lastOfPrompt = at - 1;
     row.answers.forEach(({ ids, supervised }, answer) => {
@@ -122,7 +131,7 @@ export function trainingBatch(
         targets.push(ids[i]!);
       }
       ids.forEach((id, i) => {
-        put(id, row.prompt.length + i, answer + 1);
+        put(id, () => own.next + i, answer + 1);
       });
     });
   });
@@ -160,19 +169,8 @@ function sameIds(a: readonly number[], b: readonly number[]): boolean {
 }
 
 /** Image tokens stand in the prompt; one that was sampled into a completion stands for no image. */
-function placeImage(
-  { prompt, image }: Row,
-  { imageTokenId, imageTokens }: Pick<ModelInfo, 'imageTokenId' | 'imageTokens'>,
-  index: Int32Array,
-): void {
-  let placed = 0;
-  prompt.forEach((id, position) => {
-    if (id === imageTokenId) index[position] = image * imageTokens + placed++;
-  });
-  checkImageTokens(placed, image < 0 ? 0 : imageTokens);
-}
-
-function checkImageTokens(actual: number, expected: number): void {
+function checkImageTokens(prompt: readonly number[], expected: number, imageTokenId: number): void {
+  const actual = prompt.filter((id) => id === imageTokenId).length;
   if (actual === expected) return;
   throw new WorkbenchError('TRAINING_IMAGE_TOKENS', 'A sequence has not the tokens of its image.', {
     expected,

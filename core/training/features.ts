@@ -1,25 +1,18 @@
 /** Films as tensors: pixel values of a batch, and image features of a frozen vision tower, computed once per film. */
-import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor2D } from '@tensorflow/tfjs-core';
+import type { ImageFeatures, TokenGrid } from '../models/runner.ts';
 import type { TrainableModel } from '../models/trainable.ts';
-import { type ProcessorConfig, pixelValues } from '../preprocessing/gemma3Processor.ts';
+import type { ImageProcessor, PixelValues } from '../preprocessing/imageProcessor.ts';
 import type { Image8 } from '../preprocessing/resize.ts';
 import type { TrainingExample } from './types.ts';
 
-/** `[I,3,H,W]` on the host. */
 export async function pixelsOf(
   images: readonly (() => Image8 | Promise<Image8>)[],
-  processor: ProcessorConfig,
-): Promise<Float32Array> {
-  const size = 3 * processor.width * processor.height;
-  const pixels = new Float32Array(images.length * size);
-  for (const [i, image] of images.entries()) pixels.set(pixelValues(await image(), processor), i * size);
+  processor: ImageProcessor,
+): Promise<PixelValues[]> {
+  const pixels: PixelValues[] = [];
+  for (const image of images) pixels.push(processor.pixelValues(await image()));
   return pixels;
-}
-
-/** Call inside `tf.tidy`. */
-export function pixelTensor(model: TrainableModel, pixels: Float32Array, processor: ProcessorConfig): Tensor4D {
-  const count = pixels.length / (3 * processor.width * processor.height);
-  return model.tf.tensor4d(pixels, [count, 3, processor.height, processor.width]);
 }
 
 /**
@@ -27,61 +20,74 @@ export function pixelTensor(model: TrainableModel, pixels: Float32Array, process
  * batch their last bits would depend on what else is in it, and a resumed run would differ.
  */
 export class FeatureCache {
-  private readonly features = new Map<string, Float32Array>();
+  private readonly features = new Map<string, ImageFeatures>();
+  /** By film; kept when the features go. */
+  private readonly grids = new Map<string, TokenGrid>();
   private bytes = 0;
 
   constructor(
     private readonly model: TrainableModel,
-    private readonly processor: ProcessorConfig,
+    private readonly processor: ImageProcessor,
     /** The oldest features go when there are more bytes than this. */
     private readonly maxBytes = 2 ** 31,
   ) {}
 
-  /** `[imageTokens, width]` for each example, in order. */
-  async get(examples: readonly TrainingExample[]): Promise<Float32Array[]> {
-    const found: Float32Array[] = [];
+  /** For each example, in order. */
+  async get(examples: readonly TrainingExample[]): Promise<ImageFeatures[]> {
+    const found: ImageFeatures[] = [];
     for (const example of examples) found.push(this.features.get(example.id) ?? (await this.encode(example)));
     return found;
   }
 
-  private async encode(example: TrainingExample): Promise<Float32Array> {
-    const pixels = await pixelsOf([() => example.image()], this.processor);
-    const tensor = this.model.tf.tidy(() => this.model.imageFeatures(pixelTensor(this.model, pixels, this.processor)));
-    const features = (await tensor.data()) as Float32Array;
+  /** The image tokens of an example's film. */
+  async grid(example: TrainingExample): Promise<TokenGrid> {
+    return this.grids.get(example.id) ?? (await this.encode(example)).grids[0]!;
+  }
+
+  private async encode(example: TrainingExample): Promise<ImageFeatures> {
+    const { network, info } = this.model;
+    const image = this.processor.pixelValues(await example.image());
+    const tensor = this.model.imageFeatures([image]);
+    const data = (await tensor.data()) as Float32Array;
     tensor.dispose();
+    const grid = network.tokenGrid(image);
+    this.grids.set(example.id, grid);
+    const features = { data, width: info.width, grids: [grid] };
     this.keep(example.id, features);
     return features;
   }
 
-  private keep(id: string, features: Float32Array): void {
+  private keep(id: string, features: ImageFeatures): void {
     this.features.set(id, features);
-    this.bytes += features.byteLength;
-    for (const [oldest, { byteLength }] of this.features) {
+    this.bytes += features.data.byteLength;
+    for (const [oldest, { data }] of this.features) {
       if (this.bytes <= this.maxBytes) break;
       this.features.delete(oldest);
-      this.bytes -= byteLength;
+      this.bytes -= data.byteLength;
     }
   }
 }
 
-/** Every array of features once, and the place of each sequence's among them (-1: none). */
-export function placeImages(features: readonly (Float32Array | null)[]): {
-  distinct: Float32Array[];
+/** Features of every image once, its token grid, and the place of each sequence's image among them (-1: none). */
+export function placeImages(features: readonly (ImageFeatures | null)[]): {
+  distinct: ImageFeatures[];
   places: number[];
+  grids: TokenGrid[];
 } {
-  const distinct = [...new Set(features)].filter((array): array is Float32Array => array !== null);
-  return { distinct, places: features.map((array) => (array === null ? -1 : distinct.indexOf(array))) };
+  const distinct = [...new Set(features)].filter((image): image is ImageFeatures => image !== null);
+  const places = features.map((image) => (image === null ? -1 : distinct.indexOf(image)));
+  return { distinct, places, grids: distinct.map(({ grids }) => grids[0]!) };
 }
 
 /** Features one after the other, as the network's input `[M,D]`; nothing where there is none. Call inside `tf.tidy`. */
-export function featureInput(model: TrainableModel, features: readonly Float32Array[]): { imageFeatures?: Tensor2D } {
-  if (features.length === 0) return {};
+export function featureInput(model: TrainableModel, images: readonly ImageFeatures[]): { imageFeatures?: Tensor2D } {
+  if (images.length === 0) return {};
   const { width } = model.info;
-  const all = new Float32Array(features.reduce((sum, { length }) => sum + length, 0));
+  const all = new Float32Array(images.reduce((sum, { data }) => sum + data.length, 0));
   let offset = 0;
-  for (const part of features) {
-    all.set(part, offset);
-    offset += part.length;
+  for (const { data } of images) {
+    all.set(data, offset);
+    offset += data.length;
   }
   return { imageFeatures: model.tf.tensor2d(all, [all.length / width, width]) };
 }

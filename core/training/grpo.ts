@@ -19,11 +19,11 @@ import { WorkbenchError } from '../base/errors.ts';
 import { nextTurn, throwIfCancelled, type Work } from '../base/progress.ts';
 import { Random } from '../base/random.ts';
 import { type Completion, type GenerationRequest, generate } from '../generation/generate.ts';
-import { adapterTarget } from '../models/gemma3/names.ts';
-import type { Runner } from '../models/runner.ts';
+import { adapterTarget } from '../models/network.ts';
+import { type ImageFeatures, type Runner, tokensOf } from '../models/runner.ts';
 import type { TrainableModel } from '../models/trainable.ts';
 import type { Adapter } from '../peft/adapter.ts';
-import type { ProcessorConfig } from '../preprocessing/gemma3Processor.ts';
+import type { ImageProcessor } from '../preprocessing/imageProcessor.ts';
 import { type RewardState, scoreCompletions } from '../rewards/rewards.ts';
 import { imageQuestion, promptInput } from '../text/promptInput.ts';
 import { completionSequence, type PromptModel } from './batch.ts';
@@ -50,7 +50,7 @@ export interface GrpoRun {
   /** What samples the completions: the same base, on the fastest executor that is there. */
   runner: Runner;
   prompt: PromptModel;
-  processor: ProcessorConfig;
+  processor: ImageProcessor;
   examples: readonly TrainingExample[];
   /** The SFT checkpoint: where training starts and what the KL term holds on to. */
   start: Adapter;
@@ -83,7 +83,7 @@ export async function trainGrpo(run: GrpoRun): Promise<GrpoResult> {
 interface Question {
   example: TrainingExample;
   promptIds: readonly number[];
-  features: Float32Array;
+  features: ImageFeatures;
 }
 
 /** The completions of one step's films, group after group, with what they are worth. */
@@ -105,7 +105,7 @@ class GrpoTrainer {
   private readonly reference: TrainedAdapter;
   private readonly stepper: Stepper;
   private readonly films: TrainingExample[];
-  /** By the text of the prompt. */
+  /** By the text of the prompt and the image's tokens. */
   private readonly promptIds = new Map<string, number[]>();
   private readonly rolloutsPerEpoch: number;
   private readonly rollouts: number;
@@ -115,7 +115,7 @@ class GrpoTrainer {
 
   constructor(private readonly settings: GrpoRun) {
     const { model, config, examples, processor, start } = settings;
-    const target = adapterTarget(model.config, model.info.weightsHash);
+    const target = adapterTarget(model);
     this.folder = new RunFolder(settings.folder, target, settings.baseName);
     this.features = new FeatureCache(model, processor);
     this.films = drawExamples(examples, config.samples, config.seed);
@@ -223,17 +223,19 @@ class GrpoTrainer {
     const films = this.filmsOfRollout();
     const features = await this.features.get(films);
     return films.flatMap((example, i) => {
-      const question = { example, promptIds: this.promptIdsOf(example.promptText), features: features[i]! };
+      const question = { example, promptIds: this.promptIdsOf(example.promptText, features[i]!), features: features[i]! };
       return new Array<Question>(this.settings.config.groupSize).fill(question);
     });
   }
 
-  private promptIdsOf(promptText: string): number[] {
-    const { model, prompt } = this.settings;
-    let ids = this.promptIds.get(promptText);
+  private promptIdsOf(promptText: string, { grids }: ImageFeatures): number[] {
+    const { prompt } = this.settings;
+    const tokens = tokensOf(...grids);
+    const key = `${tokens} ${promptText}`;
+    let ids = this.promptIds.get(key);
     if (ids === undefined) {
-      ids = promptInput(imageQuestion(promptText), [model.info.imageTokens], prompt).inputIds;
-      this.promptIds.set(promptText, ids);
+      ids = promptInput(imageQuestion(promptText), [tokens], prompt).inputIds;
+      this.promptIds.set(key, ids);
     }
     return ids;
   }
@@ -241,14 +243,13 @@ class GrpoTrainer {
   private request({ promptIds, features }: Question, adapter: Adapter, index: number): GenerationRequest {
     const { config, model } = this.settings;
     const { temperature, topP, seed, maxCompletionLength } = config;
-    const { imageTokens, width, endTokenIds } = model.info;
     return {
       promptIds,
-      images: { data: features, count: 1, tokens: imageTokens, width },
+      images: features,
       adapter,
       sampling: { temperature, topK: 0, topP, seed: new Random(seed).fork(`sample ${this.rollout} ${index}`).uint32() },
       maxNewTokens: maxCompletionLength,
-      stopIds: endTokenIds,
+      stopIds: model.info.endTokenIds,
     };
   }
 

@@ -3,6 +3,7 @@
  * is the base model with an adapter, or without one.
  */
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
+import type { ImageFeatures } from '../models/runner.ts';
 import type { TrainableModel } from '../models/trainable.ts';
 import { type TrainingSequence, trainingBatch } from './batch.ts';
 import { featureInput, placeImages } from './features.ts';
@@ -18,16 +19,16 @@ import {
 } from './loss.ts';
 import type { LossPart } from './step.ts';
 
-/** Completions that go through the network at once. `features[i]` belongs to sequence i; a group shares one array. */
+/** Completions that go through the network at once. `features[i]` belongs to sequence i; a group shares one. */
 export interface PolicyBatch {
   sequences: readonly TrainingSequence[];
-  features: readonly Float32Array[];
+  features: readonly ImageFeatures[];
   advantages: readonly (number | null)[];
 }
 
 export interface PolicyRow {
   sequence: TrainingSequence;
-  features: Float32Array;
+  features: ImageFeatures;
   advantage: number | null;
 }
 
@@ -109,7 +110,7 @@ export function completionLogps(
 
 function policyPass(model: TrainableModel, adapter: TrainedAdapter | null, batch: PolicyBatch, temperature: number) {
   const images = placeImages(batch.features);
-  const { input, targets, lengths } = trainingBatch(batch.sequences, images.places, model.info);
+  const { input, targets, lengths } = trainingBatch(batch.sequences, images.places, images.grids, model);
   const logps = (tensors: ReadonlyMap<string, Tensor>, statistics?: TokenStatistics): Tensor1D => {
     const options = adapter === null ? {} : { lora: loraInputs(tensors, adapter.scales) };
     const logits = model.languageLogits({ ...input, ...featureInput(model, images.distinct) }, options);

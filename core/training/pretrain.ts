@@ -9,11 +9,12 @@
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { nextTurn, throwIfCancelled, type Work } from '../base/progress.ts';
 import { Random } from '../base/random.ts';
+import type { TokenGrid } from '../models/runner.ts';
 import type { TrainableModel } from '../models/trainable.ts';
-import type { ProcessorConfig } from '../preprocessing/gemma3Processor.ts';
+import type { ImageProcessor, PixelValues } from '../preprocessing/imageProcessor.ts';
 import type { Image8 } from '../preprocessing/resize.ts';
 import { answerSequence, type PromptModel, type TrainingSequence, trainingBatch } from './batch.ts';
-import { pixelsOf, pixelTensor } from './features.ts';
+import { pixelsOf } from './features.ts';
 import { type HostLoss, hostLoss, sftLoss, tokenLogProbs } from './loss.ts';
 import type { Parameter } from './optimizer.ts';
 import { type LossPart, Stepper, type StepReport, type StepSettings, streamedBatch } from './step.ts';
@@ -28,7 +29,7 @@ export interface PretrainSettings extends StepSettings {
 
 interface PretrainRun {
   model: TrainableModel;
-  processor: ProcessorConfig;
+  processor: ImageProcessor;
   /** By canonical name; the named ones are trained in place. */
   weights: ReadonlyMap<string, Float32Array>;
   /** Shapes by canonical name. */
@@ -104,13 +105,13 @@ export async function pretrainVision(
     const targets = Float32Array.from(batch.flatMap((example) => Array.from(example.targets)));
     const known = targets.reduce((count, target) => count + (Number.isNaN(target) ? 0 : 1), 0);
     const parts = pieces(batch, settings.microBatch).map(async ({ items, start }): Promise<LossPart> => {
-      const pixels = await pixelsOf(
+      const images = await pixelsOf(
         items.map((item) => () => item.image()),
         processor,
       );
       const own = targets.subarray(start * findings, (start + items.length) * findings);
       return (tensors) => {
-        const logits = findingLogits(model, processor, pixels, tensors);
+        const logits = findingLogits(model, images, tensors);
         return hostLoss(model.tf, model.tf.reshape(logits, [-1]) as Tensor1D, (values) =>
           binaryCrossEntropy(values, own, known),
         );
@@ -121,16 +122,15 @@ export async function pretrainVision(
   return { weight: head.weight.value, bias: head.bias.value };
 }
 
-/** Logits `[I, findings]` of films by the head. */
+/** Logits `[I, findings]` of films of one size by the head. */
 export function findingLogits(
   model: TrainableModel,
-  processor: ProcessorConfig,
-  pixels: Float32Array,
+  images: readonly PixelValues[],
   tensors: ReadonlyMap<string, Tensor>,
 ): Tensor2D {
   const { tf, info } = model;
-  const features = model.imageFeatures(pixelTensor(model, pixels, processor), { weights: tensors });
-  const mean = tf.mean(tf.reshape(features, [-1, info.imageTokens, info.width]), 1) as Tensor2D;
+  const features = model.imageFeatures(images, { weights: tensors });
+  const mean = tf.mean(tf.reshape(features, [images.length, -1, info.width]), 1) as Tensor2D;
   return tf.add(tf.matMul(mean, tensors.get('head.weight') as Tensor2D), tensors.get('head.bias')!) as Tensor2D;
 }
 
@@ -156,11 +156,12 @@ export async function pretrainLanguage(
   run: PretrainRun & { source: Source<LanguageExample>; prompt: PromptModel; frozenVision?: boolean },
 ): Promise<void> {
   const { model, settings, prompt, frozenVision = false } = run;
-  const { tf, info } = model;
+  const { tf, info, network } = model;
+  const grid = squareGrid(network.fixedImage.tokens);
   const sequences = new Map<string, TrainingSequence>();
   const sequenceOf = ({ promptText, targetText }: LanguageExample) => {
     const key = JSON.stringify([promptText, targetText]);
-    const sequence = sequences.get(key) ?? answerSequence(promptText, targetText, prompt, info);
+    const sequence = sequences.get(key) ?? answerSequence(promptText, targetText, grid, prompt, info);
     sequences.set(key, sequence);
     return sequence;
   };
@@ -173,7 +174,8 @@ export async function pretrainLanguage(
     const sorted = [...batch].sort((a, b) => sequenceOf(a).ids.length - sequenceOf(b).ids.length);
     const parts = pieces(sorted, settings.microBatch).map(async ({ items }): Promise<LossPart> => {
       const features = await featuresOf(items);
-      const { input, targets } = trainingBatch(items.map(sequenceOf), [...items.keys()], info);
+      const images = items.map(() => grid);
+      const { input, targets } = trainingBatch(items.map(sequenceOf), [...items.keys()], images, model);
       return (weights) => {
         const logits = model.languageLogits({ ...input, imageFeatures: features(weights) }, { weights });
         return hostLoss(tf, tokenLogProbs(tf, logits, targets), (logps) => sftLoss(logps, supervised));
@@ -188,11 +190,11 @@ type FeaturesOf = (items: readonly LanguageExample[]) => Promise<(weights: Reado
 
 function trainedFeatures({ model, processor }: PretrainRun): FeaturesOf {
   return async (items) => {
-    const pixels = await pixelsOf(
+    const images = await pixelsOf(
       items.map((item) => () => item.image()),
       processor,
     );
-    return (weights) => model.imageFeatures(pixelTensor(model, pixels, processor), { weights });
+    return (weights) => model.imageFeatures(images, { weights });
   };
 }
 
@@ -204,17 +206,23 @@ function frozenFeatures({ model, processor }: PretrainRun): FeaturesOf {
   return async (items) => {
     const missing = items.filter(({ id }) => !known.has(id));
     if (missing.length > 0) {
-      const pixels = await pixelsOf(
+      const images = await pixelsOf(
         missing.map((item) => () => item.image()),
         processor,
       );
-      const all = tf.tidy(() => model.imageFeatures(pixelTensor(model, pixels, processor)).dataSync() as Float32Array);
+      const all = tf.tidy(() => model.imageFeatures(images).dataSync() as Float32Array);
       for (const [i, { id }] of missing.entries()) known.set(id, all.slice(i * size, (i + 1) * size));
     }
     const rows = new Float32Array(items.length * size);
     for (const [i, { id }] of items.entries()) rows.set(known.get(id)!, i * size);
     return () => tf.tensor2d(rows, [items.length * info.imageTokens, info.width]);
   };
+}
+
+/** Only networks that bring every image to one size are pretrained here. */
+function squareGrid(tokens: number): TokenGrid {
+  const side = Math.sqrt(tokens);
+  return [side, side];
 }
 
 function parametersOf(run: PretrainRun, chosen: (name: string) => boolean = () => true): Parameter[] {

@@ -14,11 +14,12 @@ import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import { WorkbenchError } from '../base/errors.ts';
 import { nextTurn, throwIfCancelled, type Work } from '../base/progress.ts';
 import { Random } from '../base/random.ts';
-import { adapterTarget } from '../models/gemma3/names.ts';
+import { adapterTarget } from '../models/network.ts';
+import type { ImageFeatures } from '../models/runner.ts';
 import type { TrainableModel } from '../models/trainable.ts';
 import type { Adapter } from '../peft/adapter.ts';
 import { createAdapter } from '../peft/adapterFolder.ts';
-import type { ProcessorConfig } from '../preprocessing/gemma3Processor.ts';
+import type { ImageProcessor } from '../preprocessing/imageProcessor.ts';
 import { answerSequence, type PromptModel, type TrainingSequence, trainingBatch } from './batch.ts';
 import { fieldDepartures, type SftConfig } from './config.ts';
 import { FeatureCache, featureInput, placeImages } from './features.ts';
@@ -33,7 +34,7 @@ import type { Departure, TrainingExample, TrainingLogLine } from './types.ts';
 export interface SftRun {
   model: TrainableModel;
   prompt: PromptModel;
-  processor: ProcessorConfig;
+  processor: ImageProcessor;
   examples: readonly TrainingExample[];
   /** An adapter to go on from; null: a new one. */
   start: Adapter | null;
@@ -67,7 +68,7 @@ export const SFT_DEPARTURES: readonly Departure[] = [
     field: 'visual tokens',
     paper: '256 to 512 per image',
     run: 'those of the model’s projector',
-    reason: 'Gemma 3 makes a fixed number per image.',
+    reason: 'Gemma 3 makes a fixed number per image; Qwen2.5-VL as many as its folder’s processor settings say.',
   },
 ];
 
@@ -101,7 +102,7 @@ class SftTrainer {
 
   constructor(private readonly settings: SftRun) {
     const { model, config, examples, processor } = settings;
-    const target = adapterTarget(model.config, model.info.weightsHash);
+    const target = adapterTarget(model);
     this.folder = new RunFolder(settings.folder, target, settings.baseName);
     this.features = new FeatureCache(model, processor);
     const { training, heldOut } = holdOut(
@@ -160,7 +161,8 @@ class SftTrainer {
     const { config, work, model } = this.settings;
     throwIfCancelled(work.signal);
     const batch = this.batchOf(this.step);
-    const supervised = batch.reduce((sum, example) => sum + this.sequenceOf(example).targetLength, 0);
+    const sequences = await this.sequencesOf(batch);
+    const supervised = sequences.reduce((sum, { targetLength }) => sum + targetLength, 0);
     const statistics: TokenStatistics = { tokens: 0, entropy: 0, correct: 0 };
     const random = new Random(config.seed).fork(`dropout ${this.step}`);
     const dropout = loraDropout(model.tf, config.dropout, random);
@@ -171,7 +173,7 @@ class SftTrainer {
     }
     const { loss, gradNorm, learningRate } = this.stepper.step(parts);
     this.step++;
-    this.tokens += batch.reduce((sum, example) => sum + this.sequenceOf(example).ids.length, 0);
+    this.tokens += sequences.reduce((sum, { ids }) => sum + ids.length, 0);
     await this.report({
       step: this.step,
       loss,
@@ -199,19 +201,20 @@ class SftTrainer {
     options: AnswerLossOptions,
   ): Promise<LossPart> {
     const features = await this.features.get(examples);
-    const sequences = examples.map((example) => this.sequenceOf(example));
+    const sequences = await this.sequencesOf(examples);
     return answerLoss(this.settings.model, this.adapter, sequences, features, supervised, options);
   }
 
   /** Made when first needed: tokenizing thousands of answers at once would keep the engine from everything else. */
-  private sequenceOf(example: TrainingExample): TrainingSequence {
+  private async sequencesOf(examples: readonly TrainingExample[]): Promise<TrainingSequence[]> {
     const { prompt, model } = this.settings;
-    let sequence = this.sequences.get(example);
-    if (sequence === undefined) {
-      sequence = answerSequence(example.promptText, example.targetText, prompt, model.info);
-      this.sequences.set(example, sequence);
+    for (const example of examples) {
+      if (this.sequences.has(example)) continue;
+      // How many tokens stand for the film may depend on its size.
+      const grid = await this.features.grid(example);
+      this.sequences.set(example, answerSequence(example.promptText, example.targetText, grid, prompt, model.info));
     }
-    return sequence;
+    return examples.map((example) => this.sequences.get(example)!);
   }
 
   private atEpochEnd(): boolean {
@@ -286,7 +289,7 @@ function newAdapter({ model, config }: SftRun): Adapter {
     lora_dropout: config.dropout,
     target_modules: config.targets.split(',').map((name) => name.trim()),
   };
-  const target = adapterTarget(model.config, model.info.weightsHash);
+  const target = adapterTarget(model);
   return createAdapter(target, settings, new Random(config.seed).fork('adapter'));
 }
 
@@ -304,13 +307,13 @@ export function answerLoss(
   model: TrainableModel,
   adapter: TrainedAdapter,
   sequences: readonly TrainingSequence[],
-  features: readonly (Float32Array | null)[],
+  features: readonly (ImageFeatures | null)[],
   supervised: number,
   { dropout, statistics }: AnswerLossOptions = {},
 ): LossPart {
   const { tf } = model;
   const images = placeImages(features);
-  const { input, targets } = trainingBatch(sequences, images.places, model.info);
+  const { input, targets } = trainingBatch(sequences, images.places, images.grids, model);
   return (tensors) => {
     const options = { lora: loraInputs(tensors, adapter.scales), ...(dropout ? { dropout } : {}) };
     const logits = model.languageLogits({ ...input, ...featureInput(model, images.distinct) }, options);

@@ -1,171 +1,70 @@
 /**
- * What the network needs besides weights, made on the host from a `ForwardInput` and shared by all executors: rotary
- * angles, additive masks, indices. As transformers makes them (Gemma3RotaryEmbedding, create_masks_for_vision_model):
- * a full layer sees what is causal or of the same image, a sliding layer only that of it which lies in the window.
+ * What Gemma 3 needs besides weights. As transformers makes them (Gemma3RotaryEmbedding, create_masks_for_vision_model):
+ * tokens of one image see each other, sliding layers have their own rotary base.
  */
 import { WorkbenchError } from '../../base/errors.ts';
-import type { ForwardInput } from '../runner.ts';
-import type { Gemma3Config, LayerType, Rope } from './config.ts';
+import type { PixelValues } from '../../preprocessing/imageProcessor.ts';
+import type { Rope } from '../config.ts';
+import { type Angles, type HostInputs, hostInputs, type PositionedInput, rotaryAngles, rotaryFrequencies } from '../hostInputs.ts';
+import type { HostTensor, TokenPositions } from '../network.ts';
+import type { TokenGrid } from '../runner.ts';
+import { type Gemma3Config, imageSides } from './config.ts';
 
-/** Added to scores that must not count. Finite, so that a row of padding, which sees nothing, stays a number. */
-const MASKED = -1e9;
-
-export interface HostInputs {
-  batch: number;
-  /** T: new positions. */
-  length: number;
-  /** S: all positions, cached and new. */
-  total: number;
-  /** `[B,T]`. */
-  ids: Int32Array;
-  /** `[B,T]`, null where no image is placed. */
-  imageIndex: Int32Array | null;
-  /** `[B,T,C/2]`. */
-  cos: Record<LayerType, Float32Array>;
-  sin: Record<LayerType, Float32Array>;
-  /** `[B,1,T,S]`: 0 or a large negative number; null where it is 0 everywhere. Both may be the same array. */
-  bias: Record<LayerType, Float32Array | null>;
-  /** `[N]`. */
-  rows: Int32Array;
-}
-
-/** What of a `ForwardInput` the host inputs depend on; `cachedLength` is 0 without a cache. */
-export interface PositionedInput
-  extends Pick<
-    ForwardInput,
-    'batch' | 'length' | 'inputIds' | 'attentionMask' | 'positionIds' | 'imageIndex' | 'logitsAt'
-  > {
-  /**
-   * `[batch * length]`, without a cache only: several completions of one prompt in one row. Positions of segment 0 (the
-   * prompt) are seen by all, those of another segment only by themselves; `positionIds` go on from the prompt in each.
-   */
-  segments?: Int32Array;
-}
-
-/** FORWARD_INPUT where sizes, ids or indices do not fit; `featureRows` is the number of rows of image features. */
-export function hostInputs(
+export function languageInputs(
   config: Gemma3Config,
   input: PositionedInput,
   cachedLength: number,
   featureRows: number,
 ): HostInputs {
-  checkInput(config, input, cachedLength, featureRows);
-  const { batch, length } = input;
-  const full = rotary(config.text.rope.full_attention, config.text.headWidth, input.positionIds);
-  const sliding = rotary(config.text.rope.sliding_attention, config.text.headWidth, input.positionIds);
-  return {
-    batch,
-    length,
-    total: cachedLength + length,
-    ids: withoutImageIds(config, input.inputIds),
-    imageIndex: input.imageIndex?.some((row) => row >= 0) ? input.imageIndex : null,
-    cos: { full_attention: full.cos, sliding_attention: sliding.cos },
-    sin: { full_attention: full.sin, sliding_attention: sliding.sin },
-    bias: masks(config.text.slidingWindow, input, cachedLength),
-    rows: input.logitsAt,
+  const { rope, headWidth, slidingWindow } = config.text;
+  const rules = {
+    axes: 1,
+    angles: {
+      full_attention: (positions: Int32Array) => angles(rope.full_attention, headWidth, positions),
+      sliding_attention: (positions: Int32Array) => angles(rope.sliding_attention, headWidth, positions),
+    },
+    slidingWindow,
+    imageBlocks: true,
   };
+  return hostInputs(config, rules, input, cachedLength, featureRows);
 }
 
-/** The image token's id may lie outside the embedding (transformers takes row 0 then; the features replace it anyway). */
-function withoutImageIds(config: Gemma3Config, ids: Int32Array): Int32Array {
-  if (config.imageTokenId < config.text.vocabulary) return ids;
-  return ids.map((id) => (id === config.imageTokenId ? 0 : id));
+function angles(rope: Rope, headWidth: number, positions: Int32Array): Angles {
+  const frequencies = rotaryFrequencies(rope.theta, headWidth).map((frequency) => frequency / rope.factor);
+  return rotaryAngles(positions.length, frequencies, (place) => positions[place]!);
 }
 
-/** Angles in f32 at every step, as torch computes them: at position 8,000 the rounding is worth 1e-3 rad. */
-function rotary(rope: Rope, headWidth: number, positions: Int32Array): { cos: Float32Array; sin: Float32Array } {
-  const half = headWidth / 2;
-  const frequencies = Float32Array.from({ length: half }, (_, i) => {
-    const exponent = Math.fround((2 * i) / headWidth);
-    return Math.fround(1 / Math.fround(rope.theta ** exponent)) / rope.factor;
+/** Tokens count one after the other, those of images too. */
+export function positions(ids: readonly number[]): TokenPositions {
+  return { axes: [Int32Array.from(ids, (_, position) => position)], next: ids.length };
+}
+
+export function tokenGrid(config: Gemma3Config, { data, width, height }: PixelValues): TokenGrid {
+  const { imageSize, channels } = config.vision;
+  if (width !== imageSize || height !== imageSize || data.length !== channels * imageSize * imageSize)
+    throw new WorkbenchError('PIXEL_VALUES', 'The pixel values do not have the shape that the model needs.', {
+      expected: [channels, imageSize, imageSize],
+      actual: [data.length / (width * height), height, width],
+    });
+  const { tokens } = imageSides(config);
+  return [tokens, tokens];
+}
+
+/** `pixels` `[I,3,size,size]`. */
+export function imageInputs(config: Gemma3Config, images: readonly PixelValues[]): Record<string, HostTensor> {
+  const { imageSize, channels } = config.vision;
+  const size = channels * imageSize * imageSize;
+  const data = new Float32Array(images.length * size);
+  images.forEach((image, i) => {
+    data.set(image.data, i * size);
   });
-  const cos = new Float32Array(positions.length * half);
-  const sin = new Float32Array(positions.length * half);
-  for (let p = 0; p < positions.length; p++)
-    for (let i = 0; i < half; i++) {
-      const angle = Math.fround(positions[p]! * frequencies[i]!);
-      cos[p * half + i] = Math.cos(angle);
-      sin[p * half + i] = Math.sin(angle);
-    }
-  return { cos, sin };
+  return { pixels: { kind: 'values', data, shape: [images.length, channels, imageSize, imageSize] } };
 }
 
-function masks(window: number, input: PositionedInput, cachedLength: number): Record<LayerType, Float32Array | null> {
-  const { batch, length } = input;
-  const total = cachedLength + length;
-  const full = new Float32Array(batch * length * total);
-  const sliding = new Float32Array(batch * length * total);
-  let fullMasks = false;
-  let windowMasks = false;
-  for (let b = 0; b < batch; b++) {
-    const { order, block } = describeRow(input, b, total, cachedLength);
-    const segment = input.segments?.subarray(b * length, (b + 1) * length);
-    for (let t = 0; t < length; t++) {
-      const q = cachedLength + t;
-      const at = (b * length + t) * total;
-      for (let k = 0; k < total; k++) {
-        const causal = k <= q || (block[k]! >= 0 && block[k] === block[q]);
-        const apart = segment !== undefined && segment[k] !== 0 && segment[k] !== segment[q];
-        const visible = causal && order[k]! >= 0 && !apart;
-        const near = order[q]! < 0 || order[q]! - order[k]! < window;
-        if (!visible) {
-          full[at + k] = MASKED;
-          fullMasks = true;
-        } else if (!near) windowMasks = true;
-        if (!visible || !near) sliding[at + k] = MASKED;
-      }
-    }
-  }
-  const fullBias = fullMasks ? full : null;
-  return { full_attention: fullBias, sliding_attention: windowMasks ? sliding : fullBias };
-}
+const MAX_ACTIVATION_BYTES = 2 ** 29;
 
-/**
- * Of every position of a row: its place among the real ones (-1: padding; with segments, that which it has for its own),
- * and its image (-1: text or cached).
- */
-function describeRow(input: PositionedInput, row: number, total: number, cachedLength: number) {
-  const order = new Int32Array(total).fill(-1);
-  const block = new Int32Array(total).fill(-1);
-  let place = 0;
-  let image = -1;
-  let inImage = false;
-  for (let k = 0; k < total; k++) {
-    if (input.attentionMask[row * total + k]) {
-      order[k] = input.segments ? input.positionIds[row * total + k]! : place;
-      place++;
-    }
-    const isImage = k >= cachedLength && (input.imageIndex?.[row * input.length + k - cachedLength] ?? -1) >= 0;
-    if (isImage && !inImage) image++;
-    if (isImage) block[k] = image;
-    inImage = isImage;
-  }
-  return { order, block };
-}
-
-function checkInput(config: Gemma3Config, input: PositionedInput, cachedLength: number, featureRows: number): void {
-  const { batch, length } = input;
-  const positions = batch * length;
-  const sizes: Record<string, [actual: number, expected: number]> = {
-    inputIds: [input.inputIds.length, positions],
-    positionIds: [input.positionIds.length, positions],
-    attentionMask: [input.attentionMask.length, batch * (cachedLength + length)],
-    imageIndex: [input.imageIndex?.length ?? positions, positions],
-    segments: [input.segments?.length ?? positions, positions],
-  };
-  for (const [field, [actual, expected]] of Object.entries(sizes))
-    if (actual !== expected) throw inputError(field, 'has not the length that the batch demands', actual, expected);
-  checkRange('inputIds', input.inputIds, 0, Math.max(config.text.vocabulary, config.imageTokenId + 1));
-  checkRange('positionIds', input.positionIds, 0, 2 ** 24);
-  checkRange('logitsAt', input.logitsAt, 0, positions);
-  if (input.imageIndex) checkRange('imageIndex', input.imageIndex, -1, featureRows);
-}
-
-function checkRange(field: string, values: Int32Array, low: number, end: number): void {
-  const wrong = values.find((value) => value < low || value >= end);
-  if (wrong !== undefined) throw inputError(field, 'holds a value out of range', wrong, end);
-}
-
-function inputError(field: string, problem: string, actual: number, expected: number): WorkbenchError {
-  return new WorkbenchError('FORWARD_INPUT', `The network's input ${field} ${problem}.`, { field, actual, expected });
+/** So many that the largest activation of the image encoder stays small: 7 of MedGemma's. */
+export function imagesAtOnce({ vision }: Gemma3Config): number {
+  const patches = (vision.imageSize / vision.patchSize) ** 2;
+  return Math.max(1, Math.floor(MAX_ACTIVATION_BYTES / (patches * vision.innerWidth * 4)));
 }

@@ -12,7 +12,6 @@
  * A module is a tensor's name without `.weight`: `language.layers.0.self_attn.q_proj`. PEFT puts `base_model.model.`
  * before a module's name and `.lora_A.weight` or `.lora_B.weight` behind it.
  */
-import type { AdapterTarget } from '../../peft/adapterFolder.ts';
 import { type Gemma3Config, imageSides } from './config.ts';
 
 const PROJECTOR = 'multi_modal_projector.';
@@ -77,11 +76,6 @@ export function languageLinears(config: Gemma3Config): Map<string, [out: number,
     linears.set(`${layer}.mlp.down_proj`, [text.width, text.innerWidth]);
   }
   return linears;
-}
-
-/** What adapters of this model are checked against. */
-export function adapterTarget(config: Gemma3Config, weightsHash: string): AdapterTarget {
-  return { linears: languageLinears(config), weightsHash, canonicalName, peftName: peftModuleName };
 }
 
 function addLanguage(shapes: Map<string, number[]>, config: Gemma3Config): void {

@@ -5,37 +5,8 @@
  * Left out, as in the published checkpoints: attention biases, softcapping, dropout, SigLIP's pooling head, pan and scan.
  */
 import type { Ops } from '../../tensor/ops.ts';
-import { type Gemma3Config, imageSides, type LayerType } from './config.ts';
-
-/** Looks at intermediate values, by name: `vision.last_hidden`, `hidden.<i>` (input of text layer i, last: normed). */
-export type Watch<T> = (name: string, value: T) => void;
-
-export interface LanguageInputs<T> {
-  /** `[B,T]`. */
-  ids: T;
-  /** Both or neither: `[B,T]` as `Ops.placeRows` reads it, and `[M,D]`. */
-  imageIndex: T | null;
-  imageFeatures: T | null;
-  /** Rotary angles of the two kinds of layers, `[B,T,C/2]`. */
-  cos: Record<LayerType, T>;
-  sin: Record<LayerType, T>;
-  /** Additive masks `[B,1,T,S]`; null where nothing is masked. */
-  bias: Record<LayerType, T | null>;
-  /** Flat positions `[N]` whose logits are wanted. */
-  rows: T;
-  /** By layer, `[B,K,S-T,C]`, keys with their rotary embedding; null without a cache. */
-  past: { keys: readonly T[]; values: readonly T[] } | null;
-}
-
-export interface LanguageOutputs<T> {
-  /** Hidden state after the final norm at the wanted rows, `[N,D]`. */
-  rows: T;
-  /** `[N,V]`. */
-  logits: T;
-  /** By layer, `[B,K,S,C]`: the cache for what follows. */
-  keys: T[];
-  values: T[];
-}
+import type { LanguageInputs, LanguageOutputs, Watch } from '../network.ts';
+import { type Gemma3Config, imageSides } from './config.ts';
 
 /** Pixels `[I,3,size,size]` -> features of the image tokens in the language model's width, `[I*tokens,D]`. */
 export function encodeImages<T>(ops: Ops<T>, config: Gemma3Config, pixels: T, watch?: Watch<T>): T {
@@ -134,14 +105,14 @@ function attend<T>(
   const turn = (name: string, count: number) =>
     ops.rope(
       ops.rmsNorm(project(name, count), `${module}.${name}_norm.weight`, normEpsilon, true),
-      inputs.cos[type],
-      inputs.sin[type],
+      inputs.cos[type]!,
+      inputs.sin[type]!,
     );
   const k = ops.appendCache(inputs.past?.keys[index] ?? null, turn('k', keyValueHeads));
   const v = ops.appendCache(inputs.past?.values[index] ?? null, project('v', keyValueHeads));
   keys.push(k);
   values.push(v);
-  const mixed = ops.attention(turn('q', heads), k, v, inputs.bias[type], queryScale);
+  const mixed = ops.attention(turn('q', heads), k, v, inputs.bias[type]!, queryScale);
   return ops.linear(ops.mergeHeads(mixed, heads), `${module}.o_proj`, false);
 }
 

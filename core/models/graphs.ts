@@ -1,18 +1,19 @@
-/** Gemma 3's network as two ONNX graphs: one for images, one for text. Names of inputs and outputs are those used by onnxRunner.ts. */
-import { type DataType, type Dimension, type EncodedGraph, OnnxGraph, type Value } from '../../tensor/onnx/graph.ts';
-import { type LocateWeight, type LoraPlan, OnnxOps } from '../../tensor/onnx/ops.ts';
-import type { Gemma3Config, LayerType } from './config.ts';
-import { encodeImages, languageModel, type Watch } from './network.ts';
+/** A network as two ONNX graphs: one for images, one for text. Names of inputs and outputs are those used by onnxRunner.ts. */
+import { type DataType, type Dimension, type EncodedGraph, OnnxGraph, type Value } from '../tensor/onnx/graph.ts';
+import { type LocateWeight, type LoraPlan, OnnxOps } from '../tensor/onnx/ops.ts';
+import { layerKinds } from './config.ts';
+import type { ByKind, Network, Watch } from './network.ts';
 
 /** Both graphs can give intermediate values too, under the names that the network gives them. */
 type Watched = readonly string[];
 
-/** `pixels` `[I,3,size,size]` -> `features` `[I*tokens,D]`. */
-export function visionGraph(config: Gemma3Config, locate: LocateWeight, watched: Watched = []): EncodedGraph {
+/** The network's own image inputs -> `features` `[M,D]`. */
+export function visionGraph(network: Network, locate: LocateWeight, watched: Watched = []): EncodedGraph {
   const graph = new OnnxGraph('vision');
-  const { channels, imageSize } = config.vision;
-  const pixels = graph.input('pixels', 'float', ['I', channels, imageSize, imageSize]);
-  const features = encodeImages(new OnnxOps(graph, locate), config, pixels, watch(graph, watched));
+  const inputs: Record<string, Value> = {};
+  for (const [name, { kind, shape }] of Object.entries(network.imageSignature))
+    inputs[name] = graph.input(name, kind === 'rows' ? 'int32' : 'float', shape);
+  const features = network.encodeImages(new OnnxOps(graph, locate), inputs, watch(graph, watched));
   graph.output(features, 'features', 'float');
   return graph.encode();
 }
@@ -24,17 +25,15 @@ export function visionGraph(config: Gemma3Config, locate: LocateWeight, watched:
  * to the past ones.
  */
 export function languageGraph(
-  config: Gemma3Config,
+  network: Network,
   locate: LocateWeight,
   lora?: LoraPlan,
   watched: Watched = [],
 ): EncodedGraph {
   const graph = new OnnxGraph('language');
-  const { text } = config;
-  const both = (name: string, type: DataType, shape: Dimension[]): Record<LayerType, Value> => ({
-    full_attention: graph.input(`${name}.full_attention`, type, shape),
-    sliding_attention: graph.input(`${name}.sliding_attention`, type, shape),
-  });
+  const { text } = network.config;
+  const byKind = (name: string, type: DataType, shape: Dimension[]): ByKind<Value> =>
+    Object.fromEntries(layerKinds(text).map((kind) => [kind, graph.input(`${name}.${kind}`, type, shape)]));
   const ops = new OnnxOps(graph, locate, lora);
   const past = (name: string) =>
     text.layerTypes.map((_, i) => ops.cacheInput(`past.${name}.${i}`, text.keyValueHeads, text.headWidth));
@@ -42,13 +41,13 @@ export function languageGraph(
     ids: graph.input('ids', 'int32', ['B', 'T']),
     imageIndex: graph.input('imageIndex', 'int32', ['B', 'T']),
     imageFeatures: graph.input('imageFeatures', 'float', ['M', text.width]),
-    cos: both('cos', 'float', ['B', 'T', text.headWidth / 2]),
-    sin: both('sin', 'float', ['B', 'T', text.headWidth / 2]),
-    bias: both('bias', 'float', ['B', 1, 'T', 'S']),
+    cos: byKind('cos', 'float', ['B', 'T', text.headWidth / 2]),
+    sin: byKind('sin', 'float', ['B', 'T', text.headWidth / 2]),
+    bias: byKind('bias', 'float', ['B', 1, 'T', 'S']),
     rows: graph.input('rows', 'int32', ['N']),
     past: { keys: past('key'), values: past('value') },
   };
-  const { logits, keys, values } = languageModel(ops, config, inputs, watch(graph, watched));
+  const { logits, keys, values } = network.languageModel(ops, inputs, watch(graph, watched));
   graph.output(logits, 'logits', 'float');
   for (const [i, key] of keys.entries()) graph.output(ops.newInCache(key), `key.${i}`, 'float');
   for (const [i, value] of values.entries()) graph.output(ops.newInCache(value), `value.${i}`, 'float');
