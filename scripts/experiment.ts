@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseStrict } from '../core/findings/parse.ts';
 import { type Label, NIH_NINE } from '../core/labels/labels.ts';
-import { adapterTarget } from '../core/models/gemma3/names.ts';
+import { adapterTarget } from '../core/models/network.ts';
 import { openModelFolder } from '../core/models/modelFolder.ts';
 import { openRunner } from '../core/models/openRunner.ts';
 import { TfjsModel } from '../core/models/tfjsModel.ts';
@@ -175,8 +175,7 @@ async function openBase() {
 type Base = Awaited<ReturnType<typeof openBase>>;
 
 async function adapterOf(base: Base, name: 'sft' | 'grpo'): Promise<Adapter> {
-  const { config, info } = base.folder;
-  return (await openAdapter(join(OUT, name), adapterTarget(config, info.weightsHash))).adapter;
+  return (await openAdapter(join(OUT, name), adapterTarget(base.folder))).adapter;
 }
 
 /** How often sampled answers, not greedy ones, cannot be read: to be known before GRPO. */

@@ -10,13 +10,14 @@ import { WorkbenchError } from '../../core/base/errors.ts';
 import { Random } from '../../core/base/random.ts';
 import { type Completion, type GenerationRequest, generate } from '../../core/generation/generate.ts';
 import { GREEDY } from '../../core/generation/sampling.ts';
-import { adapterTarget } from '../../core/models/gemma3/names.ts';
+import { adapterTarget } from '../../core/models/network.ts';
 import { type ModelFolder, openModelFolder } from '../../core/models/modelFolder.ts';
 import { EXECUTORS, type ExecutorChoice, openRunner } from '../../core/models/openRunner.ts';
 import type { ImageFeatures, Runner } from '../../core/models/runner.ts';
 import type { Adapter } from '../../core/peft/adapter.ts';
 import { createAdapter } from '../../core/peft/adapterFolder.ts';
 import { machine, median, seconds } from '../support/measure.ts';
+import { randomPixels } from '../support/trainingBench.ts';
 import { peerModel } from '../support/peerModel.ts';
 
 const PROMPT_TOKENS = 48;
@@ -71,13 +72,12 @@ async function measureOrExplain(executor: ExecutorChoice, settings: Settings): P
 async function measure(executor: ExecutorChoice, { folder, runs, threads, rank }: Settings): Promise<object> {
   const start = performance.now();
   const runner = await openRunner({ model: folder, executor, ...(threads === undefined ? {} : { threads }) });
-  const pixels = randomPixels(folder);
-  const images = await runner.encodeImages(pixels, 1);
+  const pixels = randomPixels(folder.info, 1);
+  const images = await runner.encodeImages(pixels);
   const loadSeconds = (performance.now() - start) / 1000;
-  const vision = median(await seconds(runs, () => runner.encodeImages(pixels, 1)));
-  const { config, info } = folder;
+  const vision = median(await seconds(runs, () => runner.encodeImages(pixels)));
   const settings = { r: rank, lora_alpha: 2 * rank };
-  const adapter = createAdapter(adapterTarget(config, info.weightsHash), settings, new Random('adapter'));
+  const adapter = createAdapter(adapterTarget(folder), settings, new Random('adapter'));
   const timed = async (rows: number, adapters: (Adapter | null)[]) => {
     const requests = Array.from({ length: rows }, (_, row) =>
       requestOf(runner, images, row, adapters[row % adapters.length]!),
@@ -130,10 +130,4 @@ function requestOf(runner: Runner, images: ImageFeatures, row: number, adapter: 
   const text = Math.max(1, PROMPT_TOKENS - imageTokens);
   const promptIds = [...new Array<number>(imageTokens).fill(imageTokenId), ...Array.from({ length: text }, id)];
   return { promptIds, images, adapter, sampling: GREEDY, maxNewTokens: NEW_TOKENS, stopIds: [] };
-}
-
-function randomPixels({ config }: ModelFolder): Float32Array {
-  const random = new Random('pixels');
-  const { channels, imageSize } = config.vision;
-  return Float32Array.from({ length: channels * imageSize ** 2 }, () => random.between(-1, 1));
 }

@@ -29,7 +29,7 @@ export async function run(args: string[]): Promise<object> {
 async function measure({ folder, model, adapter, runs }: TrainingBench): Promise<object> {
   const { info, tf } = model;
   const runner = await openRunner({ model: folder });
-  const images = await runner.encodeImages(randomPixels(info, 1), 1);
+  const images = await runner.encodeImages(randomPixels(info, 1));
   const promptIds = randomPrompt(info, Math.max(PROMPT, info.imageTokens + 1), 'prompt');
   const trained = trainedAdapter(adapter);
   const reference = trainedAdapter(adapter);
@@ -61,7 +61,7 @@ async function measure({ folder, model, adapter, runs }: TrainingBench): Promise
     samplings.push((performance.now() - start) / 1000);
     const batch: PolicyBatch = {
       sequences: completions.map(({ tokenIds }) => completionSequence(promptIds, tokenIds)),
-      features: completions.map(() => images.data),
+      features: completions.map(() => images),
       advantages: ADVANTAGES,
     };
     const ref = completionLogps(model, reference, batch, LOSS.temperature);

@@ -23,11 +23,11 @@ export async function run(args: string[]): Promise<object> {
 
 async function measure({ model, adapter, runs }: TrainingBench): Promise<object> {
   const { info } = model;
-  const encode = () => model.encodeImages(randomPixels(info, BATCH), BATCH);
+  const encode = () => model.encodeImages(randomPixels(info, BATCH));
   const vision = median(await seconds(runs, encode));
-  const { data } = await encode();
-  const size = info.imageTokens * info.width;
-  const features = Array.from({ length: BATCH }, (_, i) => data.slice(i * size, (i + 1) * size));
+  const { data, width, grids } = await encode();
+  const size = data.length / BATCH;
+  const features = grids.map((grid, i) => ({ data: data.slice(i * size, (i + 1) * size), width, grids: [grid] }));
   const sequences = features.map((_, i): TrainingSequence => {
     return {
       ids: randomPrompt(info, TOKENS, `sequence ${i}`),

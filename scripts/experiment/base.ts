@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Random } from '../../core/base/random.ts';
 import { CHEXPERT_LABELS, type Label } from '../../core/labels/labels.ts';
 import { parseGemma3Config } from '../../core/models/gemma3/config.ts';
+import { gemma3Network } from '../../core/models/gemma3/gemma3.ts';
 import { tensorShapes } from '../../core/models/gemma3/names.ts';
 import { writeModelWeights } from '../../core/models/modelFolder.ts';
 import { physicalTruth } from '../../core/phantom/conventions.ts';
@@ -123,7 +124,7 @@ export function baseShapes(): Map<string, number[]> {
 }
 
 export async function saveBaseWeights(dir: string, weights: ReadonlyMap<string, Float32Array>): Promise<void> {
-  await writeModelWeights(dir, parseGemma3Config(CONFIG, 'config.json'), weights);
+  await writeModelWeights(dir, gemma3Network(parseGemma3Config(CONFIG, 'config.json')), weights);
 }
 
 /** Findings whose side the tower learns too. */

@@ -7,7 +7,7 @@ import { CHEXPERT_LABELS, type Label, NIH_NINE } from '../../core/labels/labels.
 import type { ImageFeatures, Runner } from '../../core/models/runner.ts';
 import type { Adapter } from '../../core/peft/adapter.ts';
 import { chexpertLabels, nihNames, nineOf, physicalTruth } from '../../core/phantom/conventions.ts';
-import { type ProcessorConfig, pixelValues } from '../../core/preprocessing/gemma3Processor.ts';
+import type { ImageProcessor } from '../../core/preprocessing/imageProcessor.ts';
 import { imageQuestion, promptInput } from '../../core/text/promptInput.ts';
 import type { PromptModel } from '../../core/training/batch.ts';
 import type { FilmSet } from './films.ts';
@@ -15,7 +15,7 @@ import type { FilmSet } from './films.ts';
 export interface Reader {
   runner: Runner;
   prompt: PromptModel;
-  processor: ProcessorConfig;
+  processor: ImageProcessor;
 }
 
 export interface Answer {
@@ -60,12 +60,10 @@ async function encode(
   films: FilmSet,
   indices: readonly number[],
 ): Promise<ImageFeatures[]> {
-  const each = indices.map((index) => pixelValues(films.image(index), processor));
-  const pixels = new Float32Array(each.length * each[0]!.length);
-  for (const [i, values] of each.entries()) pixels.set(values, i * values.length);
-  const { data, tokens, width } = await runner.encodeImages(pixels, indices.length);
-  const size = tokens * width;
-  return indices.map((_, i) => ({ data: data.slice(i * size, (i + 1) * size), count: 1, tokens, width }));
+  const pixels = indices.map((index) => processor.pixelValues(films.image(index)));
+  const { data, width, grids } = await runner.encodeImages(pixels);
+  const size = data.length / indices.length;
+  return grids.map((grid, i) => ({ data: data.slice(i * size, (i + 1) * size), width, grids: [grid] }));
 }
 
 function answerOf({ tokenIds, stop }: Completion, { tokenizer }: PromptModel): Answer {

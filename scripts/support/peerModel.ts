@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Random } from '../../core/base/random.ts';
 import { parseGemma3Config } from '../../core/models/gemma3/config.ts';
+import { gemma3Network } from '../../core/models/gemma3/gemma3.ts';
 import { tensorShapes } from '../../core/models/gemma3/names.ts';
 import { writeModelWeights } from '../../core/models/modelFolder.ts';
 import { readJsonIfThere, writeJson } from '../../core/platform/files.ts';
@@ -62,7 +63,7 @@ export async function peerModel(): Promise<string> {
       name,
       Float32Array.from({ length: elements(shape) }, () => 0.02 * random.normal()),
     );
-  await writeModelWeights(dir, config, weights);
+  await writeModelWeights(dir, gemma3Network(config), weights);
   await writeJson(file, CONFIG);
   return dir;
 }

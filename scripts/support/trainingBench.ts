@@ -2,12 +2,13 @@
 import { parseArgs } from 'node:util';
 import { WorkbenchError } from '../../core/base/errors.ts';
 import { Random } from '../../core/base/random.ts';
-import { adapterTarget } from '../../core/models/gemma3/names.ts';
+import { adapterTarget } from '../../core/models/network.ts';
 import { type ModelFolder, openModelFolder } from '../../core/models/modelFolder.ts';
 import type { ModelInfo } from '../../core/models/runner.ts';
 import { TfjsModel } from '../../core/models/tfjsModel.ts';
 import type { Adapter } from '../../core/peft/adapter.ts';
 import { createAdapter } from '../../core/peft/adapterFolder.ts';
+import type { PixelValues } from '../../core/preprocessing/imageProcessor.ts';
 import { openTfjs, type TfjsBackend } from '../../core/tensor/tfjs/backend.ts';
 import { machine } from './measure.ts';
 import { peerModel } from './peerModel.ts';
@@ -39,7 +40,7 @@ export async function measureBackends(
   const folder = await openModelFolder(values.model ?? (await peerModel()));
   const { parameters, layers, width, vocabulary } = folder.info;
   const rank = Number(values.rank);
-  const target = adapterTarget(folder.config, folder.info.weightsHash);
+  const target = adapterTarget(folder);
   const adapter = createAdapter(target, { r: rank, lora_alpha: 2 * rank }, new Random('adapter'));
   const backends: object[] = [];
   for (const backend of (values.backend ?? BACKENDS) as TfjsBackend[]) {
@@ -79,8 +80,11 @@ export function randomPrompt(
   return [...new Array<number>(imageTokens).fill(imageTokenId), ...text];
 }
 
-/** `[count,3,size,size]`. */
-export function randomPixels({ imageSize }: ModelInfo, count: number): Float32Array {
+/** Images of the one size that the model wants. */
+export function randomPixels({ imageSize: side }: ModelInfo, count: number): PixelValues[] {
   const random = new Random('pixels');
-  return Float32Array.from({ length: count * 3 * imageSize ** 2 }, () => random.between(-1, 1));
+  return Array.from({ length: count }, () => {
+    const data = Float32Array.from({ length: 3 * side * side }, () => random.between(-1, 1));
+    return { data, width: side, height: side };
+  });
 }

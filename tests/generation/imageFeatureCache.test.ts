@@ -9,9 +9,8 @@ const key = (imageHash: string) => ({ imageHash, preprocessing: 'phantom', baseH
 /** 24 bytes. */
 const features = (value: number): ImageFeatures => ({
   data: new Float32Array(6).fill(value),
-  count: 1,
-  tokens: 2,
   width: 3,
+  grids: [[1, 2]],
 });
 
 /** Counts how often features were computed. */

@@ -5,10 +5,11 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Scalar, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { Random } from '../../core/base/random.ts';
 import { parseGemma3Config } from '../../core/models/gemma3/config.ts';
+import { gemma3Network } from '../../core/models/gemma3/gemma3.ts';
 import { tensorShapes } from '../../core/models/gemma3/names.ts';
 import { openModelFolder, writeModelWeights } from '../../core/models/modelFolder.ts';
 import { TfjsModel } from '../../core/models/tfjsModel.ts';
@@ -51,7 +52,7 @@ async function randomModel(backend: 'wasm' | 'tensorflow', tie: boolean): Promis
     const length = shape.reduce((a, b) => a * b);
     return [name, Float32Array.from({ length }, () => random.normal() * 0.4)] as const;
   });
-  await writeModelWeights(dir, config, new Map(weights));
+  await writeModelWeights(dir, gemma3Network(config), new Map(weights));
   return TfjsModel.load(await openModelFolder(dir), await openTfjs({ prefer: backend }));
 }
 
@@ -61,10 +62,11 @@ describeBackends('Gradients of all weights', (backend) => {
     const { tf } = model;
     const folderWeights = new Map(model.weightNames.map((name) => [name, tf.variable(model.weight(name))]));
     const random = new Random(5);
-    const pixels = tf.tensor4d(
-      Float32Array.from({ length: 2 * 3 * 256 }, () => random.normal()),
-      [2, 3, 16, 16],
-    );
+    const pixels = [0, 1].map(() => ({
+      data: Float32Array.from({ length: 3 * 256 }, () => random.normal()),
+      width: 16,
+      height: 16,
+    }));
     const ids = [1, 15, 15, 15, 15, 5, 5, 6, 2, 15, 15, 15, 15, 3, 9, 0];
     let image = 0;
     const input = {
@@ -79,7 +81,7 @@ describeBackends('Gradients of all weights', (backend) => {
     const targets = tf.tensor1d([5, 6, 7, 3, 9], 'int32') as Tensor1D;
     const loss = (weights: ReadonlyMap<string, Tensor>) =>
       tf.tidy(() => {
-        const imageFeatures = model.imageFeatures(pixels as Tensor4D, { weights });
+        const imageFeatures = model.imageFeatures(pixels, { weights });
         const logits = model.languageLogits({ ...input, imageFeatures }, { weights });
         return tf.neg(tf.mean(model.logProbabilities(logits, targets))) as Scalar;
       });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseGemma3Config } from '../../core/models/gemma3/config.ts';
+import { gemma3Network } from '../../core/models/gemma3/gemma3.ts';
 import { canonicalName, peftModuleName, publishedName, tensorShapes } from '../../core/models/gemma3/names.ts';
 import { openModelFolder, writeModelWeights } from '../../core/models/modelFolder.ts';
 import { writeSafetensors } from '../../core/tensor/safetensors.ts';
@@ -49,7 +50,7 @@ async function folderOf(json: unknown, change: (weights: Map<string, Float32Arra
     [...tensorShapes(config)].map(([name, shape]) => [name, new Float32Array(shape.reduce((a, b) => a * b)).fill(0.5)]),
   );
   change(weights);
-  await writeModelWeights(dir, config, weights);
+  await writeModelWeights(dir, gemma3Network(config), weights);
   return { dir, config, weights };
 }
 

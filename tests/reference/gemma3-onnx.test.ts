@@ -3,7 +3,7 @@ import { cp, mkdtemp, rename, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { adapterTarget } from '../../core/models/gemma3/names.ts';
+import { adapterTarget } from '../../core/models/network.ts';
 import { type ModelFolder, openModelFolder } from '../../core/models/modelFolder.ts';
 import { type OnnxRunner, openOnnxRunner } from '../../core/models/onnxRunner.ts';
 import type { Runner } from '../../core/models/runner.ts';
@@ -100,7 +100,7 @@ describeReference('Gemma 3 on ONNX Runtime', referenceDir('gemma3'), (folder) =>
     let adapter: Adapter;
     let adapted: Safetensors;
     beforeAll(async () => {
-      const target = adapterTarget(opened.config, opened.info.weightsHash);
+      const target = adapterTarget(opened);
       ({ adapter } = await openAdapter(join(peft, 'adapter'), target));
       adapted = await openSafetensors(join(peft, 'reference.safetensors'));
     });

@@ -5,7 +5,7 @@ import { type GenerationRequest, generate } from '../../core/generation/generate
 import type { Prompt } from '../../core/generation/prompt.ts';
 import { GREEDY } from '../../core/generation/sampling.ts';
 import { score } from '../../core/generation/score.ts';
-import { adapterTarget } from '../../core/models/gemma3/names.ts';
+import { adapterTarget } from '../../core/models/network.ts';
 import { openModelFolder } from '../../core/models/modelFolder.ts';
 import { openRunner } from '../../core/models/openRunner.ts';
 import type { Runner } from '../../core/models/runner.ts';
@@ -30,7 +30,7 @@ describeReference('generation', peft && referenceDir('gemma3'), (folder) => {
     beforeAll(async () => {
       const model = await openModelFolder(join(folder, 'model'));
       runner = countCaches(await openRunner({ model, executor, threads: 1 }), caches);
-      ({ adapter } = await openAdapter(join(peft!, 'adapter'), adapterTarget(model.config, model.info.weightsHash)));
+      ({ adapter } = await openAdapter(join(peft!, 'adapter'), adapterTarget(model)));
       for (const { name, input_ids, images } of cases) {
         const features = (await featuresOf(runner, folder, images)) ?? null;
         prompts.set(name, { promptIds: input_ids, images: features, adapter: null });

@@ -3,7 +3,8 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { adapterTarget, canonicalName } from '../../core/models/gemma3/names.ts';
+import { canonicalName } from '../../core/models/gemma3/names.ts';
+import { adapterTarget } from '../../core/models/network.ts';
 import { type ModelFolder, openModelFolder } from '../../core/models/modelFolder.ts';
 import { TfjsModel } from '../../core/models/tfjsModel.ts';
 import type { Adapter } from '../../core/peft/adapter.ts';
@@ -22,7 +23,7 @@ describeReference('PEFT on Gemma 3', referenceDir('peft/gemma3'), (folder) => {
 
   beforeAll(async () => {
     base = await openModelFolder(join(gemma, 'model'));
-    ({ adapter } = await openAdapter(join(folder, 'adapter'), adapterTarget(base.config, base.info.weightsHash)));
+    ({ adapter } = await openAdapter(join(folder, 'adapter'), adapterTarget(base)));
     reference = await openSafetensors(join(folder, 'reference.safetensors'));
   });
 
@@ -39,7 +40,7 @@ describeReference('PEFT on Gemma 3', referenceDir('peft/gemma3'), (folder) => {
 
   it('is written as it was read', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'adapter-'));
-    const target = adapterTarget(base.config, base.info.weightsHash);
+    const target = adapterTarget(base);
     await writeAdapter(dir, adapter, target, 'model');
     const again = await openAdapter(dir, target);
     expect(again.adapter).toEqual(adapter);

@@ -1,8 +1,9 @@
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { openFilm } from '../../core/dicom/openFilm.ts';
-import { loadGemma3Processor, pixelValues } from '../../core/preprocessing/gemma3Processor.ts';
+import { loadGemma3Processor } from '../../core/preprocessing/gemma3Processor.ts';
 import { toModelImage } from '../../core/preprocessing/presets.ts';
+import { loadQwen2VlProcessor, smartResize } from '../../core/preprocessing/qwen2VlProcessor.ts';
 import { type Image8, resize } from '../../core/preprocessing/resize.ts';
 import { openSafetensors } from '../../core/tensor/safetensors.ts';
 import { describeReference, readJsonFile, referenceDir } from '../support/reference.ts';
@@ -21,38 +22,36 @@ function difference(actual: ArrayLike<number>, expected: ArrayLike<number>, leve
 
 describeReference('gemma3: pixel values as in transformers', referenceDir('gemma3'), (folder) => {
   it('equals the torchvision backend, and Pillow’s within one gray level', async () => {
-    const config = await loadGemma3Processor(join(folder, 'model'));
+    const processor = await loadGemma3Processor(join(folder, 'model'));
     const reference = await openSafetensors(join(folder, 'pixel_values.safetensors'));
-    const level = config.rescaleFactor / Math.min(...config.std);
+    const level = processor.settings.rescaleFactor / Math.min(...processor.settings.std);
     for (const name of reference.names) {
       const [, backend, file] = /^(pixel_values\w*)\.(.*)$/.exec(name)!;
       const expected = await reference.read(name);
-      const actual = pixelValues(await readPng(folder, 'images', file!), config);
+      const actual = processor.pixelValues(await readPng(folder, 'images', file!)).data;
       expect(difference(actual, expected, level)).toBeLessThan(backend === 'pixel_values' ? 0.001 : 1.01);
     }
   });
 });
 
-const qwen = referenceDir('qwen25vl/pixel_values.safetensors');
+describeReference('qwen25vl: pixel values as in transformers', referenceDir('qwen25vl'), (folder) => {
+  it('the sizes that images are brought to', () => {
+    const { min_pixels: min, max_pixels: max } = readJsonFile(folder, 'model/preprocessor_config.json');
+    for (const { height, width, ...sizes } of readJsonFile(folder, 'smart_resize.json')) {
+      expect(smartResize(height, width, 28, min, max)).toEqual(sizes.this_model);
+      expect(smartResize(height, width, 28, 3136, 1003520)).toEqual(sizes.factor28_min3136_max1003520);
+    }
+  });
 
-describeReference('qwen25vl: bicubic resizing as in transformers', qwen && dirname(qwen), (folder) => {
   it('equals the torchvision backend within one gray level', async () => {
-    const json = readJsonFile(folder, 'model/preprocessor_config.json');
+    const processor = await loadQwen2VlProcessor(join(folder, 'model'));
+    const { rescaleFactor, std, patchSize } = processor.settings;
     const reference = await openSafetensors(join(folder, 'pixel_values.safetensors'));
     for (const [file, [, rows, columns]] of Object.entries<number[]>(readJsonFile(folder, 'cases.json').measured.grids)) {
-      const size = json.patch_size;
-      const config = {
-        width: columns! * size,
-        height: rows! * size,
-        interpolation: 'bicubic' as const,
-        rescaleFactor: 1 / 255,
-        mean: json.image_mean,
-        std: json.image_std,
-      };
-      const planes = pixelValues(await readPng(folder, 'images', file), config);
-      const patches = await reference.read(`pixel_values.${file}`);
-      const actual = toPatches(planes, rows!, columns!, size, json.merge_size, json.temporal_patch_size);
-      expect(difference(actual, patches, 1 / 255 / Math.min(...json.image_std))).toBeLessThan(1.01);
+      const { data, width, height } = processor.pixelValues(await readPng(folder, 'images', file));
+      expect([height, width]).toEqual([rows! * patchSize, columns! * patchSize]);
+      const expected = await reference.read(`pixel_values.${file}`);
+      expect(difference(data, expected, rescaleFactor / Math.min(...std))).toBeLessThan(1.01);
     }
   });
 
@@ -61,20 +60,3 @@ describeReference('qwen25vl: bicubic resizing as in transformers', qwen && dirna
     expect(resize(image, image.width, image.height, 'bicubic').data).toEqual(image.data);
   });
 });
-
-/** Qwen's order: blocks of merge x merge patches; in a patch channel, time, row, column. */
-function toPatches(planes: Float32Array, rows: number, columns: number, size: number, merge: number, time: number) {
-  const values: number[] = [];
-  for (let blockRow = 0; blockRow < rows; blockRow += merge)
-    for (let blockColumn = 0; blockColumn < columns; blockColumn += merge)
-      for (let patch = 0; patch < merge * merge; patch++)
-        for (let channel = 0; channel < 3; channel++)
-          for (let t = 0; t < time; t++)
-            for (let y = 0; y < size; y++)
-              for (let x = 0; x < size; x++) {
-                const row = (blockRow + Math.floor(patch / merge)) * size + y;
-                const column = (blockColumn + (patch % merge)) * size + x;
-                values.push(planes[(channel * rows * size + row) * columns * size + column]!);
-              }
-  return values;
-}

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { adapterTarget } from '../../core/models/gemma3/names.ts';
+import { adapterTarget } from '../../core/models/network.ts';
 import { openModelFolder } from '../../core/models/modelFolder.ts';
 import { TfjsModel } from '../../core/models/tfjsModel.ts';
 import type { TrainingInput } from '../../core/models/trainable.ts';
@@ -24,7 +24,7 @@ describeReference('Gradients of LoRA', referenceDir('sft'), (folder) => {
 
     beforeAll(async () => {
       const base = await openModelFolder(join(gemma, 'model'));
-      target = adapterTarget(base.config, base.info.weightsHash);
+      target = adapterTarget(base);
       const opened = await openAdapter(join(folder, 'initial_adapter'), target);
       expect(opened.warnings.join()).toContain('Every B');
       adapter = opened.adapter;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ChatTemplate } from '../../core/text/chatTemplate.ts';
-import { gemma3ImageTokens, promptInput } from '../../core/text/promptInput.ts';
+import { gemma3ImageTokens, promptInput, qwen2VlImageTokens } from '../../core/text/promptInput.ts';
 import { Tokenizer } from '../../core/text/tokenizer.ts';
 import { describeReference, readJsonFile, referenceDir } from '../support/reference.ts';
 
@@ -47,6 +47,20 @@ describeReference('gemma3: prompt input as in Gemma3Processor', referenceDir('ge
       expect(() => promptInput(entry.messages, [...entry.images, 'x'].map(() => perImage), model)).toThrowError(
         expect.objectContaining({ code: 'PROMPT_IMAGES_DIFFER' }),
       );
+    }
+  });
+});
+
+describeReference('qwen25vl: prompt input as in Qwen2_5_VLProcessor', referenceDir('qwen25vl'), (folder) => {
+  it('gives the ids and token types of every conversation', async () => {
+    const tokenizer = await Tokenizer.load(join(folder, 'model'));
+    const template = await ChatTemplate.load(join(folder, 'model'), tokenizer);
+    const model = { tokenizer, template, imageTokens: qwen2VlImageTokens(tokenizer) };
+    for (const entry of readJsonFile(folder, 'cases.json').cases) {
+      const softTokens = entry.image_grid_thw.map(([t, h, w]: number[]) => (t! * h! * w!) / 4);
+      const input = promptInput(entry.messages, softTokens, model);
+      expect(input.inputIds).toEqual(entry.input_ids);
+      expect(input.tokenTypeIds).toEqual(entry.mm_token_type_ids);
     }
   });
 });

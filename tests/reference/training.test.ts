@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import type { ImageFeatures } from '../../core/models/runner.ts';
 import type { TrainableModel } from '../../core/models/trainable.ts';
 import { openAdapter } from '../../core/peft/adapterFolder.ts';
-import { adapterTarget } from '../../core/models/gemma3/names.ts';
+import { adapterTarget } from '../../core/models/network.ts';
 import { openSafetensors } from '../../core/tensor/safetensors.ts';
 import { completionSequence, conversationSequence } from '../../core/training/batch.ts';
 import { lossAndGradients } from '../../core/training/gradients.ts';
@@ -12,6 +13,7 @@ import { grpoLoss, groupAdvantages } from '../../core/training/loss.ts';
 import { globalNorm, type Parameter } from '../../core/training/optimizer.ts';
 import { answerLoss } from '../../core/training/sft.ts';
 import { Stepper } from '../../core/training/step.ts';
+import { pixelValues } from '../support/gemma3.ts';
 import { describeReference, readJsonFile, referenceDir } from '../support/reference.ts';
 import { backendsHere, loadTrainable } from '../support/tinyModel.ts';
 
@@ -91,11 +93,17 @@ describeReference('sft: ten steps as in PyTorch and PEFT', referenceDir('sft'), 
 
   async function prepare(backend: 'tensorflow' | 'wasm') {
     const { model, prompt } = await loadTrainable(join(gemma3, 'model'), backend);
-    const target = adapterTarget(model.config, model.info.weightsHash);
+    const target = adapterTarget(model);
     const { adapter } = await openAdapter(join(folder, 'initial_adapter'), target);
     const features = await imageFeatures(model, gemma3, reference.examples);
     const sequences = reference.examples.map((example: { messages: []; completion: string; image: string | null }) =>
-      conversationSequence(example.messages, example.image === null ? 0 : 1, example.completion, prompt, model.info),
+      conversationSequence(
+        example.messages,
+        features.get(example.image ?? '')?.grids ?? [],
+        example.completion,
+        prompt,
+        model.info,
+      ),
     );
     const trained = trainedAdapter(adapter);
     const partOf = (indices: number[], supervised: number) =>
@@ -179,7 +187,7 @@ describeReference('grpo: two updates as in TRL and PEFT', referenceDir('grpo'), 
         const update = readJsonFile(folder, `${name}.json`);
         const { settings, rows, completion_mask: mask } = update;
         const { model } = await loadTrainable(join(gemma3, 'model'), backend);
-        const target = adapterTarget(model.config, model.info.weightsHash);
+        const target = adapterTarget(model);
         const trained = trainedAdapter((await openAdapter(join(folder, 'initial_adapter'), target)).adapter);
         const features = await imageFeatures(model, gemma3, rows);
         const advantages = groupAdvantages(
@@ -233,13 +241,12 @@ describeReference('grpo: two updates as in TRL and PEFT', referenceDir('grpo'), 
 });
 
 async function imageFeatures(model: TrainableModel, gemma3: string, rows: { image: string | null }[]) {
-  const pixels = await openSafetensors(join(gemma3, 'pixel_values.safetensors'));
-  const features = new Map<string, Float32Array>();
+  const features = new Map<string, ImageFeatures>();
   for (const { image } of rows) {
     if (image === null || features.has(image)) continue;
-    const size = model.info.imageSize;
-    const input = model.tf.tensor4d(await pixels.read(`pixel_values.${image}`), [1, 3, size, size]);
-    features.set(image, (await model.imageFeatures(input).data()) as Float32Array);
+    const pixels = await pixelValues(gemma3, [image]);
+    const data = (await model.imageFeatures(pixels).data()) as Float32Array;
+    features.set(image, { data, width: model.info.width, grids: [model.network.tokenGrid(pixels[0]!)] });
   }
   return features;
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../core/base/random.ts';
-import { adapterTarget } from '../../core/models/gemma3/names.ts';
+import { adapterTarget } from '../../core/models/network.ts';
 import { openModelFolder } from '../../core/models/modelFolder.ts';
 import { createAdapter, writeAdapter } from '../../core/peft/adapterFolder.ts';
 import { writePhantom } from '../../core/phantom/generate.ts';
@@ -22,8 +22,7 @@ beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'engine-test-'));
   model = await writeTinyModel();
   adapter = join(root, 'adapter');
-  const { config, info } = await openModelFolder(model);
-  const target = adapterTarget(config, info.weightsHash);
+  const target = adapterTarget(await openModelFolder(model));
   const made = createAdapter(target, { r: 2, lora_alpha: 4, target_modules: ['q_proj', 'down_proj'] }, new Random(1));
   for (const { up } of made.modules.values()) up.fill(0.05);
   await writeAdapter(adapter, made, target, model);

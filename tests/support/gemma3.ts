@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { ForwardInput, ImageFeatures, Runner } from '../../core/models/runner.ts';
 import type { Adapter } from '../../core/peft/adapter.ts';
+import type { PixelValues } from '../../core/preprocessing/imageProcessor.ts';
 import { openSafetensors } from '../../core/tensor/safetensors.ts';
 
 export interface ReferenceCase {
@@ -13,22 +14,21 @@ export interface ReferenceCase {
   completion?: { ids: number[]; logprobs: number[] };
 }
 
-/** Pixel values `[count,3,size,size]` of images, as the reference's processor made them. */
-export async function pixelValues(folder: string, images: readonly string[]): Promise<Float32Array> {
+/** Pixel values of images, as the reference's processor made them. */
+export async function pixelValues(folder: string, images: readonly string[]): Promise<PixelValues[]> {
   const file = await openSafetensors(join(folder, 'pixel_values.safetensors'));
-  const parts = await Promise.all(images.map((image) => file.read(`pixel_values.${image}`)));
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  return Promise.all(
+    images.map(async (image) => {
+      const name = `pixel_values.${image}`;
+      const [, , height = 0, width = 0] = file.entry(name).shape;
+      return { data: await file.read(name), width, height };
+    }),
+  );
 }
 
 export async function featuresOf(runner: Runner, folder: string, images: readonly string[]) {
   if (images.length === 0) return undefined;
-  return runner.encodeImages(await pixelValues(folder, images), images.length);
+  return runner.encodeImages(await pixelValues(folder, images));
 }
 
 /** Rows of equal length, padded by the caller: mask 0 where padded; image tokens take their features in order. */

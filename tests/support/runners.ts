@@ -29,7 +29,8 @@ export function countCaches(runner: Runner, count: { made: number; disposed: num
   return {
     executor: runner.executor,
     info: runner.info,
-    encodeImages: (pixels, images) => runner.encodeImages(pixels, images),
+    encodeImages: (images) => runner.encodeImages(images),
+    positions: (ids, grids) => runner.positions(ids, grids),
     async forward(input) {
       const output = await runner.forward(input);
       if (output.cache) counted(output.cache);

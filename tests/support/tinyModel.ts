@@ -2,16 +2,14 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { loadProcessor, loadPromptModel } from '../../core/models/architectures.ts';
 import { parseGemma3Config } from '../../core/models/gemma3/config.ts';
+import { gemma3Network } from '../../core/models/gemma3/gemma3.ts';
 import { tensorShapes } from '../../core/models/gemma3/names.ts';
 import { openModelFolder, writeModelWeights } from '../../core/models/modelFolder.ts';
 import { TfjsModel } from '../../core/models/tfjsModel.ts';
-import { loadGemma3Processor } from '../../core/preprocessing/gemma3Processor.ts';
 import type { Image8 } from '../../core/preprocessing/resize.ts';
 import { openTfjs, type TfjsBackend } from '../../core/tensor/tfjs/backend.ts';
-import { ChatTemplate } from '../../core/text/chatTemplate.ts';
-import { gemma3ImageTokens } from '../../core/text/promptInput.ts';
-import { Tokenizer } from '../../core/text/tokenizer.ts';
 import { initialWeights } from '../../core/training/pretrain.ts';
 
 const SPECIAL = ['<pad>', '<end_of_turn>', '<start_of_image>', '<image_soft_token>', '<end_of_image>'];
@@ -81,22 +79,20 @@ export async function writeTinyModel(): Promise<string> {
   };
   for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), JSON.stringify(content));
   const config = parseGemma3Config(CONFIG, 'config.json');
-  await writeModelWeights(folder, config, initialWeights(tensorShapes(config), 7));
+  await writeModelWeights(folder, gemma3Network(config), initialWeights(tensorShapes(config), 7));
   return folder;
 }
 
 export async function loadTrainable(folder: string, backend: TfjsBackend) {
   const opened = await openModelFolder(folder);
   const model = await TfjsModel.load(opened, await openTfjs({ prefer: backend }));
-  const tokenizer = await Tokenizer.load(folder);
-  const template = await ChatTemplate.load(folder, tokenizer);
-  const shapes = tensorShapes(opened.config);
+  const { shapes } = opened.network;
   const weights = new Map<string, Float32Array>();
   for (const name of shapes.keys()) weights.set(name, await opened.weights.read(name));
   return {
     model,
-    prompt: { tokenizer, template, imageTokens: gemma3ImageTokens(tokenizer) },
-    processor: await loadGemma3Processor(folder),
+    prompt: await loadPromptModel(folder),
+    processor: await loadProcessor(folder),
     shapes,
     weights,
   };

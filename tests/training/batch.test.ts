@@ -1,9 +1,17 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { positions } from '../../core/models/gemma3/inputs.ts';
+import type { TokenGrid } from '../../core/models/runner.ts';
 import { answerSequence, completionSequence, trainingBatch } from '../../core/training/batch.ts';
 import { completionLogps } from '../../core/training/policy.ts';
 import { loadTrainable, writeTinyModel } from '../support/tinyModel.ts';
 
-const INFO = { imageTokenId: 3, imageTokens: 2, padTokenId: 0 };
+const MODEL = { info: { imageTokenId: 3, padTokenId: 0 }, network: { positions } };
+/** Two image tokens for each of three images. */
+const GRIDS: TokenGrid[] = [
+  [1, 2],
+  [1, 2],
+  [2, 1],
+];
 
 describe('a training batch', () => {
   it('supervises the answer, from the last position of the prompt on, and pads on the right', () => {
@@ -13,7 +21,7 @@ describe('a training batch', () => {
         { ids: [9, 3, 3, 8], promptLength: 3, targetLength: 1 },
       ],
       [0, 1],
-      INFO,
+      GRIDS, MODEL,
     );
     expect([...targets]).toEqual([6, 1, 8]);
     expect([...input.logitsAt]).toEqual([3, 4, 9]);
@@ -28,7 +36,7 @@ describe('a training batch', () => {
     const { input, targets } = trainingBatch(
       [completionSequence(prompt, [6, 1]), completionSequence(prompt, [7]), completionSequence([9, 3, 3], [7])],
       [0, 0, 0],
-      INFO,
+      GRIDS, MODEL,
     );
     expect(input.batch).toBe(2);
     expect([...input.inputIds]).toEqual([9, 3, 3, 5, 6, 1, 7, 9, 3, 3, 7, 0, 0, 0]);
@@ -40,13 +48,14 @@ describe('a training batch', () => {
 
   it('refuses a prompt without its image’s tokens, but not a sampled image token', () => {
     const wrong = expect.objectContaining({ code: 'TRAINING_IMAGE_TOKENS' });
-    expect(() => trainingBatch([completionSequence([9, 3], [1])], [0], INFO)).toThrowError(wrong);
-    expect(() => trainingBatch([completionSequence([9, 3, 3], [1])], [-1], INFO)).toThrowError(wrong);
-    expect([...trainingBatch([completionSequence([9], [3, 1])], [-1], INFO).input.imageIndex!]).toEqual([-1, -1, -1]);
+    expect(() => trainingBatch([completionSequence([9, 3], [1])], [0], GRIDS, MODEL)).toThrowError(wrong);
+    expect(() => trainingBatch([completionSequence([9, 3, 3], [1])], [-1], GRIDS, MODEL)).toThrowError(wrong);
+    expect([...trainingBatch([completionSequence([9], [3, 1])], [-1], GRIDS, MODEL).input.imageIndex!]).toEqual([-1, -1, -1]);
   });
 });
 
 describe('on a model', () => {
+  const GRID: TokenGrid = [2, 2];
   let folder = '';
   beforeAll(async () => {
     folder = await writeTinyModel();
@@ -54,8 +63,9 @@ describe('on a model', () => {
 
   it('the completions of a group have the log-probabilities that each has alone', async () => {
     const { model, prompt } = await loadTrainable(folder, 'wasm');
-    const { ids, promptLength } = answerSequence('Which side, and why?', 'x', prompt, model.info);
-    const features = new Float32Array(model.info.imageTokens * model.info.width).map((_, i) => Math.sin(i));
+    const { ids, promptLength } = answerSequence('Which side, and why?', 'x', GRID, prompt, model.info);
+    const data = new Float32Array(model.info.imageTokens * model.info.width).map((_, i) => Math.sin(i));
+    const features = { data, width: model.info.width, grids: [GRID] };
     // Longer than the sliding window, so that its edge is crossed.
     const completions = [40, 3, 25].map((length, c) => Array.from({ length }, (_, i) => 8 + ((i * 37 + c * 11) % 250)));
     const sequences = completions.map((completion) => completionSequence(ids.slice(0, promptLength), completion));

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { unattended, type Work } from '../../core/base/progress.ts';
-import { adapterTarget } from '../../core/models/gemma3/names.ts';
+import { adapterTarget } from '../../core/models/network.ts';
 import { openAdapter } from '../../core/peft/adapterFolder.ts';
 import { configFields, fieldDepartures, parseTrainingConfig } from '../../core/training/config.ts';
 import { type GrpoRun, trainGrpo } from '../../core/training/grpo.ts';
@@ -96,7 +96,7 @@ describe('an SFT run', async () => {
       expect.arrayContaining(['grad_norm', 'mean_token_accuracy', 'entropy', 'num_tokens']),
     );
     expect(await readRun(run.folder)).toMatchObject({ kind: 'sft', state: 'complete', steps: 15, totalSteps: 15 });
-    const target = adapterTarget(run.model.config, run.model.info.weightsHash);
+    const target = adapterTarget(run.model);
     const { adapter } = await openAdapter(join(run.folder, 'adapter'), target);
     expect(adapter.hash).toBe(result.adapter.hash);
     expect((await readdir(join(run.folder, 'checkpoints'))).sort()).toEqual(['step-00000014', 'step-00000015']);
@@ -167,7 +167,7 @@ describe('a GRPO run', async () => {
 
   const runIn = async (folder: string, changes: Partial<GrpoRun> = {}, config: object = {}): Promise<GrpoRun> => {
     const loaded = await loadTrainable(base, backend!);
-    const target = adapterTarget(loaded.model.config, loaded.model.info.weightsHash);
+    const target = adapterTarget(loaded.model);
     return {
       ...loaded,
       runner: loaded.model,
