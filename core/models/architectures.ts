@@ -8,8 +8,9 @@ import type { ImageTokens } from '../text/promptInput.ts';
 import { Tokenizer } from '../text/tokenizer.ts';
 import { GEMMA3 } from './gemma3/gemma3.ts';
 import type { Architecture } from './network.ts';
+import { QWEN25VL } from './qwen25vl/qwen25vl.ts';
 
-export const ARCHITECTURES: readonly Architecture[] = [GEMMA3];
+export const ARCHITECTURES: readonly Architecture[] = [GEMMA3, QWEN25VL];
 
 /**
  * By `architectures`, else by `model_type`; where config.json says neither, the first, whose configuration says what is wrong.

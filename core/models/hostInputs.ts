@@ -152,13 +152,7 @@ function masks(
  * Of every position of a row: its place among the real ones (-1: padding; with segments, that which it has for its own),
  * and its image (-1: text or cached, or images are read as text is).
  */
-function describeRow(
-  input: PositionedInput,
-  row: number,
-  total: number,
-  cachedLength: number,
-  imageBlocks: boolean,
-) {
+function describeRow(input: PositionedInput, row: number, total: number, cachedLength: number, imageBlocks: boolean) {
   const order = new Int32Array(total).fill(-1);
   const block = new Int32Array(total).fill(-1);
   let place = 0;
@@ -189,7 +183,10 @@ function checkInput(
   const positions = batch * length;
   const sizes: Record<string, [actual: number, expected: number]> = {
     inputIds: [input.inputIds.length, positions],
-    positionIds: [input.positionIds.length, input.positionIds.length === axes * positions ? axes * positions : positions],
+    positionIds: [
+      input.positionIds.length,
+      input.positionIds.length === axes * positions ? axes * positions : positions,
+    ],
     attentionMask: [input.attentionMask.length, batch * (cachedLength + length)],
     imageIndex: [input.imageIndex?.length ?? positions, positions],
     segments: [input.segments?.length ?? positions, positions],

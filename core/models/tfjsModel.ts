@@ -17,15 +17,7 @@ import { TfjsWeights } from '../tensor/tfjs/weights.ts';
 import type { LayerType } from './config.ts';
 import type { HostInputs } from './hostInputs.ts';
 import type { ModelFolder } from './modelFolder.ts';
-import type {
-  ByKind,
-  HostTensor,
-  LanguageInputs,
-  LanguageOutputs,
-  Network,
-  TokenPositions,
-  Watch,
-} from './network.ts';
+import type { ByKind, HostTensor, LanguageInputs, LanguageOutputs, Network, TokenPositions, Watch } from './network.ts';
 import {
   type ForwardInput,
   type ForwardOutput,

@@ -3,10 +3,10 @@
  * Everything is synchronous, so that it can run inside `tf.tidy`, `tf.variableGrads` and `tf.customGrad`.
  */
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import type { PixelValues } from '../preprocessing/imageProcessor.ts';
 import type { ExecutorInfo } from '../tensor/executor.ts';
 import type { LoraInputs } from '../tensor/ops.ts';
 import type { Tf } from '../tensor/tfjs/backend.ts';
-import type { PixelValues } from '../preprocessing/imageProcessor.ts';
 import type { PositionedInput } from './hostInputs.ts';
 import type { Network } from './network.ts';
 import type { ImageFeatures, ModelInfo } from './runner.ts';

@@ -52,11 +52,15 @@ export function normalizedLevels({ rescaleFactor, mean, std }: Normalization): F
 }
 
 /** null where a value cannot be used. */
-export function normalizationOf(json: {
-  rescale_factor?: number;
-  image_mean?: number[];
-  image_std?: number[];
-}, absentMean: readonly number[], absentStd: readonly number[]): Normalization | null {
+export function normalizationOf(
+  json: {
+    rescale_factor?: number;
+    image_mean?: number[];
+    image_std?: number[];
+  },
+  absentMean: readonly number[],
+  absentStd: readonly number[],
+): Normalization | null {
   const { rescale_factor: rescaleFactor = 1 / 255, image_mean: mean = absentMean, image_std: std = absentStd } = json;
   const isTriple = (list: unknown) => Array.isArray(list) && list.length === 3 && list.every(Number.isFinite);
   const usable = Number.isFinite(rescaleFactor) && isTriple(mean) && isTriple(std) && std.every((s) => s > 0);

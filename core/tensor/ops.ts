@@ -27,9 +27,13 @@ export interface Ops<T> {
   rmsNorm(x: T, weight: string, eps: number, unitOffset: boolean): T;
   layerNorm(x: T, weight: string, bias: string, eps: number): T;
   geluTanh(x: T): T;
+  /** 0.5 x (1 + erf(x / sqrt 2)). */
+  gelu(x: T): T;
   silu(x: T): T;
   /** `[B,T,H*C]` -> `[B,H,T,C]`. */
   splitHeads(x: T, heads: number): T;
+  /** Rows `[B*T,H*C]` -> `[B,H,T,C]`, with B and T those of the rotary angles `cos` `[B,T,C/2]`. */
+  splitRows(x: T, heads: number, cos: T): T;
   /** `[B,H,T,C]` -> `[B,T,H*C]`. */
   mergeHeads(x: T, heads: number): T;
   /** Rotary embedding on `[B,H,T,C]`, halves (not pairs), with cos and sin `[B,T,C/2]`. */
@@ -53,6 +57,10 @@ export interface Ops<T> {
   placeRows(x: T, features: T, index: T): T;
   /** Flattens `[B,T,D]` to rows and takes those named by `rows` `[N]` -> `[N,D]`. */
   takeRows(x: T, rows: T): T;
+  /** The same values in their order as rows `[N,width]`. */
+  asRows(x: T, width: number): T;
+  /** Columns `start` to `end` (not included) of rows `[N,D]`. */
+  columns(x: T, start: number, end: number): T;
   /** Flattens `[I,P,D]` to `[I*P,D]`. */
   flattenRows(x: T): T;
 }

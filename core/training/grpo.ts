@@ -223,7 +223,11 @@ class GrpoTrainer {
     const films = this.filmsOfRollout();
     const features = await this.features.get(films);
     return films.flatMap((example, i) => {
-      const question = { example, promptIds: this.promptIdsOf(example.promptText, features[i]!), features: features[i]! };
+      const question = {
+        example,
+        promptIds: this.promptIdsOf(example.promptText, features[i]!),
+        features: features[i]!,
+      };
       return new Array<Question>(this.settings.config.groupSize).fill(question);
     });
   }

@@ -10,15 +10,15 @@ import { WorkbenchError } from '../../core/base/errors.ts';
 import { Random } from '../../core/base/random.ts';
 import { type Completion, type GenerationRequest, generate } from '../../core/generation/generate.ts';
 import { GREEDY } from '../../core/generation/sampling.ts';
-import { adapterTarget } from '../../core/models/network.ts';
 import { type ModelFolder, openModelFolder } from '../../core/models/modelFolder.ts';
+import { adapterTarget } from '../../core/models/network.ts';
 import { EXECUTORS, type ExecutorChoice, openRunner } from '../../core/models/openRunner.ts';
 import type { ImageFeatures, Runner } from '../../core/models/runner.ts';
 import type { Adapter } from '../../core/peft/adapter.ts';
 import { createAdapter } from '../../core/peft/adapterFolder.ts';
 import { machine, median, seconds } from '../support/measure.ts';
-import { randomPixels } from '../support/trainingBench.ts';
 import { peerModel } from '../support/peerModel.ts';
+import { randomPixels } from '../support/trainingBench.ts';
 
 const PROMPT_TOKENS = 48;
 const NEW_TOKENS = 64;

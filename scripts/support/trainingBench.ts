@@ -2,8 +2,8 @@
 import { parseArgs } from 'node:util';
 import { WorkbenchError } from '../../core/base/errors.ts';
 import { Random } from '../../core/base/random.ts';
-import { adapterTarget } from '../../core/models/network.ts';
 import { type ModelFolder, openModelFolder } from '../../core/models/modelFolder.ts';
+import { adapterTarget } from '../../core/models/network.ts';
 import type { ModelInfo } from '../../core/models/runner.ts';
 import { TfjsModel } from '../../core/models/tfjsModel.ts';
 import type { Adapter } from '../../core/peft/adapter.ts';

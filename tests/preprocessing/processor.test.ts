@@ -2,7 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadGemma3Processor, pixelValues } from '../../core/preprocessing/gemma3Processor.ts';
+import { Gemma3Processor, loadGemma3Processor } from '../../core/preprocessing/gemma3Processor.ts';
 import { resize } from '../../core/preprocessing/resize.ts';
 
 const gray = (width: number, height: number, data: number[]) => ({
@@ -58,7 +58,7 @@ describe('Gemma 3’s processor', () => {
   };
 
   it('repeats gray for the three channels', () => {
-    const values = pixelValues(gray(2, 2, [0, 255, 255, 0]), config);
+    const values = new Gemma3Processor(config).pixelValues(gray(2, 2, [0, 255, 255, 0])).data;
     expect([...values]).toEqual([-1, 1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1]);
   });
 
@@ -66,9 +66,13 @@ describe('Gemma 3’s processor', () => {
     const folder = await mkdtemp(join(tmpdir(), 'processor-'));
     await expect(loadGemma3Processor(folder)).rejects.toMatchObject({ code: 'PROCESSOR_CONFIG_MISSING' });
     await writeFile(join(folder, 'preprocessor_config.json'), '{"size":{"width":64,"height":32},"resample":3}');
-    expect(await loadGemma3Processor(folder)).toMatchObject({ width: 64, height: 32, interpolation: 'bicubic' });
+    expect((await loadGemma3Processor(folder)).settings).toMatchObject({
+      width: 64,
+      height: 32,
+      interpolation: 'bicubic',
+    });
     await writeFile(join(folder, 'processor_config.json'), '{"image_processor":{"size":{"width":8,"height":8}}}');
-    expect(await loadGemma3Processor(folder)).toMatchObject({ width: 8, interpolation: 'bilinear' });
+    expect((await loadGemma3Processor(folder)).settings).toMatchObject({ width: 8, interpolation: 'bilinear' });
     await writeFile(join(folder, 'processor_config.json'), '{"image_processor":{"size":{"shortest_edge":8}}}');
     await expect(loadGemma3Processor(folder)).rejects.toMatchObject({ code: 'PROCESSOR_CONFIG_UNUSABLE' });
   });

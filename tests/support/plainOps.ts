@@ -79,6 +79,16 @@ export class PlainOps implements Ops<Plain> {
     return { shape: x.shape, data: x.data.map(gelu) };
   }
 
+  /** erf by Simpson's rule over its integrand. */
+  gelu(x: Plain): Plain {
+    const erf = (end: number) => {
+      const steps = 400;
+      const at = (i: number) => Math.exp(-(((end * i) / steps) ** 2)) * (i === 0 || i === steps ? 1 : i % 2 ? 4 : 2);
+      return ((2 / Math.sqrt(Math.PI)) * end * sum(Array.from({ length: steps + 1 }, (_, i) => at(i)))) / (3 * steps);
+    };
+    return { shape: x.shape, data: x.data.map((v) => 0.5 * v * (1 + erf(v / Math.SQRT2))) };
+  }
+
   silu(x: Plain): Plain {
     return { shape: x.shape, data: x.data.map((value) => value / (1 + Math.exp(-value))) };
   }
@@ -87,6 +97,10 @@ export class PlainOps implements Ops<Plain> {
     const [batch, length, width] = x.shape as [number, number, number];
     const channels = width / heads;
     return build([batch, heads, length, channels], ([b, h, t, c]) => at(x, [b!, t!, h! * channels + c!]));
+  }
+
+  splitRows(x: Plain, heads: number, cos: Plain): Plain {
+    return this.splitHeads({ shape: [cos.shape[0]!, cos.shape[1]!, last(x)], data: x.data }, heads);
   }
 
   mergeHeads(x: Plain, heads: number): Plain {
@@ -183,6 +197,14 @@ export class PlainOps implements Ops<Plain> {
 
   takeRows(x: Plain, rows: Plain): Plain {
     return build([rows.data.length, last(x)], ([n, d]) => at(this.flattenRows(x), [rows.data[n!]!, d!]));
+  }
+
+  asRows(x: Plain, width: number): Plain {
+    return { shape: [x.data.length / width, width], data: x.data };
+  }
+
+  columns(x: Plain, start: number, end: number): Plain {
+    return build([x.shape[0]!, end - start], ([n, d]) => at(x, [n!, start + d!]));
   }
 
   flattenRows(x: Plain): Plain {

@@ -111,11 +111,35 @@ const angles = (batch: number, length: number, half: number): Inputs => {
   };
 };
 
+const renamed = (inputs: Inputs, prefix: string): Inputs =>
+  Object.fromEntries(Object.entries(inputs).map(([name, value]) => [prefix + name, value]));
+
 const CASES: Record<string, Case> = {
   embedding: {
     weights: { table: normal(11, 5) },
     inputs: { ids: whole([2, 3], [10, 0, 4, 4, 1, 9]) },
     network: (ops, x) => ops.embedding('table', x['ids']!),
+  },
+  'linear by a weight of more axes': {
+    weights: { 'w.weight': normal(6, 2, 3, 2) },
+    inputs: { x: normal(5, 12) },
+    network: (ops, x) => ops.linear(x['x']!, 'w', false),
+  },
+  'gelu, exact': { inputs: { x: normal(3, 7) }, network: (ops, x) => ops.gelu(x['x']!) },
+  'columns, and rows of another width': {
+    inputs: { x: normal(4, 9) },
+    network: (ops, x) => ops.asRows(ops.columns(x['x']!, 3, 6), 6),
+  },
+  'attention of rows in windows, and over all of them': {
+    inputs: { x: normal(10, 24), bias: normal(2, 1, 5, 5), ...angles(2, 5, 2), ...renamed(angles(1, 10, 2), 'all.') },
+    network: (ops, x) => {
+      const attend = <T>(o: Ops<T>, rows: T, cos: T, sin: T, bias: T | null) => {
+        const [q, k, v] = [0, 8, 16].map((start) => o.splitRows(o.columns(rows, start, start + 8), 2, cos));
+        return o.asRows(o.mergeHeads(o.attention(o.rope(q!, cos, sin), o.rope(k!, cos, sin), v!, bias, 0.5), 2), 8);
+      };
+      const windows = attend(ops, x['x']!, x['cos']!, x['sin']!, x['bias']!);
+      return ops.add(windows, attend(ops, x['x']!, x['all.cos']!, x['all.sin']!, null));
+    },
   },
   linear: {
     weights: { 'w.weight': normal(6, 4) },

@@ -21,7 +21,8 @@ describe('a training batch', () => {
         { ids: [9, 3, 3, 8], promptLength: 3, targetLength: 1 },
       ],
       [0, 1],
-      GRIDS, MODEL,
+      GRIDS,
+      MODEL,
     );
     expect([...targets]).toEqual([6, 1, 8]);
     expect([...input.logitsAt]).toEqual([3, 4, 9]);
@@ -36,7 +37,8 @@ describe('a training batch', () => {
     const { input, targets } = trainingBatch(
       [completionSequence(prompt, [6, 1]), completionSequence(prompt, [7]), completionSequence([9, 3, 3], [7])],
       [0, 0, 0],
-      GRIDS, MODEL,
+      GRIDS,
+      MODEL,
     );
     expect(input.batch).toBe(2);
     expect([...input.inputIds]).toEqual([9, 3, 3, 5, 6, 1, 7, 9, 3, 3, 7, 0, 0, 0]);
@@ -50,7 +52,9 @@ describe('a training batch', () => {
     const wrong = expect.objectContaining({ code: 'TRAINING_IMAGE_TOKENS' });
     expect(() => trainingBatch([completionSequence([9, 3], [1])], [0], GRIDS, MODEL)).toThrowError(wrong);
     expect(() => trainingBatch([completionSequence([9, 3, 3], [1])], [-1], GRIDS, MODEL)).toThrowError(wrong);
-    expect([...trainingBatch([completionSequence([9], [3, 1])], [-1], GRIDS, MODEL).input.imageIndex!]).toEqual([-1, -1, -1]);
+    expect([...trainingBatch([completionSequence([9], [3, 1])], [-1], GRIDS, MODEL).input.imageIndex!]).toEqual([
+      -1, -1, -1,
+    ]);
   });
 });
 

@@ -5,7 +5,14 @@
 import { WorkbenchError } from '../../base/errors.ts';
 import type { PixelValues } from '../../preprocessing/imageProcessor.ts';
 import type { Rope } from '../config.ts';
-import { type Angles, type HostInputs, hostInputs, type PositionedInput, rotaryAngles, rotaryFrequencies } from '../hostInputs.ts';
+import {
+  type Angles,
+  type HostInputs,
+  hostInputs,
+  type PositionedInput,
+  rotaryAngles,
+  rotaryFrequencies,
+} from '../hostInputs.ts';
 import type { HostTensor, TokenPositions } from '../network.ts';
 import type { TokenGrid } from '../runner.ts';
 import { type Gemma3Config, imageSides } from './config.ts';

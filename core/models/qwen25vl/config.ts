@@ -61,7 +61,8 @@ export function parseQwen25VlConfig(json: unknown, file: string): Qwen25VlConfig
 
 function parseText(text: Section, tiedHead: boolean): Qwen25VlTextConfig {
   text.requireOneOf('hidden_act', ['silu'], 'silu');
-  if (text.boolean('use_sliding_window', false)) throw text.error('use_sliding_window', 'is set, which is not supported.');
+  if (text.boolean('use_sliding_window', false))
+    throw text.error('use_sliding_window', 'is set, which is not supported.');
   const width = text.integer('hidden_size', 8192);
   const heads = text.integer('num_attention_heads', 64);
   const keyValueHeads = text.integer('num_key_value_heads', 8);
@@ -98,7 +99,8 @@ function parseRope(text: Section, headWidth: number): Pick<Qwen25VlTextConfig, '
   const rope = text.section(text.has('rope_parameters') ? 'rope_parameters' : 'rope_scaling');
   rope.requireOneOf(rope.has('rope_type') ? 'rope_type' : 'type', ['default', 'mrope'], 'default');
   const sections = rope.value('mrope_section') ?? [16, 24, 24];
-  const whole = Array.isArray(sections) && sections.length === 3 && sections.every((n) => Number.isInteger(n) && n >= 0);
+  const whole =
+    Array.isArray(sections) && sections.length === 3 && sections.every((n) => Number.isInteger(n) && n >= 0);
   if (!whole || sections.reduce((sum, n) => sum + n, 0) !== headWidth / 2)
     throw rope.error('mrope_section', 'must be three numbers whose sum is half the width of a head.');
   return {

@@ -161,7 +161,8 @@ function windowSlots(windows: readonly number[][], unit: number, length: number)
       places[patch] = w * length + i;
       slots[w * length + i] = patch++;
     }
-    for (let row = 0; row < length; row++) bias.fill(MASKED, (w * length + row) * length + filled, (w * length + row + 1) * length);
+    for (let row = 0; row < length; row++)
+      bias.fill(MASKED, (w * length + row) * length + filled, (w * length + row + 1) * length);
   });
   return { slots, places, bias };
 }

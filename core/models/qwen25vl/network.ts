@@ -34,41 +34,31 @@ function visionBlock<T>(
 ): T {
   const block = `vision.blocks.${index}`;
   const norm = (x: T, name: string) => ops.rmsNorm(x, `${block}.${name}.weight`, VISION_NORM_EPSILON, false);
-  const isFull = config.vision.fullLayers.includes(index);
-  const attended = isFull
-    ? wholeAttention(ops, config, inputs, norm(input, 'norm1'), `${block}.attn`)
-    : windowAttention(ops, config, inputs, norm(input, 'norm1'), `${block}.attn`);
+  const x = norm(input, 'norm1');
+  const { cos, sin, slots, places, windowCos, windowSin, windowBias } = inputs;
+  const inWindows = () =>
+    attention(ops, config, ops.takeRows(x, slots!), `${block}.attn`, [windowCos!, windowSin!], windowBias!);
+  const mixed = config.vision.fullLayers.includes(index)
+    ? attention(ops, config, x, `${block}.attn`, [cos!, sin!], null)
+    : ops.takeRows(inWindows(), places!);
+  const attended = ops.linear(mixed, `${block}.attn.proj`, true);
   const middle = ops.add(input, attended);
   return ops.add(middle, feedForward(ops, norm(middle, 'norm2'), `${block}.mlp`, true));
 }
 
-function wholeAttention<T>(ops: Ops<T>, config: Qwen25VlConfig, inputs: Readonly<Record<string, T>>, x: T, module: string) {
-  const { cos, sin } = inputs;
-  return ops.linear(visionHeads(ops, config, x, module, null, cos!, sin!, null), `${module}.proj`, true);
-}
-
-function windowAttention<T>(ops: Ops<T>, config: Qwen25VlConfig, inputs: Readonly<Record<string, T>>, x: T, module: string) {
-  const { slots, places, windowCos, windowSin, windowBias } = inputs;
-  const mixed = visionHeads(ops, config, ops.takeRows(x, slots!), module, windowBias!, windowCos!, windowSin!, windowBias!);
-  return ops.linear(ops.takeRows(mixed, places!), `${module}.proj`, true);
-}
-
-/** Rows in sequences as long as those of `like` (null: one sequence of all) -> what their attention gives, as rows. */
-function visionHeads<T>(
+/** Rows in the sequences of the angles -> what their attention gives, as rows. */
+function attention<T>(
   ops: Ops<T>,
   { vision }: Qwen25VlConfig,
   rows: T,
   module: string,
-  like: T | null,
-  cos: T,
-  sin: T,
+  [cos, sin]: readonly [T, T],
   bias: T | null,
 ): T {
   const { heads, width } = vision;
   const all = ops.linear(rows, `${module}.qkv`, true);
-  const part = (index: number) => ops.splitRows(ops.part(all, index, 3), heads, like);
-  const q = ops.rope(part(0), cos, sin);
-  const k = ops.rope(part(1), cos, sin);
+  const part = (index: number) => ops.splitRows(ops.columns(all, index * width, (index + 1) * width), heads, cos);
+  const [q, k] = [ops.rope(part(0), cos, sin), ops.rope(part(1), cos, sin)];
   const mixed = ops.attention(q, k, part(2), bias, (width / heads) ** -0.5);
   return ops.asRows(ops.mergeHeads(mixed, heads), width);
 }
@@ -125,8 +115,7 @@ function attend<T>(
 ): T {
   const { heads, keyValueHeads, headWidth } = text;
   const module = `language.layers.${index}.self_attn`;
-  const project = (name: string, count: number) =>
-    ops.splitHeads(ops.linear(x, `${module}.${name}_proj`, true), count);
+  const project = (name: string, count: number) => ops.splitHeads(ops.linear(x, `${module}.${name}_proj`, true), count);
   const turn = (name: string, count: number) =>
     ops.rope(project(name, count), inputs.cos.full_attention!, inputs.sin.full_attention!);
   const k = ops.appendCache(inputs.past?.keys[index] ?? null, turn('k', keyValueHeads));

@@ -96,7 +96,7 @@ export class OnnxOps implements Ops<Value> {
   }
 
   linear(x: Value, module: string, bias: boolean): Value {
-    const parts = this.weightBlocks(`${module}.weight`).map(({ value }) =>
+    const parts = this.weightBlocks(`${module}.weight`, true).map(({ value }) =>
       this.node('FusedMatMul', [x, value], { transB: 1 }, MICROSOFT),
     );
     const product = parts.length === 1 ? parts[0]! : this.node('Concat', parts, { axis: -1 });
@@ -144,6 +144,10 @@ export class OnnxOps implements Ops<Value> {
     return this.node('Gelu', [x], { approximate: 'tanh' });
   }
 
+  gelu(x: Value): Value {
+    return this.node('Gelu', [x], { approximate: 'none' });
+  }
+
   silu(x: Value): Value {
     return this.node('QuickGelu', [x], { alpha: float(1) }, MICROSOFT);
   }
@@ -154,12 +158,25 @@ export class OnnxOps implements Ops<Value> {
     return split;
   }
 
+  splitRows(x: Value, heads: number, cos: Value): Value {
+    const shape = this.node('Concat', [this.node('Shape', [cos], { end: 2 }), this.graph.int64s([-1])], { axis: 0 });
+    return this.splitHeads(this.node('Reshape', [x, shape]), heads);
+  }
+
   mergeHeads(x: Value, _heads: number): Value {
-    return this.splits.get(x.name)?.x ?? this.reshape(this.transpose(x, [0, 2, 1, 3]), [0, 0, -1]);
+    return this.splits.get(x.name)?.x ?? this.joinHeads(x);
+  }
+
+  private joinHeads(x: Value): Value {
+    return this.reshape(this.transpose(x, [0, 2, 1, 3]), [0, 0, -1]);
   }
 
   rope(x: Value, cos: Value, sin: Value): Value {
-    return this.node('RotaryEmbedding', [x, cos, sin], { interleaved: 0 });
+    const turned = this.node('RotaryEmbedding', [x, cos, sin], { interleaved: 0 });
+    const split = this.splits.get(x.name);
+    // Recorded for unmasked attention; where nothing asks for it, it is left out of the graph.
+    if (split) this.splits.set(turned.name, { x: this.joinHeads(turned), heads: split.heads });
+    return turned;
   }
 
   appendCache(past: Value | null, now: Value): Value {
@@ -231,15 +248,25 @@ export class OnnxOps implements Ops<Value> {
     return this.node('Gather', [this.flattenRows(x), rows]);
   }
 
+  asRows(x: Value, width: number): Value {
+    return this.reshape(x, [-1, width]);
+  }
+
+  columns(x: Value, start: number, end: number): Value {
+    const [from, to, axis] = [start, end, -1].map((value) => this.graph.int64s([value]));
+    return this.node('Slice', [x, from!, to!, axis!]);
+  }
+
   flattenRows(x: Value): Value {
     return this.node('Flatten', [x], { axis: 2 });
   }
 
-  /** The weight as f32 values, in blocks of rows small enough to be allocated. */
-  private weightBlocks(name: string): RowBlock[] {
+  /** The weight as f32 values, in blocks of rows small enough to be allocated; `asMatrix`: the axes behind the first as one. */
+  private weightBlocks(name: string, asMatrix = false): RowBlock[] {
     const known = this.blocks.get(name);
     if (known) return known;
-    const { dtype, shape, file, offset, length } = this.locate(name);
+    const { dtype, shape: stored, file, offset, length } = this.locate(name);
+    const shape = asMatrix ? [stored[0]!, stored.slice(1).reduce((a, b) => a * b, 1)] : stored;
     const [rows = 1, ...rest] = shape;
     const rowBytes = length / rows;
     const rowBytesF32 = 4 * rest.reduce((a, b) => a * b, 1);
@@ -249,9 +276,9 @@ export class OnnxOps implements Ops<Value> {
       const count = Math.min(perBlock, rows - start);
       const region = { file, offset: offset + start * rowBytes, length: count * rowBytes };
       const id = perBlock < rows ? `${name}#${start}` : name;
-      const stored = this.graph.external(id, ONNX_TYPE[dtype], shape.length === 0 ? [] : [count, ...rest], region);
+      const weight = this.graph.external(id, ONNX_TYPE[dtype], shape.length === 0 ? [] : [count, ...rest], region);
       blocks.push({
-        value: dtype === 'F32' ? stored : this.node('Cast', [stored], { to: ONNX_FLOAT }),
+        value: dtype === 'F32' ? weight : this.node('Cast', [weight], { to: ONNX_FLOAT }),
         start,
         rows: count,
       });

@@ -112,6 +112,10 @@ export class TfjsOps implements Ops<Tensor> {
     return this.functions.geluTanh(x);
   }
 
+  gelu(x: Tensor): Tensor {
+    return this.tf.mul(this.tf.mul(x, 0.5), this.tf.add(this.tf.erf(this.tf.mul(x, Math.SQRT1_2)), 1));
+  }
+
   silu(x: Tensor): Tensor {
     return this.tf.mul(x, this.tf.sigmoid(x));
   }
@@ -121,6 +125,12 @@ export class TfjsOps implements Ops<Tensor> {
     const { batch } = this.options;
     if (rows === batch) return this.tf.reshape(x, [batch, heads, 1, width / heads]);
     return this.tf.transpose(this.tf.reshape(x, [batch, rows / batch, heads, width / heads]), [0, 2, 1, 3]);
+  }
+
+  /** `cos` is `[B,1,T,C]` here. */
+  splitRows(x: Tensor, heads: number, cos: Tensor): Tensor {
+    const [batch, , length] = cos.shape as [number, number, number, number];
+    return this.tf.transpose(this.tf.reshape(x, [batch, length, heads, -1]), [0, 2, 1, 3]);
   }
 
   mergeHeads(x: Tensor, heads: number): Tensor {
@@ -187,6 +197,14 @@ export class TfjsOps implements Ops<Tensor> {
 
   takeRows(x: Tensor, rows: Tensor): Tensor {
     return this.functions.gatherRows(x as Tensor2D, rows as Tensor1D);
+  }
+
+  asRows(x: Tensor, width: number): Tensor {
+    return this.tf.reshape(x, [-1, width]);
+  }
+
+  columns(x: Tensor, start: number, end: number): Tensor {
+    return this.tf.slice(x as Tensor2D, [0, start], [x.shape[0]!, end - start]);
   }
 
   flattenRows(x: Tensor): Tensor {
