@@ -20,7 +20,7 @@ export async function pixelValues(folder: string, images: readonly string[]): Pr
   return Promise.all(
     images.map(async (image) => {
       const name = `pixel_values.${image}`;
-      const [, , height = 0, width = 0] = file.entry(name).shape;
+      const [height = 0, width = 0] = file.entry(name).shape.slice(-2);
       return { data: await file.read(name), width, height };
     }),
   );

@@ -32,7 +32,8 @@ export class PlainOps implements Ops<Plain> {
   }
 
   linear(x: Plain, module: string, bias: boolean): Plain {
-    const y = this.project(x, transpose2(this.weight(`${module}.weight`)));
+    const { shape, data } = this.weight(`${module}.weight`);
+    const y = this.project(x, transpose2({ shape: [shape[0]!, data.length / shape[0]!], data }));
     const rows = this.lora[module]?.rows;
     const perRow = y.data.length / (rows?.length ?? 1);
     rows?.forEach((pair, row) => {

@@ -258,7 +258,7 @@ export class OnnxOps implements Ops<Value> {
   }
 
   flattenRows(x: Value): Value {
-    return this.node('Flatten', [x], { axis: 2 });
+    return this.node('Flatten', [x], { axis: -1 });
   }
 
   /** The weight as f32 values, in blocks of rows small enough to be allocated; `asMatrix`: the axes behind the first as one. */
