@@ -5,8 +5,8 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { Random } from '../../core/base/random.ts';
-import { adapterTarget } from '../../core/models/gemma3/names.ts';
 import { openModelFolder } from '../../core/models/modelFolder.ts';
+import { adapterTarget } from '../../core/models/network.ts';
 import { createAdapter, writeAdapter } from '../../core/peft/adapterFolder.ts';
 import { writePhantom } from '../../core/phantom/generate.ts';
 import { nodePlatform } from '../../core/platform/node.ts';
@@ -43,8 +43,7 @@ export async function makeJobWorkspace(folder: string): Promise<{ workspace: str
 }
 
 async function writeRandomAdapter(folder: string, base: string, seed: number): Promise<string> {
-  const { config, info } = await openModelFolder(base);
-  const target = adapterTarget(config, info.weightsHash);
+  const target = adapterTarget(await openModelFolder(base));
   const random = new Random(seed);
   const adapter = createAdapter(target, { r: 2, lora_alpha: 4, target_modules: ['q_proj', 'down_proj'] }, random);
   for (const { up } of adapter.modules.values()) {
