@@ -8,7 +8,7 @@ import { renderGray } from '../dicom/voi.ts';
 import type { EvaluationResult } from '../evaluation/types.ts';
 import type { ParseFailure } from '../findings/types.ts';
 import { positiveLabels } from '../labels/uncertainty.ts';
-import { bestExecutor } from '../models/openRunner.ts';
+import type { ExecutorInfo } from '../models/runner.ts';
 import { writeFileAtomic } from '../platform/files.ts';
 import type { Platform } from '../platform/platform.ts';
 import { luminance, resize } from '../preprocessing/resize.ts';
@@ -18,6 +18,7 @@ import type { Checkpoints } from './checkpoints.ts';
 import type { Collections } from './collections.ts';
 import type { CheckedParameters, Collection, FilmEntry, Results } from './contract.ts';
 import type { AnsweredFilm, Evaluations } from './evaluations.ts';
+import type { Models } from './models.ts';
 
 /** Films of each data set that are shown with both readings. */
 const SAMPLES = 3;
@@ -37,6 +38,7 @@ export class Reports {
     private readonly collections: Collections,
     private readonly checkpoints: Checkpoints,
     private readonly evaluations: Evaluations,
+    private readonly models: Models,
   ) {}
 
   sections(): Results['report.sections'] {
@@ -67,7 +69,7 @@ export class Reports {
       );
     }
     const { temperature, topP, seed, maxNewTokens, executor, executorVersion, precision } = first.provenance;
-    const { threads } = await bestExecutor();
+    const { threads } = await this.executor(evaluation);
     return {
       evaluation,
       createdAt: lastAnswer(answered),
@@ -81,6 +83,12 @@ export class Reports {
       reproduce: this.reproduce(evaluation),
       limits: this.limits(evaluation),
     };
+  }
+
+  /** What runs the model here: a small one gets fewer threads than the machine has. */
+  private async executor(evaluation: EvaluationResult): Promise<ExecutorInfo> {
+    const checkpoint = this.checkpoints.usable(evaluation.checkpoints[0]!.id);
+    return (await this.models.base(this.checkpoints.baseFolder(checkpoint))).runner.executor;
   }
 
   private async dataset(collection: Collection): Promise<ReportDataset> {

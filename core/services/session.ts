@@ -51,7 +51,7 @@ export class Session {
       platform.now,
     );
     this.trainings = new Trainings(platform, workspace, this.collections, this.checkpoints, prompts);
-    this.reports = new Reports(platform, this.collections, this.checkpoints, this.evaluations);
+    this.reports = new Reports(platform, this.collections, this.checkpoints, this.evaluations, this.models);
   }
 
   static async open(platform: Platform, workspace: Workspace, options: ModelOptions = {}): Promise<Session> {
