@@ -1,7 +1,7 @@
 /** Files that are replaced are written beside and renamed; and read back whole. */
 import { mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { WorkbenchError } from '../base/errors.ts';
+import { locate, WorkbenchError } from '../base/errors.ts';
 
 export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
@@ -11,7 +11,8 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
     await rename(beside, path);
   } catch (error) {
     await unlink(beside).catch(() => {});
-    throw error;
+    // A full disk does not say which file it was.
+    throw locate(error, { file: path });
   }
 }
 
