@@ -9,6 +9,7 @@ import { throwIfCancelled } from '../base/progress.ts';
 import type { Film } from '../dicom/film.ts';
 import { parseCompletion } from '../findings/parse.ts';
 import { type Completion, type GenerationRequest, generate } from '../generation/generate.ts';
+import { CHEXPERT_LABELS } from '../labels/labels.ts';
 import { loadProcessor } from '../models/architectures.ts';
 import { type ImageFeatures, tokensOf } from '../models/runner.ts';
 import { toModelImage } from '../preprocessing/presets.ts';
@@ -17,13 +18,15 @@ import { imageQuestion, promptInput } from '../text/promptInput.ts';
 import type { Prompt } from '../text/types.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Collections } from './collections.ts';
-import type { Checkpoint, FilmEntry, ModelView, Prediction, Provenance } from './contract.ts';
+import type { Checkpoint, FilmEntry, ModelView, Prediction, Provenance, SampledAnswers } from './contract.ts';
 import type { LoadedModel, Models } from './models.ts';
 import { type PredictionStore, predictionKey } from './predictions.ts';
 
 export interface AnswerSettings {
   temperature: number;
   topP: number;
+  /** Absent or 0: off. */
+  topK?: number;
   seed: number;
   /** Absent: what the checkpoint's card says. */
   maxNewTokens?: number;
@@ -34,6 +37,8 @@ export const GREEDY: AnswerSettings = { temperature: 0, topP: 1, seed: 0 };
 export interface Question {
   film: FilmEntry;
   checkpoint: Checkpoint;
+  /** Of one sample of several; absent: that of the settings. */
+  seed?: number;
 }
 
 export interface AnswerOptions {
@@ -107,6 +112,17 @@ export class Answers {
     return answers;
   }
 
+  /** The film's answer drawn several times, with seeds one after the other; its prompt is read once for all of them. */
+  async sample(
+    question: Question,
+    samples: number,
+    settings: AnswerSettings,
+    options: AnswerOptions = {},
+  ): Promise<SampledAnswers> {
+    const drawn = Array.from({ length: samples }, (_, i) => ({ ...question, seed: settings.seed + i }));
+    return summarizeSamples(await this.answer(drawn, settings, options));
+  }
+
   private byBase(questions: readonly Question[]): number[][] {
     const groups = new Map<string, number[]>();
     questions.forEach(({ checkpoint }, index) => {
@@ -171,7 +187,12 @@ export class Answers {
     return this.prompts.get(checkpoint.promptId) ?? this.prompts.get('free-reasoning')!;
   }
 
-  private provenanceOf({ checkpoint }: Question, film: Film, model: LoadedModel, settings: AnswerSettings): Provenance {
+  private provenanceOf(
+    { checkpoint, seed }: Question,
+    film: Film,
+    model: LoadedModel,
+    settings: AnswerSettings,
+  ): Provenance {
     const prompt = this.promptOf(checkpoint);
     const { executor, info } = model.runner;
     return {
@@ -183,7 +204,8 @@ export class Answers {
       promptHash: sha256(`${prompt.text}\n${model.template.source}`),
       temperature: settings.temperature,
       topP: settings.topP,
-      seed: settings.seed,
+      topK: settings.topK ?? 0,
+      seed: seed ?? settings.seed,
       maxNewTokens: settings.maxNewTokens ?? checkpoint.maxNewTokens,
       precision: 'f32',
       executor: executor.name,
@@ -226,11 +248,12 @@ export class Answers {
     const baseFolder = this.checkpoints.baseFolder(checkpoint);
     const adapter =
       checkpoint.baseId === null ? null : await this.models.adapter(this.checkpoints.folder(checkpoint), baseFolder);
+    const { temperature, topK, topP, seed } = provenance;
     return {
       promptIds: inputIds,
       images,
       adapter,
-      sampling: { temperature: provenance.temperature, topK: 0, topP: provenance.topP, seed: provenance.seed },
+      sampling: { temperature, topK, topP, seed },
       maxNewTokens: provenance.maxNewTokens,
       stopIds: model.runner.info.endTokenIds,
     };
@@ -261,4 +284,14 @@ export class Answers {
       createdAt: this.now().toISOString(),
     };
   }
+}
+
+/** How often each label stands in the samples. */
+export function summarizeSamples(predictions: readonly Prediction[]): SampledAnswers {
+  const frequency = CHEXPERT_LABELS.map((label) => ({
+    label,
+    count: predictions.filter(({ reading }) => reading.findings.includes(label)).length,
+  }));
+  const failures = predictions.filter(({ reading }) => reading.parseFailure !== null).length;
+  return { predictions: [...predictions], frequency, failures };
 }

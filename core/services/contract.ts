@@ -123,6 +123,16 @@ export interface Prediction {
   createdAt: string;
 }
 
+/** Several answers of one checkpoint to one film, drawn with seeds one after the other: what changes between them is noise. */
+export interface SampledAnswers {
+  /** Stored like any other answer; sample i has seed + i. */
+  predictions: Prediction[];
+  /** How many of the samples name a label, in the order of the 14; an answer that cannot be read names none. */
+  frequency: { label: Label; count: number }[];
+  /** Samples that cannot be read. */
+  failures: number;
+}
+
 export interface Provenance {
   imageHash: string;
   preprocessing: string;
@@ -132,6 +142,8 @@ export interface Provenance {
   promptHash: string;
   temperature: number;
   topP: number;
+  /** 0: off. */
+  topK: number;
   seed: number;
   maxNewTokens: number;
   precision: string;
@@ -271,6 +283,20 @@ export const parameters = {
       checkpointId: id,
       temperature: z.number().min(0).max(10).default(0),
       topP: z.number().gt(0).max(1).default(1),
+      topK: z.number().int().min(0).default(0),
+      seed: z.number().int().min(0).default(0),
+      maxNewTokens: z.number().int().min(1).max(4096).optional(),
+    })
+    .strict(),
+  /** Draws the film's answer several times (GRPO's temperature and top-p by default). Progress: answers of all. */
+  'predictions.sample': z
+    .object({
+      filmId: id,
+      checkpointId: id,
+      samples: z.number().int().min(1).max(64),
+      temperature: z.number().gt(0).max(10).default(0.8),
+      topP: z.number().gt(0).max(1).default(0.95),
+      topK: z.number().int().min(0).default(0),
       seed: z.number().int().min(0).default(0),
       maxNewTokens: z.number().int().min(1).max(4096).optional(),
     })
@@ -360,6 +386,7 @@ export interface Results {
   'prompts.list': Prompt[];
   'predictions.ofFilm': Record<string, Prediction>;
   'predictions.generate': Prediction;
+  'predictions.sample': SampledAnswers;
   'evaluations.list': EvaluationSummary[];
   'evaluations.cost': EvaluationCost;
   'evaluations.run': EvaluationResult;

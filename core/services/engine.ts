@@ -244,6 +244,20 @@ class LocalEngine implements Engine {
           return prediction!;
         });
       },
+      'predictions.sample': async ({ filmId, checkpointId, samples, ...settings }, call) => {
+        const { collections, checkpoints, answers } = this.session;
+        const question = { film: await collections.entry(filmId), checkpoint: checkpoints.usable(checkpointId) };
+        const title = `${question.checkpoint.name} reads a film ${samples} times`;
+        return this.jobs.run('generate', title, call, async (work) => {
+          let done = 0;
+          const sampled = await answers.sample(question, samples, settings, {
+            signal: work.signal,
+            onAnswer: () => work.report({ stage: 'Reading', done: ++done, total: samples }),
+          });
+          this.changed('predictions');
+          return sampled;
+        });
+      },
     } satisfies Partial<Handlers>;
   }
 

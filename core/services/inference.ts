@@ -81,6 +81,8 @@ export interface InferenceResult extends Sample {
   seconds: { load: number; vision: number; prefill: number; decode: number };
   /** All of them, where more than one was asked for; the first is repeated above. */
   samples?: Sample[];
+  /** In how many of the samples a label is named, for the labels that are. */
+  frequency?: Partial<Record<Label, number>>;
 }
 
 export interface ScoreResult {
@@ -133,7 +135,7 @@ export class Inference {
       promptTokenIds: [...prompt.promptIds],
       ...this.engine(),
       seconds: { load: this.loadSeconds, vision, prefill: completions[0]!.seconds.prefill, decode },
-      ...(settings.samples > 1 ? { samples } : {}),
+      ...(settings.samples > 1 ? { samples, frequency: frequencyOf(samples) } : {}),
     };
   }
 
@@ -182,6 +184,12 @@ export class Inference {
     const { reasoning, findings, parseFailure } = parseCompletion(text);
     return { text, tokenIds, logprobs, stop, reasoning, findings, parseFailure };
   }
+}
+
+function frequencyOf(samples: readonly Sample[]): Partial<Record<Label, number>> {
+  const count: Partial<Record<Label, number>> = {};
+  for (const { findings } of samples) for (const label of findings) count[label] = (count[label] ?? 0) + 1;
+  return count;
 }
 
 const part = z.union([

@@ -50,10 +50,11 @@ export class PredictionStore {
 
   private remember(prediction: Prediction): void {
     this.byKey.set(prediction.key, prediction);
-    this.asked.add(`${prediction.filmId}/${prediction.checkpointId}`);
+    // A drawn sample is not the answer that an evaluation asks for.
+    if (prediction.provenance.temperature === 0) this.asked.add(`${prediction.filmId}/${prediction.checkpointId}`);
   }
 
-  /** Whether this checkpoint has read this film, in whatever way. */
+  /** Whether this checkpoint has read this film greedily, in whatever way. */
   hasAnswer(filmId: string, checkpointId: string): boolean {
     return this.asked.has(`${filmId}/${checkpointId}`);
   }

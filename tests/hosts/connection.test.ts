@@ -76,7 +76,7 @@ describe.each([
       pixels: Uint16Array;
       floats: Float32Array;
     };
-    expect(answer.params).toEqual({ filmId: 'f', checkpointId: 'c', temperature: 0, topP: 1, seed: 0 });
+    expect(answer.params).toEqual({ filmId: 'f', checkpointId: 'c', temperature: 0, topP: 1, topK: 0, seed: 0 });
     expect(answer.pixels).toEqual(pixels);
     expect(answer.floats).toEqual(new Float32Array([1.5, -2]));
   });

@@ -112,6 +112,19 @@ describe('answers', () => {
     expect(again).toEqual(first);
   });
 
+  it('draws samples of one film: stored, counted by label, and the same again', async () => {
+    const { engine, a } = await withDatasets('samples');
+    const [film] = await engine.call('films.list', { collectionId: a.id });
+    const asked = { filmId: film!.id, checkpointId: 'sft', maxNewTokens: 6 };
+    const sampled = await engine.call('predictions.sample', { ...asked, samples: 3, temperature: 1, topP: 1, seed: 4 });
+    expect(sampled.predictions.map(({ provenance }) => provenance.seed)).toEqual([4, 5, 6]);
+    expect(new Set(sampled.predictions.map(({ tokenIds }) => tokenIds.join())).size).toBe(3);
+    expect(sampled.frequency).toHaveLength(14);
+    expect(sampled.failures).toBe(3);
+    const one = await engine.call('predictions.generate', { ...asked, temperature: 1, seed: 5 });
+    expect(one).toEqual(sampled.predictions[1]);
+  });
+
   it('has another key for another checkpoint, temperature or maximum', async () => {
     const { engine, a } = await withDatasets('keys');
     const [film] = await engine.call('films.list', { collectionId: a.id });

@@ -248,6 +248,7 @@ export function predictionOf(filmId: string, checkpointId: string): Prediction {
       promptHash: 'c0de'.repeat(16),
       temperature: 0,
       topP: 1,
+      topK: 0,
       seed: 0,
       maxNewTokens: 256,
       precision: 'float32',
