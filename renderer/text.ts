@@ -1,5 +1,5 @@
 /** Every word that the screens show. */
-import type { SpacingOrigin } from '../core/dicom/film.ts';
+import type { LengthOrigin } from '../core/dicom/film.ts';
 import type { ParseFailure } from '../core/findings/types.ts';
 import type { Label } from '../core/labels/labels.ts';
 import type { Checkpoint, Collection, JobInfo } from '../core/services/contract.ts';
@@ -229,8 +229,8 @@ export const text = {
       detector: 'at the detector',
       calibrated: 'calibrated',
       estimated: 'in the body, estimated',
-      pixel: 'by pixel spacing, origin unknown',
-    } satisfies Record<SpacingOrigin, string>,
+      unknown: 'by pixel spacing, origin unknown',
+    } satisfies Record<LengthOrigin, string>,
   },
 
   compare: {

@@ -28,14 +28,27 @@ export type ModalityTransform =
   | { kind: 'rescale'; slope: number; intercept: number }
   | { kind: 'lut'; first: number; bits: number; data: Uint16Array };
 
-/** Where a length on the film comes from (PS3.3 10.7.1.3): measured at the detector, calibrated, or estimated from ERMF. */
-export type SpacingOrigin = 'detector' | 'calibrated' | 'estimated' | 'pixel';
+/**
+ * Where a length on the film comes from (PS3.3 10.7.1.3), so that nobody takes one for the other:
+ * - `detector`: measured at the detector or on the scanned film; in the body it is shorter.
+ * - `calibrated`: in the body, by an object of known size, or as a tomograph measures it.
+ * - `estimated`: in the body, by a magnification that was assumed or known from the geometry.
+ * - `unknown`: the file gives Pixel Spacing alone, and does not say which of these it is.
+ */
+export type LengthOrigin = 'detector' | 'calibrated' | 'estimated' | 'unknown';
+/** `aspect`: the file gives the pixels' proportions only, and no length. */
+export type SpacingOrigin = LengthOrigin | 'aspect';
 
 export interface FilmSpacing {
-  /** Millimetres between rows and between columns. */
+  /** Between rows and between columns: millimetres, or for `aspect` only proportions (see millimetresOf). */
   row: number;
   column: number;
   origin: SpacingOrigin;
+}
+
+/** The spacing where it is one in millimetres; null: lengths on this film can be given in pixels only. */
+export function millimetresOf(spacing: FilmSpacing | null): (FilmSpacing & { origin: LengthOrigin }) | null {
+  return spacing && spacing.origin !== 'aspect' ? (spacing as FilmSpacing & { origin: LengthOrigin }) : null;
 }
 
 /** What the corner overlay and the study list show; empty strings where the file has nothing. */

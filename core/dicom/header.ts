@@ -5,7 +5,7 @@
  */
 import { WorkbenchError } from '../base/errors.ts';
 import { type Attributes, type DicomFile, tagName } from './dataSet.ts';
-import type { FilmSpacing, FilmTags, ModalityTransform, Voi, VoiFunction } from './film.ts';
+import type { FilmTags, ModalityTransform, Voi, VoiFunction } from './film.ts';
 
 /** C.7.6.3: the Image Pixel module, checked. */
 export interface PixelDescription {
@@ -202,34 +202,6 @@ export function readInverse(attributes: Attributes, photometricInterpretation: s
   const shape = attributes.string('x20500020').toUpperCase();
   if (shape === 'INVERSE') return true;
   return shape === '' && photometricInterpretation === 'MONOCHROME1';
-}
-
-/**
- * 10.7.1.3: Pixel Spacing is calibrated where it differs from Imager Pixel Spacing; Imager Pixel Spacing is at the
- * detector, and becomes an estimate at the patient when divided by the Estimated Radiographic Magnification Factor.
- * Pixel Aspect Ratio alone gives proportions in pixels.
- */
-export function readSpacing(attributes: Attributes): FilmSpacing | null {
-  const pixel = spacingOf(attributes, 'x00280030');
-  const imager = spacingOf(attributes, 'x00181164') ?? spacingOf(attributes, 'x00182010');
-  if (pixel && (!imager || pixel.row !== imager.row || pixel.column !== imager.column)) {
-    return { ...pixel, origin: 'calibrated' };
-  }
-  const [magnification] = attributes.decimals('x00181114');
-  if (imager && magnification !== undefined && magnification >= 1 && magnification < 10) {
-    return { row: imager.row / magnification, column: imager.column / magnification, origin: 'estimated' };
-  }
-  if (imager) return { ...imager, origin: 'detector' };
-  const aspect = attributes.decimals('x00280034');
-  if (aspect.length === 2 && aspect.every((n) => n > 0))
-    return { row: aspect[0]! / aspect[1]!, column: 1, origin: 'pixel' };
-  return null;
-}
-
-function spacingOf(attributes: Attributes, tag: string): { row: number; column: number } | undefined {
-  const [row, column] = attributes.decimals(tag);
-  const usable = (n: number | undefined): n is number => n !== undefined && n > 0 && Number.isFinite(n);
-  return usable(row) && usable(column) ? { row, column } : undefined;
 }
 
 /** Enhanced multi-frame objects keep these in functional groups: the frame's own first, then the shared ones (C.7.6.16). */

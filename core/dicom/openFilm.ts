@@ -15,12 +15,12 @@ import {
   readInverse,
   readModality,
   readPadding,
-  readSpacing,
   readTags,
   readVoi,
 } from './header.ts';
 import { readOverlays } from './overlays.ts';
 import { type Raster, rasterKind, readRaster } from './rasterFiles.ts';
+import { readSpacing } from './spacing.ts';
 import { inThread } from './threads.ts';
 import { modalityRange } from './voi.ts';
 
@@ -113,7 +113,7 @@ async function dicomFilm(path: string, file: DicomFile, frame: number): Promise<
     photometricInterpretation: description.photometricInterpretation,
     transferSyntax: file.transferSyntax,
     ...display,
-    spacing: [attributes, ...groups].map(readSpacing).find((spacing) => spacing !== null) ?? null,
+    spacing: readSpacing([attributes, ...groups]),
     ...(overlays.length > 0 ? { overlays } : {}),
     tags,
     sha256: sha256(bytesOf(decoded.pixels)),

@@ -1,5 +1,5 @@
 /** What is written over the film: identity, study, window and scale in the corners, sides of the body, a scale bar. */
-import type { Film, SpacingOrigin, Voi } from '../../core/dicom/film.ts';
+import { type Film, millimetresOf, type Voi } from '../../core/dicom/film.ts';
 import type { FilmEntry } from '../../core/services/contract.ts';
 import type { DisplayState } from '../state/display.ts';
 import { text } from '../text.ts';
@@ -48,18 +48,15 @@ function Sides({ film, display }: { film: Film; display: DisplayState }) {
 }
 
 function Bar({ film, scale, room }: { film: Film; scale: number; room: number }) {
-  const bar = film.spacing && scaleBar(film.spacing, scale, WIDEST_BAR * room);
-  if (!film.spacing || !bar) return null;
+  const spacing = millimetresOf(film.spacing);
+  const bar = spacing && scaleBar(spacing, scale, WIDEST_BAR * room);
+  if (!bar) return null;
   return (
     <div className="scale-bar">
       <div className="scale-bar-line" style={{ width: bar.pixels }} />
-      <div>{text.viewer.scaleBar(bar.millimetres, originText(film.spacing.origin))}</div>
+      <div>{text.viewer.scaleBar(bar.millimetres, text.viewer.origins[spacing.origin])}</div>
     </div>
   );
-}
-
-function originText(origin: SpacingOrigin): string {
-  return text.viewer.origins[origin];
 }
 
 function identity(entry: FilmEntry, film: Film): string[] {

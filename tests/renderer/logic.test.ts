@@ -148,8 +148,8 @@ describe('Scale', () => {
     const room = { width: 400, height: 400 };
     expect(fitScale(film, 0, room)).toBe(2);
     expect(fitScale(film, 90, room)).toBe(2);
-    expect(fitScale({ ...film, spacing: { row: 0.4, column: 0.2, origin: 'pixel' } }, 0, room)).toBe(2);
-    expect(fitScale({ ...film, columns: 100, spacing: { row: 0.4, column: 0.2, origin: 'pixel' } }, 0, room)).toBe(2);
+    expect(fitScale({ ...film, spacing: { row: 0.4, column: 0.2, origin: 'aspect' } }, 0, room)).toBe(2);
+    expect(fitScale({ ...film, columns: 100, spacing: { row: 0.4, column: 0.2, origin: 'aspect' } }, 0, room)).toBe(2);
   });
 
   it('keeps the point under the pointer', () => {
