@@ -23,7 +23,7 @@ export function matrixOf({ tp, fp, fn, tn }: Confusion): number[][] {
   ];
 }
 
-/** Cohen's kappa; null where chance alone agrees always (both readings are one and the same constant). */
+/** Cohen's kappa; null where chance alone agrees always (both readings are one and the same constant), or without cases. */
 export function cohenKappa(counts: number[][], weights: 'none' | 'linear' | 'quadratic' = 'none'): number | null {
   const { rows, columns, total } = margins(counts);
   let observed = 0;
@@ -36,7 +36,7 @@ export function cohenKappa(counts: number[][], weights: 'none' | 'linear' | 'qua
       expected += (weight * rows[i]! * columns[j]!) / total;
     }
   }
-  return expected === 0 ? null : 1 - observed / expected;
+  return total === 0 || expected === 0 ? null : 1 - observed / expected;
 }
 
 /** Matthews correlation for any number of classes (Gorodkin 2004); 0 where it is undefined. */

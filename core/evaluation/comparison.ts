@@ -41,7 +41,8 @@ export function pairKey(checkpointId: string, otherId: string, readings: Pick<Re
 }
 
 /** A data set as the caller describes it; the rest of `EvaluatedDataset` follows from the films. */
-export interface DatasetInput extends Pick<EvaluatedDataset, 'id' | 'name' | 'kind' | 'labels' | 'policy' | 'unit'> {
+export interface DatasetInput
+  extends Pick<EvaluatedDataset, 'id' | 'name' | 'kind' | 'labels' | 'policy' | 'unit' | 'views' | 'aggregation'> {
   /** Films that were asked for, answered or not. */
   total: number;
 }

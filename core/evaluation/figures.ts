@@ -1,7 +1,7 @@
 /** All figures of one checkpoint on one data set. A completion that failed counts as no label and is never left out. */
 import { CHEXPERT_LABELS, type Label, type LabelValues } from '../labels/labels.ts';
 import { countedAs, policyOf, type UncertaintyPolicies } from '../labels/uncertainty.ts';
-import { accuracy, balancedAccuracy, cohenKappa, matrixOf, matthewsCorrelation } from './agreement.ts';
+import { balancedAccuracy, matrixOf } from './agreement.ts';
 import { type Indicators, LEFT_OUT, type MultilabelFigures, multilabelFigures, ratio } from './metrics.ts';
 import { probabilityFigures } from './scores.ts';
 import type { Figures, LabelFigures } from './types.ts';
@@ -86,17 +86,12 @@ function labelFigures(
   films: readonly EvaluatedFilm[],
   policies: UncertaintyPolicies,
 ): LabelFigures {
-  const matrix = matrixOf(counts);
   return {
     ...counts,
     label,
     predicted: counts.tp + counts.fp,
     films: counts.tp + counts.fp + counts.fn + counts.tn,
-    specificity: ratio(counts.tn, counts.tn + counts.fp),
-    accuracy: accuracy(matrix),
-    balancedAccuracy: balancedAccuracy(matrix),
-    kappa: counts.tp + counts.fp + counts.fn + counts.tn === 0 ? null : cohenKappa(matrix),
-    mcc: matthewsCorrelation(matrix),
+    balancedAccuracy: balancedAccuracy(matrixOf(counts)),
     f1Interval: null,
     probability: labelProbabilities(label, films, policies),
   };

@@ -1,9 +1,11 @@
 /**
- * Multi-label figures from indicator matrices, as scikit-learn defines them with zero_division=0: precision, recall, F1 and
- * Jaccard per label and as micro, macro, weighted and samples averages; subset accuracy; Hamming loss. Cells of the truth
- * that are left out (an uncertain label under `ignore`) count nowhere. Equal to reference/metrics/multilabel.json to 1e-12.
+ * Multi-label figures from indicator matrices, as scikit-learn defines them with zero_division=0: precision, recall,
+ * specificity, F1, Jaccard, accuracy, kappa and Matthews correlation per label and as micro, macro, weighted and samples
+ * averages; subset accuracy; Hamming loss. Cells of the truth that are left out (an uncertain label under `ignore`) count
+ * nowhere. Equal to reference/metrics/multilabel.json to 1e-12.
  */
-import type { Confusion, PrecisionRecallF1, SetFigures } from './types.ts';
+import { cohenKappa, matrixOf, matthewsCorrelation } from './agreement.ts';
+import type { Confusion, Figure, PrecisionRecallF1, SetFigures } from './types.ts';
 
 /** In a truth matrix: this cell is left out. */
 export const LEFT_OUT = 2;
@@ -30,13 +32,32 @@ export function ratio(numerator: number, denominator: number): number {
   return denominator === 0 ? 0 : numerator / denominator;
 }
 
-export function setFigures(tp: number, fp: number, fn: number): SetFigures {
-  return {
-    precision: ratio(tp, tp + fp),
-    recall: ratio(tp, tp + fn),
-    f1: f1(tp, fp, fn),
-    jaccard: ratio(tp, tp + fp + fn),
-  };
+export const FIGURES = [
+  'precision',
+  'recall',
+  'specificity',
+  'f1',
+  'jaccard',
+  'accuracy',
+  'kappa',
+  'mcc',
+] as const satisfies readonly Figure[];
+
+/** Every figure of one 2 x 2 table; kappa NaN where it is undefined. What the bootstrap calls millions of times. */
+export function figureOf(figure: Figure, tp: number, fp: number, fn: number, tn: number): number {
+  if (figure === 'f1') return f1(tp, fp, fn);
+  if (figure === 'precision') return ratio(tp, tp + fp);
+  if (figure === 'recall') return ratio(tp, tp + fn);
+  if (figure === 'specificity') return ratio(tn, tn + fp);
+  if (figure === 'jaccard') return ratio(tp, tp + fp + fn);
+  if (figure === 'accuracy') return ratio(tp + tn, tp + fp + fn + tn);
+  if (figure === 'kappa') return cohenKappa(matrixOf({ tp, fp, fn, tn })) ?? Number.NaN;
+  return matthewsCorrelation(matrixOf({ tp, fp, fn, tn }));
+}
+
+export function setFigures({ tp, fp, fn, tn }: Confusion): SetFigures {
+  const figures = Object.fromEntries(FIGURES.map((figure) => [figure, figureOf(figure, tp, fp, fn, tn)]));
+  return { ...(figures as Record<Figure, number>), kappa: Number.isNaN(figures['kappa']) ? null : figures['kappa']! };
 }
 
 export function f1(tp: number, fp: number, fn: number): number {
@@ -67,12 +88,12 @@ export function outcomeOf(truth: number, prediction: number): keyof Confusion | 
 
 export function multilabelFigures(indicators: Indicators): MultilabelFigures {
   const counts = confusions(indicators);
-  const perLabel = counts.map((c) => ({ ...c, ...setFigures(c.tp, c.fp, c.fn), support: c.tp + c.fn }));
+  const perLabel = counts.map((c) => ({ ...c, ...setFigures(c), support: c.tp + c.fn }));
   const sum = (key: keyof Confusion) => counts.reduce((total, c) => total + c[key], 0);
   const scored = sum('tp') + sum('fp') + sum('fn') + sum('tn');
   return {
     perLabel,
-    micro: setFigures(sum('tp'), sum('fp'), sum('fn')),
+    micro: setFigures({ tp: sum('tp'), fp: sum('fp'), fn: sum('fn'), tn: sum('tn') }),
     macro: average(perLabel, () => 1),
     weighted: average(perLabel, (label) => label.support),
     samples: samplesFigures(indicators),
@@ -81,28 +102,34 @@ export function multilabelFigures(indicators: Indicators): MultilabelFigures {
   };
 }
 
+/** Items whose figure is undefined are left out of its average. */
 function average<T extends SetFigures>(items: T[], weight: (item: T) => number): SetFigures {
-  const total = items.reduce((sum, item) => sum + weight(item), 0);
-  const mean = (key: keyof SetFigures) =>
-    ratio(
-      items.reduce((sum, item) => sum + weight(item) * item[key], 0),
-      total,
-    );
-  return { precision: mean('precision'), recall: mean('recall'), f1: mean('f1'), jaccard: mean('jaccard') };
+  const mean = (figure: Figure) => {
+    const defined = items.filter((item) => item[figure] !== null);
+    const total = defined.reduce((sum, item) => sum + weight(item), 0);
+    const sum = defined.reduce((sum, item) => sum + weight(item) * item[figure]!, 0);
+    return defined.length === 0 && items.length > 0 ? null : ratio(sum, total);
+  };
+  const figures = Object.fromEntries(FIGURES.map((figure) => [figure, mean(figure)]));
+  return { ...(figures as Record<Figure, number>), kappa: figures['kappa'] ?? null };
 }
 
-/** A film without any label in truth and answer counts as 0. */
+/** A film without any label in truth and answer counts as 0. Films with the same counts are worked out once. */
 function samplesFigures({ films, labels, truth, prediction }: Indicators): SetFigures {
-  const perFilm: SetFigures[] = [];
+  const kinds = new Map<string, Confusion & { films: number }>();
   for (let film = 0, i = 0; film < films; film++) {
     const counts = { tp: 0, fp: 0, fn: 0, tn: 0 };
     for (let label = 0; label < labels; label++, i++) {
       const outcome = outcomeOf(truth[i]!, prediction[i]!);
       if (outcome !== null) counts[outcome]++;
     }
-    perFilm.push(setFigures(counts.tp, counts.fp, counts.fn));
+    const key = `${counts.tp} ${counts.fp} ${counts.fn} ${counts.tn}`;
+    const kind = kinds.get(key) ?? { ...counts, films: 0 };
+    kind.films++;
+    kinds.set(key, kind);
   }
-  return average(perFilm, () => 1);
+  const items = [...kinds.values()].map((kind) => ({ ...setFigures(kind), films: kind.films }));
+  return average(items, (item) => item.films);
 }
 
 function subsetAccuracy({ films, labels, truth, prediction }: Indicators): number {

@@ -1,5 +1,6 @@
 /** Results of an evaluation, as the command prints them, the screens show them and the report draws them. Pure. */
-import type { Label, UncertaintyPolicy } from '../labels/labels.ts';
+import type { Label } from '../labels/labels.ts';
+import type { UncertaintyPolicies } from '../labels/uncertainty.ts';
 
 export interface Confusion {
   tp: number;
@@ -15,9 +16,19 @@ export interface PrecisionRecallF1 {
   f1: number;
 }
 
+/** `samples` averages are over films, `macro` and `weighted` ones over labels, `micro` ones of all cells as one. */
 export interface SetFigures extends PrecisionRecallF1 {
   jaccard: number;
+  specificity: number;
+  accuracy: number;
+  /** Cohen's kappa; null where truth and answer are one and the same constant. Averages leave such labels (films) out. */
+  kappa: number | null;
+  /** Matthews correlation; 0 where it is undefined, as scikit-learn. */
+  mcc: number;
 }
+
+export type Figure = keyof SetFigures;
+export type Average = 'micro' | 'macro' | 'weighted' | 'samples';
 
 /** A bootstrap interval that resamples whole patients. */
 export interface Interval {
@@ -25,7 +36,10 @@ export interface Interval {
   high: number;
   /** 0.95. */
   level: number;
+  /** What `low` and `high` are; BCa where it is defined. */
   method: 'percentile' | 'bca';
+  /** The percentile interval of the same replicates, beside. */
+  percentile?: [low: number, high: number];
   replicates: number;
   seed: number;
   /** Patients resampled (of each data set where two are involved). */
@@ -41,6 +55,27 @@ export interface ProbabilityFigures {
   expectedCalibrationError: number;
   /** Ten bins of equal width; empty ones are left out. */
   reliability: { meanProbability: number; observed: number; films: number }[];
+  /** Films whose truth has the label. */
+  positives?: number;
+  aurocInterval?: Interval | null;
+  averagePrecisionInterval?: Interval | null;
+}
+
+/**
+ * A label's decision threshold on probabilities, chosen on the source's films (the highest F1 there) and frozen: the target
+ * has no part in it. Both sides are shown.
+ */
+export interface FrozenThreshold {
+  checkpointId: string;
+  label: Label;
+  /** Probabilities from here on count as the label. */
+  threshold: number;
+  /** Where it was chosen. */
+  chosenOn: string;
+  /** With the threshold, on the films that have probabilities. */
+  source: PrecisionRecallF1 & { datasetId: string; films: number; positives: number };
+  /** null where the target has no probabilities, or where there is one data set only. */
+  target: (PrecisionRecallF1 & { datasetId: string; films: number; positives: number }) | null;
 }
 
 export interface LabelFigures extends Confusion, SetFigures {
@@ -51,14 +86,10 @@ export interface LabelFigures extends Confusion, SetFigures {
   predicted: number;
   /** Films that count for this label; fewer than all where uncertain ones are ignored. */
   films: number;
-  specificity: number;
-  accuracy: number;
   balancedAccuracy: number;
-  /** Cohen's kappa; null where truth and answer are one and the same constant. */
-  kappa: number | null;
-  /** Matthews correlation; 0 where it is undefined, as scikit-learn. */
-  mcc: number;
   f1Interval: Interval | null;
+  /** Of every figure; empty where nothing was resampled. */
+  intervals?: Partial<Record<Figure, Interval>>;
   probability: ProbabilityFigures | null;
 }
 
@@ -75,6 +106,10 @@ export interface Figures {
   hammingLoss: number;
   macroF1Interval: Interval | null;
   microF1Interval: Interval | null;
+  /** Of every average; empty where nothing was resampled. */
+  intervals?: Partial<Record<Average, Partial<Record<Figure, Interval>>>>;
+  failRateInterval?: Interval | null;
+  findingsPerFilmInterval?: Interval | null;
   /** Films scored, failures included. */
   films: number;
   patients: number;
@@ -86,6 +121,10 @@ export interface Figures {
   findingsPerFilm: number;
   /** The label written on the largest share of films. */
   dominant: { label: Label; share: number } | null;
+  /** Share of the films on which each label was written, most often first. */
+  dominance?: { label: Label; share: number }[];
+  /** Words of the completions that are there as text; null where none is. */
+  words?: { films: number; mean: number; median: number } | null;
 }
 
 /** `own`: a data set's own labels where they are neither the paper's 14 nor its nine. */
@@ -122,6 +161,20 @@ export interface LabelDifference {
   /** Adjusted over the labels: Holm, Benjamini and Hochberg. */
   pHolm: number | null;
   pBenjaminiHochberg: number | null;
+  /** Of the label's F1 difference, by exchanging whole patients: valid whatever the films of a patient. */
+  pPermutation?: number | null;
+  /** Plain McNemar on right and wrong answers; null where a patient has several films (`Difference.mcNemarLeftOut`). */
+  mcNemar?: McNemarFigures | null;
+}
+
+export interface McNemarFigures {
+  /** Films that only the first, only the second checkpoint gets right. */
+  onlyFrom: number;
+  onlyTo: number;
+  exactP: number;
+  /** Chi-square without and with continuity correction; null where no film is judged differently. */
+  asymptoticP: number | null;
+  correctedP: number | null;
 }
 
 /** GRPO minus SFT (or any two checkpoints) on one data set and label set. */
@@ -139,6 +192,8 @@ export interface Difference {
   interval: Interval | null;
   /** Of the macro-F1 difference, by flipping whole patients. */
   p: number | null;
+  /** Why there is no McNemar test; null where there is one. */
+  mcNemarLeftOut?: string | null;
   contributions: LabelDifference[];
 }
 
@@ -161,6 +216,117 @@ export interface Agreement {
   sameSet: number;
   /** Mean over films of the Jaccard index of the two sets; two empty sets agree (1). */
   meanJaccard: number;
+  /** By label: share of films on which both say the same of it, and Cohen's kappa of the two. */
+  labels?: { label: Label; same: number; kappa: number | null }[];
+}
+
+// ------------------------------------------------------------------------------------------------------- why it fell
+
+export type ShiftCause = 'prevalence' | 'convention' | 'image';
+
+/**
+ * The change of macro-F1 on the shared labels from source to target, by cause (core/evaluation/decomposition.ts). Either of
+ * one checkpoint, or of the difference between two (GRPO - SFT): then every value is the second's minus the first's.
+ */
+export interface Decomposition {
+  checkpointId: string;
+  /** The checkpoint that is subtracted; null: the change of `checkpointId` itself. */
+  fromCheckpointId: string | null;
+  change: number;
+  /** Prevalence, convention, image, in this order; they sum to `change`. */
+  parts: { cause: ShiftCause; value: number; interval: Interval | null }[];
+  /** Each label's part of the change, by cause; a column sums to the part above. */
+  labels: { label: Label; change: number; prevalence: number; convention: number; image: number }[];
+}
+
+/** What the decomposition saw, by label: the same for every checkpoint. */
+export interface ShiftEvidence {
+  label: Label;
+  /** Share of films with the label in the truth. */
+  sourcePrevalence: number;
+  targetPrevalence: number;
+  /** The prevalence at the target that the answers confirm: the source's films reweighted. */
+  confirmedPrevalence: number;
+  /** How far truth and answers moved beyond prevalence, in nats (noise subtracted). */
+  truthMoved: number;
+  answersMoved: number;
+}
+
+/** How labels go together: given one, the share of films that have the other too. What a checkpoint learned at the source shows. */
+export interface LabelHabit {
+  given: Label;
+  also: Label;
+  source: number;
+  target: number;
+  /** In the answers of each checkpoint at the target; null where it never says `given`. */
+  answers: { checkpointId: string; share: number | null }[];
+}
+
+/** The assumption that each part of a decomposition rests on, as a sentence. */
+export const SHIFT_ASSUMPTIONS: Record<ShiftCause, string> = {
+  prevalence:
+    'Prevalence: films with the same labels look alike and are answered alike at both institutions; a change counts as prevalence as far as labels and answers show it together.',
+  convention:
+    'Label convention: the films and their answers stay as they are and the labels given to them change; a change beyond prevalence counts as convention as far as the labels moved (how often, and which together) and the answers did not.',
+  image:
+    'Image: what remains. The labels stay as they are and the films, and so the answers, change. Where labels and answers both moved beyond prevalence, the change is divided in the proportion of the two.',
+};
+
+export interface SubgroupFigures {
+  checkpointId: string;
+  macroF1: number;
+  interval: Interval | null;
+}
+
+/** Films of one kind in one data set, on the shared labels. */
+export interface Subgroup {
+  datasetId: string;
+  by: 'sex' | 'age' | 'view' | 'device';
+  /** "F", "18 to 39", "AP", "device"; "unknown" where the table does not say. */
+  group: string;
+  films: number;
+  patients: number;
+  /** Of the shared labels, the number with ten positive films or more; figures of the others say little. */
+  labelsWithTen: number;
+  figures: SubgroupFigures[];
+  /** Between the two checkpoints of the question, where there are two. */
+  difference: { fromCheckpointId: string; toCheckpointId: string; change: number; interval: Interval | null } | null;
+}
+
+/**
+ * Whether the films at hand settle a quantity, and how many would: normal approximation with the bootstrap's standard
+ * error, which shrinks with the root of the number of films (patients with as many films each as now).
+ */
+export interface PowerFigures {
+  what: 'difference' | 'gap' | 'gap-difference';
+  /** For differences: on which data set. */
+  datasetId: string | null;
+  /** null for a gap, which is of one checkpoint. */
+  fromCheckpointId: string | null;
+  checkpointId: string;
+  effect: number;
+  standardError: number;
+  settled: boolean;
+  /** Films now, of each data set involved. */
+  films: number[];
+  /** Films of each data set for 80 % power at two-sided 5 %, were the effect as large as it appears; null where it is 0. */
+  filmsNeeded: number[] | null;
+  /** The smallest effect that the films at hand would settle with 80 % power. */
+  detectable: number;
+}
+
+/** Two checkpoints disagree on a film: what each said, and what that does to the change. */
+export interface Disagreement {
+  datasetId: string;
+  filmId: string;
+  fromCheckpointId: string;
+  toCheckpointId: string;
+  /**
+   * The film's part of (to - from) on the target minus (to - from) on the source, macro-F1 on the shared labels: the value
+   * with the film less the value without it.
+   */
+  contribution: number;
+  labels: { label: Label; truth: 0 | 1 | null; from: boolean; to: boolean }[];
 }
 
 export interface EvaluationCell {
@@ -173,7 +339,12 @@ export interface EvaluationCell {
   /** Films done of all that were asked for. */
   done: number;
   total: number;
+  /** What this data set is to this checkpoint. */
+  distribution?: Distribution;
 }
+
+/** A data set seen from a checkpoint's training. */
+export type Distribution = 'training source' | 'in-distribution' | 'other institution' | 'unknown';
 
 export interface EvaluatedDataset {
   id: string;
@@ -183,9 +354,12 @@ export interface EvaluatedDataset {
   part: 'source' | 'target';
   labels: Label[];
   labelSet: LabelSetName;
-  policy: UncertaintyPolicy;
+  policy: UncertaintyPolicies;
   /** What one row of the figures is. */
   unit: 'film' | 'study';
+  /** Which films are read, and how those of a study become one answer; only where it is asked for. */
+  views?: 'frontal' | 'all' | 'AP' | 'PA';
+  aggregation?: 'any' | 'majority' | 'first';
   films: number;
   patients: number;
 }
@@ -212,6 +386,17 @@ export interface EvaluationResult {
   differences: Difference[];
   gapDifferences: GapDifference[];
   agreements: Agreement[];
+  /** Of every checkpoint, and of the differences between checkpoints; empty where there is one data set. */
+  decompositions?: Decomposition[];
+  evidence?: ShiftEvidence[];
+  habits?: LabelHabit[];
+  subgroups?: Subgroup[];
+  power?: PowerFigures[];
+  thresholds?: FrozenThreshold[];
+  /** Of the first pair of checkpoints: the films that weigh most, at most a hundred of each data set. */
+  disagreements?: Disagreement[];
+  /** What a reader should know of the data: patients on both sides, films left out. */
+  warnings?: string[];
   /** The first sentence of the page and of the report, made from the numbers: "GRPO gains 0.01 at home and loses 0.06 away." */
   headline: string;
 }

@@ -24,3 +24,10 @@ export function countedAs(value: LabelValue | undefined, policy: UncertaintyPoli
 export function positiveLabels(values: LabelValues, labels: readonly Label[], policies: UncertaintyPolicies): Label[] {
   return labels.filter((label) => countedAs(values[label], policyOf(policies, label)) === 1);
 }
+
+/** The policies in one line: "zeros", or "zeros; Edema: ones". */
+export function policyText(policies: UncertaintyPolicies): string {
+  if (typeof policies === 'string') return policies;
+  const exceptions = Object.entries(policies.labels).map(([label, policy]) => `${label}: ${policy}`);
+  return [policies.otherwise, ...exceptions].join('; ');
+}

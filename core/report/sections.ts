@@ -21,7 +21,7 @@ import type {
 import { isSettled } from '../evaluation/types.ts';
 import type { Label } from '../labels/labels.ts';
 import { labelMapping } from '../labels/mapping.ts';
-import { positiveLabels } from '../labels/uncertainty.ts';
+import { policyText, positiveLabels } from '../labels/uncertainty.ts';
 import { contributionsChart, type Estimate, estimatesChart } from './charts/changes.ts';
 import { decimals, type Figure, sideBySide, signedDecimals, symbol } from './charts/figure.ts';
 import { forestChart } from './charts/forest.ts';
@@ -155,7 +155,7 @@ function writeComparison(document: ReportDocument, input: ReportInput): void {
       dataset.part,
       datasets.find((each) => each.id === dataset.id)?.relation ?? 'unknown',
       `${LABEL_SETS[dataset.labelSet]} (${dataset.labels.length})`,
-      dataset.policy,
+      policyText(dataset.policy),
       String(dataset.films),
       String(dataset.patients),
     ]),
@@ -747,7 +747,9 @@ function writeMapping(document: ReportDocument, input: ReportInput): void {
 
 function writeMethods(document: ReportDocument, input: ReportInput): void {
   const { evaluation } = input;
-  const policies = evaluation.datasets.map(({ name, policy, unit }) => `${name}: ${policy}, by ${unit}`).join('; ');
+  const policies = evaluation.datasets
+    .map(({ name, policy, unit }) => `${name}: ${policyText(policy)}, by ${unit}`)
+    .join('; ');
   document.paragraph(
     `Each film was given to each checkpoint with the prompt named above; the labels in the solution block of the completion were read by a rule-based parser and filtered to the 14 CheXpert names. A completion that could not be read counts as no label. Uncertain labels of the truth (${policies}): zeros counts them as negative, ones as positive, ignore leaves them out of that label. Precision, recall and F1 are those of scikit-learn with zero_division 0; macro averages are unweighted.`,
   );
