@@ -120,6 +120,7 @@ export const text = {
       train: 'Training',
       report: 'Report',
       load: 'Loading',
+      export: 'Export',
     } satisfies Record<JobInfo['kind'], string>,
     progress: (done: number, total: number | null) =>
       total === null ? count(done) : `${count(done)} of ${count(total)}`,

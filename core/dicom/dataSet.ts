@@ -350,8 +350,12 @@ function locatePixelData(bytes: Uint8Array, element: Element): PixelDataElement 
   };
 }
 
-/** Steps over fragments to the sequence delimiter; the end of the file where there is none. */
-function endOfPixelData(bytes: Uint8Array, element: Element, bigEndian: boolean): number {
+/** Steps over fragments to behind the sequence delimiter; the end of the file where there is none. */
+export function endOfPixelData(
+  bytes: Uint8Array,
+  element: Pick<Element, 'dataOffset' | 'length'>,
+  bigEndian: boolean,
+): number {
   if (element.length !== UNDEFINED_LENGTH) return Math.min(element.dataOffset + element.length, bytes.length);
   let position = element.dataOffset;
   while (position + 8 <= bytes.length) {
@@ -402,6 +406,19 @@ function emptyDataSet(bytes: Uint8Array, bigEndian: boolean, elements: Record<st
 
 // --------------------------------------------------------------------------------------------------------- attributes
 
+/** An element as it stands in the file, for those who write a data set again. */
+export interface RawElement {
+  /** Group in the upper, element in the lower 16 bits. */
+  tag: number;
+  /** Absent in implicit VR. */
+  vr: string | undefined;
+  /** Of undefined length with its fragments, or nested. */
+  value: Uint8Array;
+  /** Of a sequence; null: not nested. */
+  items: Attributes[] | null;
+  undefinedLength: boolean;
+}
+
 /** A data set's values by tag (`x00280010`). Absent and unreadable values give '', [] or undefined, never an error. */
 export class Attributes {
   private readonly dataSet: DataSet;
@@ -428,6 +445,25 @@ export class Attributes {
 
   vr(tag: string): string | undefined {
     return this.dataSet.elements[tag]?.vr;
+  }
+
+  /** All elements, by tag; pixel data is not among them. */
+  elements(): RawElement[] {
+    const { byteArray, elements } = this.dataSet;
+    const raw = Object.values(elements).map((element): RawElement => {
+      const nested = element.vr === 'SQ' || element.items !== undefined;
+      const items = (element.items ?? []).flatMap((item) =>
+        item.dataSet ? [new Attributes(item.dataSet, this.charset)] : [],
+      );
+      return {
+        tag: Number.parseInt(element.tag.slice(1), 16),
+        vr: element.vr,
+        value: elementBytes(byteArray, element),
+        items: nested ? items : null,
+        undefinedLength: element.hadUndefinedLength === true,
+      };
+    });
+    return raw.sort((a, b) => a.tag - b.tag);
   }
 
   /** The value's bytes, not copied. */

@@ -2,11 +2,17 @@
 import { parentPort } from 'node:worker_threads';
 import { toErrorData } from '../base/errors.ts';
 import { decodeFileHere } from './decodeFile.ts';
+import { exportFileHere } from './deidentify/exportFile.ts';
 import { readFilmHeaders } from './headerFile.ts';
 import { openFilmHere } from './openFilm.ts';
 import type { Reply } from './threads.ts';
 
-const JOBS = { openFilm: openFilmHere, decodeFile: decodeFileHere, readHeaders: readFilmHeaders };
+const JOBS = {
+  openFilm: openFilmHere,
+  decodeFile: decodeFileHere,
+  readHeaders: readFilmHeaders,
+  exportFile: exportFileHere,
+};
 export type Jobs = typeof JOBS;
 export type JobName = keyof Jobs;
 

@@ -171,13 +171,25 @@ export interface ScanProgress extends Progress {
 
 export interface JobInfo {
   id: string;
-  kind: 'scan' | 'generate' | 'evaluate' | 'train' | 'report' | 'load';
+  kind: 'scan' | 'generate' | 'evaluate' | 'train' | 'report' | 'load' | 'export';
   title: string;
   state: 'running' | 'done' | 'failed' | 'cancelled';
   /** The last progress of its request, whole: a window opened later sees the grid of a running evaluation too. */
   progress: Progress | ScanProgress | GenerationProgress | EvaluationProgress | TrainingProgress | null;
   error: ErrorData | null;
   startedAt: string;
+}
+
+/** What an export without patients came to. */
+export interface DeidentifySummary {
+  out: string;
+  patients: number;
+  studies: number;
+  films: number;
+  /** `to` is relative to `out`; warnings say where text may be burned in, among others. */
+  files: { file: string; to: string; warnings: string[] }[];
+  rejected: { file: string; code: string; message: string }[];
+  seconds: number;
 }
 
 /** What a path is, judged by what lies there (headers and column names only). */
@@ -257,6 +269,15 @@ export const parameters = {
   'films.list': z.object({ collectionId: id.optional() }).strict(),
   'films.open': z.object({ filmId: id, frame: z.number().int().min(0).optional() }).strict(),
   'films.modelView': z.object({ filmId: id, checkpointId: id }).strict(),
+  /** Copies under PS3.15's Basic Application Level Confidentiality Profile; the sources are only read. */
+  'films.deidentify': z
+    .object({
+      filmIds: z.array(id).min(1).max(1_000_000),
+      out: path,
+      dates: z.enum(['remove', 'shift']).default('remove'),
+      keepPatientCharacteristics: z.boolean().default(false),
+    })
+    .strict(),
   'datasets.add': z
     .object({
       kind: z.enum(['chexpert', 'nih', 'mimic']),
@@ -379,6 +400,7 @@ export interface Results {
   'films.list': FilmEntry[];
   'films.open': FilmView;
   'films.modelView': ModelView;
+  'films.deidentify': DeidentifySummary;
   'datasets.add': Collection;
   'checkpoints.list': Checkpoint[];
   'checkpoints.add': Checkpoint;

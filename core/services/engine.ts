@@ -22,6 +22,7 @@ import {
   type Results,
   type TrainingRun,
 } from './contract.ts';
+import { deidentifyFiles } from './deidentification.ts';
 import { Jobs } from './jobs.ts';
 import type { ModelOptions } from './models.ts';
 import { recognisePath } from './recognise.ts';
@@ -190,6 +191,13 @@ class LocalEngine implements Engine {
         const film = await this.session.collections.entry(filmId);
         return this.session.answers.modelView({ film, checkpoint: this.session.checkpoints.usable(checkpointId) });
       },
+      'films.deidentify': ({ filmIds, ...settings }, call) =>
+        this.jobs.run('export', 'Exporting de-identified films', call, async (work) => {
+          const { collections, workspace } = this.session;
+          const entries = await Promise.all(filmIds.map((filmId) => collections.entry(filmId)));
+          const files = [...new Set(entries.map(({ path }) => path))];
+          return deidentifyFiles(files, { ...settings, workspace: workspace.path }, work);
+        }),
       'datasets.add': (params, call) =>
         this.jobs.run('scan', 'Reading a label table', call, async (work) => {
           const collection = await this.session.collections.addDataset(params, work);

@@ -96,6 +96,18 @@ subcommand('scan <path...>', 'counts patients, studies, series and films in file
   .addOption(json())
   .action(runs(async () => (await import('./commands/films.ts')).scan));
 
+subcommand('deidentify <path...>', 'copies films without their patients (DICOM PS3.15 Basic Profile); pixels stay')
+  .requiredOption('--out <dir>', 'folder of the copies; made where it is missing')
+  .option('--workspace <dir>', 'which keeps the secret that pseudonyms come from (default: the built-in workspace)')
+  .addOption(
+    new Option('--dates <how>', 'remove, or shift by a number of days of each patient')
+      .choices(['remove', 'shift'])
+      .default('remove'),
+  )
+  .option('--keep-patient-characteristics', 'sex, age (at most 90), size and weight stay')
+  .addOption(json())
+  .action(runs(async () => (await import('./commands/films.ts')).deidentify));
+
 function asksAModel(command: Command): Command {
   return command
     .requiredOption('--model <dir>', 'folder of a model in Hugging Face’s layout')

@@ -121,3 +121,25 @@ describe('the command', () => {
     expect((await chexreason([])).status).toBe(2);
   });
 });
+
+describe('chexreason deidentify', () => {
+  it('copies the films of a folder without their patients, and says where', async () => {
+    const args = ['deidentify', 'films', '--out', 'copies', '--workspace', 'workspace', '--json'];
+    const { status, lines, stderr } = await chexreason(args, { cwd: folder });
+    expect(status, stderr).toBe(0);
+    expect(lines).toMatchObject([{ out: 'copies', films: 3 }]);
+    const { files } = lines[0] as { files: { file: string; to: string }[] };
+    expect(files[0]!.file.startsWith('films')).toBe(true);
+    const scanned = await chexreason(['scan', 'copies', '--json'], { cwd: folder });
+    expect(scanned.lines).toMatchObject([{ instances: 3, rejected: [] }]);
+  });
+
+  it('ends with 1 where nothing could be exported, and with 2 without a folder to write to', async () => {
+    const none = await chexreason(['deidentify', 'absent', '--out', 'none', '--workspace', 'workspace', '--json'], {
+      cwd: folder,
+    });
+    expect(none.status).toBe(1);
+    expect(none.lines).toMatchObject([{ films: 0, rejected: [{ file: 'absent', code: 'FILE_NOT_FOUND' }] }]);
+    expect((await chexreason(['deidentify', 'films'], { cwd: folder })).status).toBe(2);
+  });
+});
