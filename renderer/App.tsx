@@ -3,7 +3,7 @@ import { useEffect, useMemo } from 'react';
 import { CheckpointsScreen } from './checkpoints/CheckpointsScreen.tsx';
 import { ComparePanel } from './compare/ComparePanel.tsx';
 import { EvaluateScreen } from './evaluation/EvaluateScreen.tsx';
-import { useFrom, useWorkbench, WorkbenchContext } from './frame/context.ts';
+import { CommandsContext, useFrom, useWorkbench, WorkbenchContext } from './frame/context.ts';
 import { DropZone } from './frame/DropZone.tsx';
 import { Fallback } from './frame/Fallback.tsx';
 import { Notices } from './frame/Notices.tsx';
@@ -15,6 +15,7 @@ import { ReportScreen } from './report/ReportScreen.tsx';
 import { SettingsScreen } from './settings/SettingsScreen.tsx';
 import { commandFor, commandsOf } from './state/commands.ts';
 import type { Screen } from './state/frame.ts';
+import { withKeys } from './state/keys.ts';
 import type { Workbench } from './state/workbench.ts';
 import { StudyList } from './studies/StudyList.tsx';
 import { text } from './text.ts';
@@ -36,7 +37,8 @@ export function App({ workbench }: { workbench: Workbench }) {
 function Window() {
   const workbench = useWorkbench();
   const screen = useFrom(workbench.frame, (state) => state.screen);
-  const commands = useMemo(() => commandsOf(workbench), [workbench]);
+  const own = useFrom(workbench.keys, (state) => state.own);
+  const commands = useMemo(() => withKeys(commandsOf(workbench), own), [workbench, own]);
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
@@ -59,18 +61,20 @@ function Window() {
   );
 
   return (
-    <div className="window">
-      <Rail />
-      <main className="screen" aria-label={text.screens[screen]}>
-        <h1 className="only-spoken">{`${text.product}: ${text.screens[screen]}`}</h1>
-        <Fallback key={screen}>
-          <ScreenOf screen={screen} />
-        </Fallback>
-      </main>
-      <StatusBar />
-      <Notices />
-      <Sheets commands={commands} />
-    </div>
+    <CommandsContext.Provider value={commands}>
+      <div className="window">
+        <Rail />
+        <main className="screen" aria-label={text.screens[screen]}>
+          <h1 className="only-spoken">{`${text.product}: ${text.screens[screen]}`}</h1>
+          <Fallback key={screen}>
+            <ScreenOf screen={screen} />
+          </Fallback>
+        </main>
+        <StatusBar />
+        <Notices />
+        <Sheets commands={commands} />
+      </div>
+    </CommandsContext.Provider>
   );
 }
 

@@ -4,6 +4,8 @@ import type { ParseFailure } from '../core/findings/types.ts';
 import type { Label } from '../core/labels/labels.ts';
 import type { Checkpoint, Collection, JobInfo } from '../core/services/contract.ts';
 import type { Screen } from './state/frame.ts';
+import type { Layout, Tool } from './state/panes.ts';
+import type { Slot } from './viewer/hanging.ts';
 
 const counts = new Intl.NumberFormat('en');
 
@@ -111,7 +113,13 @@ export const text = {
     paletteHint: 'Type a command, a screen or a checkpoint',
     paletteEmpty: 'No command of that name',
     keys: 'Keys',
-    keysHint: 'F1 shows this sheet everywhere',
+    keysHint: 'F1 shows this sheet everywhere. Press a key’s button, then another key, to change it. ',
+    keyBind: (command: string, keys: string) => `${command}: ${keys || 'no key'}. Press to change`,
+    keyWaiting: 'Press a key…',
+    keyNone: 'none',
+    keyRestore: 'Reset',
+    keysRestore: (changed: number) => `Reset ${plural(changed, 'changed key')}`,
+    keysFailed: 'The key could not be saved',
     everywhere: 'Everywhere',
     jobKinds: {
       scan: 'Scan',
@@ -136,6 +144,11 @@ export const text = {
     area: 'Next area of the window',
     larger: 'Zoom in',
     smaller: 'Zoom out',
+    preset: (name: string) => `Window: ${name}`,
+    fileWindow: 'Next window of the file',
+    undo: 'Undo on the film',
+    redo: 'Redo on the film',
+    nextPane: 'Next viewport',
   },
 
   studies: {
@@ -183,14 +196,74 @@ export const text = {
 
   viewer: {
     title: 'Film',
-    help: 'Drag: window and level. Right drag or wheel: zoom. Middle drag: pan. Double click: fit.',
+    help: 'Drag: the chosen tool. Right drag or wheel: zoom. Middle drag: pan. Double click: fit. With a drawing tool the arrow keys move a cross and Enter places a point.',
     film: (patient: string, view: string) => `Film of ${patient} ${view}`.trim(),
     empty: 'No film is open.',
     emptyHint: 'Choose one on the left, or drop a file anywhere.',
     loading: 'Decoding the film',
     failed: 'This film cannot be shown',
     toolbar: 'Film tools',
-    tools: { window: 'Window', pan: 'Pan', zoom: 'Zoom' },
+    tools: {
+      window: 'Window and level',
+      pan: 'Pan',
+      zoom: 'Zoom',
+      magnify: 'Magnifier',
+      length: 'Length',
+      angle: 'Angle',
+      ctr: 'Cardiothoracic ratio',
+      rectangle: 'Rectangle',
+      ellipse: 'Ellipse',
+      probe: 'Probe',
+      arrow: 'Arrow with text',
+    } satisfies Record<Tool, string>,
+    measured: {
+      length: (value: number, unit: string, origin: string | null) =>
+        `${unit === 'px' ? Math.round(value) : value.toFixed(1)} ${unit}${origin ? ` ${origin}` : ''}`,
+      degrees: (value: number) => `${value.toFixed(1)}°`,
+      ratio: (value: number | null) => (value === null ? 'ratio –' : `ratio ${value.toFixed(2)}`),
+      widths: (heart: string, chest: string) => `heart ${heart}, chest ${chest}`,
+      caveats: {
+        ap: 'AP film: the heart is magnified; 0.50 is the limit of PA films',
+        unknown: 'view not stated: 0.50 is the limit of PA films',
+        other: 'not a frontal film: no cardiothoracic ratio',
+      },
+      mean: (mean: number, sd: number) => `mean ${number(mean)}  SD ${number(sd)}`,
+      extremes: (low: number, high: number) => `min ${number(low)}  max ${number(high)}`,
+      area: (value: number, unit: string, origin: string | null, pixels: number | null) =>
+        [
+          unit === 'mm²' ? `${(value / 100).toFixed(2)} cm²` : `${Math.round(value)} px²`,
+          origin ?? '',
+          pixels === null ? '' : `(${count(pixels)} pixels)`,
+        ]
+          .filter(Boolean)
+          .join(' '),
+      probe: (column: number, row: number) => `column ${column + 1}, row ${row + 1}`,
+      pixel: (stored: number[], value: number | null) =>
+        value === null || value === stored[0]
+          ? `value ${stored.map(number).join(' ')}`
+          : `value ${number(value)} (stored ${stored.map(number).join(' ')})`,
+      outside: 'outside the film',
+    },
+    annotations: 'Drawn on the film',
+    annotationText: 'Text',
+    copyAnnotations: 'Copy',
+    clearAnnotations: 'Remove all',
+    removeAnnotation: (name: string) => `Remove: ${name}`,
+    annotationsFailed: 'What is drawn on the film could not be read or saved',
+    drawn: 'Annotations',
+    graphics: "The file's overlays and the boxes of its data set",
+    layouts: { 1: 'One film', 2: 'Two films', 4: 'Four films' } as Record<Layout, string>,
+    layout: 'Viewports',
+    linked: 'Link window, zoom and place',
+    slots: {
+      current: 'this film',
+      lateral: 'other view of this study',
+      prior: 'prior',
+      priorLateral: 'other view of the prior',
+      next: 'same study',
+    } satisfies Record<Slot, string>,
+    nothingBeside: 'No other film of this patient.',
+    nothingBesideHint: 'A lateral or a prior of the same patient hangs here.',
     windows: 'Window',
     byHand: 'By hand',
     preset: {

@@ -17,6 +17,7 @@ import type { Label, LabelValues, UncertaintyPolicy } from '../labels/labels.ts'
 import type { ExecutorInfo, ModelInfo } from '../models/runner.ts';
 import type { Prompt } from '../text/types.ts';
 import type { ConfigField, Departure, TrainingLogLine } from '../training/types.ts';
+import { type Annotation, annotation, type FindingBox, imageHash } from './annotations.ts';
 
 // ---------------------------------------------------------------------------------------------- what is on the screens
 
@@ -249,6 +250,8 @@ export interface TrainingRun {
   error: ErrorData | null;
 }
 
+export type { AnnotationKind } from './annotationKinds.ts';
+export type { Annotation, FindingBox } from './annotations.ts';
 export type { ConfigField, Prompt, ScanSummary, TrainingLogLine };
 
 // ---------------------------------------------------------------------------------------------------------- requests
@@ -278,6 +281,10 @@ export const parameters = {
       keepPatientCharacteristics: z.boolean().default(false),
     })
     .strict(),
+  /** What was drawn on a frame, and the boxes that its data set has for it. */
+  'annotations.ofFilm': z.object({ filmId: id, imageHash }).strict(),
+  /** Replaces what is drawn on a frame. */
+  'annotations.set': z.object({ imageHash, annotations: z.array(annotation).max(1000) }).strict(),
   'datasets.add': z
     .object({
       kind: z.enum(['chexpert', 'nih', 'mimic']),
@@ -401,6 +408,8 @@ export interface Results {
   'films.open': FilmView;
   'films.modelView': ModelView;
   'films.deidentify': DeidentifySummary;
+  'annotations.ofFilm': { annotations: Annotation[]; boxes: FindingBox[] };
+  'annotations.set': null;
   'datasets.add': Collection;
   'checkpoints.list': Checkpoint[];
   'checkpoints.add': Checkpoint;

@@ -198,6 +198,19 @@ class LocalEngine implements Engine {
           const files = [...new Set(entries.map(({ path }) => path))];
           return deidentifyFiles(files, { ...settings, workspace: workspace.path }, work);
         }),
+      'annotations.ofFilm': async ({ filmId, imageHash }) => {
+        const { annotations, boxes, collections } = this.session;
+        const entry = await collections.entry(filmId);
+        const film = await collections.open(filmId);
+        return {
+          annotations: await annotations.get(imageHash),
+          boxes: await boxes.ofFilm(entry, collections.collection(entry.collectionId), film),
+        };
+      },
+      'annotations.set': async ({ imageHash, annotations }) => {
+        await this.session.annotations.set(imageHash, annotations);
+        return null;
+      },
       'datasets.add': (params, call) =>
         this.jobs.run('scan', 'Reading a label table', call, async (work) => {
           const collection = await this.session.collections.addDataset(params, work);

@@ -4,7 +4,9 @@ import type { Platform } from '../platform/platform.ts';
 import { loadPrompts } from '../text/prompts.ts';
 import type { Prompt } from '../text/types.ts';
 import type { Workspace } from '../workspace/workspace.ts';
+import { AnnotationStore } from './annotations.ts';
 import { Answers } from './answers.ts';
+import { Boxes } from './boxes.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { Collections } from './collections.ts';
 import { Evaluations } from './evaluations.ts';
@@ -22,6 +24,8 @@ export class Session {
   readonly evaluations: Evaluations;
   readonly trainings: Trainings;
   readonly reports: Reports;
+  readonly annotations: AnnotationStore;
+  readonly boxes = new Boxes();
 
   private constructor(
     platform: Platform,
@@ -32,6 +36,7 @@ export class Session {
   ) {
     this.collections = new Collections(workspace, platform.now);
     this.checkpoints = new Checkpoints(workspace);
+    this.annotations = new AnnotationStore(workspace);
     this.models = new Models(options);
     this.predictions = new PredictionStore(workspace);
     this.answers = new Answers(

@@ -4,11 +4,13 @@ import { useFrom, useWorkbench } from '../frame/context.ts';
 import { Empty } from '../frame/parts.tsx';
 import { readyValue } from '../state/loading.ts';
 import { text } from '../text.ts';
+import { MarkList } from '../viewer/MarkList.tsx';
 import { AnswerView } from './AnswerView.tsx';
 import { Matrix } from './Matrix.tsx';
 
 export function ComparePanel() {
-  const { reading, checkpoints, library } = useWorkbench();
+  const { reading, checkpoints, library, panes } = useWorkbench();
+  const activeIndex = useFrom(panes, (all) => all.activeIndex);
   const state = useFrom(reading, (all) => all);
   const list = useFrom(checkpoints, (all) => all.list);
   const films = useFrom(library, (all) => all.films);
@@ -21,6 +23,7 @@ export function ComparePanel() {
       ) : (
         <Filled entry={entry} usable={usable} />
       )}
+      <MarkList marks={panes.all[activeIndex].marks} />
     </section>
   );
 }

@@ -1,6 +1,7 @@
 /** The two sheets over the screens: the palette of commands (Ctrl+K) and the keys (F1). */
 import { useEffect, useRef, useState } from 'react';
-import type { Command } from '../state/commands.ts';
+import { type Command, keyOf } from '../state/commands.ts';
+import { keyText } from '../state/keys.ts';
 import { text } from '../text.ts';
 import { useFrom, useWorkbench } from './context.ts';
 
@@ -105,6 +106,8 @@ function Palette({ commands }: { commands: Command[] }) {
 }
 
 function Keys({ commands }: { commands: Command[] }) {
+  const { keys } = useWorkbench();
+  const changed = useFrom(keys, (state) => Object.keys(state.own).length);
   const places = [...new Set(commands.map((command) => command.on))];
   return (
     <div className="keys">
@@ -115,29 +118,67 @@ function Keys({ commands }: { commands: Command[] }) {
             <h3>{place === 'everywhere' ? text.frame.everywhere : text.screens[place]}</h3>
             <dl>
               {commands
-                .filter((command) => command.on === place && command.keys.length > 0)
+                .filter((command) => command.on === place)
                 .map((command) => (
-                  <div key={command.id}>
-                    <dt>{command.title}</dt>
-                    <dd>
-                      <kbd>{keyText(command.keys[0])}</kbd>
-                    </dd>
-                  </div>
+                  <KeyLine key={command.id} command={command} commands={commands} />
                 ))}
             </dl>
           </section>
         ))}
       </div>
-      <p className="muted">{text.frame.keysHint}</p>
+      <p className="muted">
+        {text.frame.keysHint}
+        {changed > 0 && (
+          <button type="button" className="quiet" onClick={() => void keys.restoreAll()}>
+            {text.frame.keysRestore(changed)}
+          </button>
+        )}
+      </p>
     </div>
   );
 }
 
-const SIGNS: Record<string, string> = { Control: 'Ctrl', Escape: 'Esc', PageDown: 'Page ↓', PageUp: 'Page ↑' };
+const ONLY_MODIFIERS = ['Control', 'Shift', 'Alt', 'Meta', 'AltGraph'];
 
-function keyText(key: string): string {
-  return key
-    .split(/\+(?=.)/)
-    .map((part) => SIGNS[part] ?? (part.length === 1 ? part.toUpperCase() : part))
-    .join(' ');
+/** A command with its keys; a press on the key's button, then a key, binds it anew. */
+function KeyLine({ command, commands }: { command: Command; commands: Command[] }) {
+  const { keys, frame } = useWorkbench();
+  const [waiting, setWaiting] = useState(false);
+  const own = useFrom(keys, (state) => command.id in state.own);
+  function onKeyDown(event: React.KeyboardEvent) {
+    if (!waiting || ONLY_MODIFIERS.includes(event.key)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    setWaiting(false);
+    if (event.key === 'Escape') return;
+    const saved = keys.bind(commands, command, keyOf(event.nativeEvent));
+    saved.catch((error: unknown) => frame.fail(text.frame.keysFailed, error));
+  }
+  return (
+    <div>
+      <dt>{command.title}</dt>
+      <dd>
+        {own && (
+          <button type="button" className="quiet" onClick={() => void keys.restore(command.id)}>
+            {text.frame.keyRestore}
+          </button>
+        )}
+        <button
+          type="button"
+          className={`key-button${waiting ? ' waiting' : ''}`}
+          aria-label={text.frame.keyBind(command.title, command.keys.map(keyText).join(', '))}
+          onClick={() => setWaiting(true)}
+          onBlur={() => setWaiting(false)}
+          onKeyDown={onKeyDown}
+        >
+          {waiting ? text.frame.keyWaiting : <KeyNames keys={command.keys} />}
+        </button>
+      </dd>
+    </div>
+  );
+}
+
+function KeyNames({ keys }: { keys: string[] }) {
+  if (keys.length === 0) return <span className="muted">{text.frame.keyNone}</span>;
+  return <kbd>{keyText(keys[0])}</kbd>;
 }

@@ -1,6 +1,7 @@
 /** What can be done, by palette, key and menu: one table for all three, and for the sheet of keys. */
 import { text } from '../text.ts';
 import { SCREENS, type Screen } from './frame.ts';
+import type { Pane, Tool } from './panes.ts';
 import type { Workbench } from './workbench.ts';
 
 export interface Command {
@@ -76,30 +77,65 @@ function readCommands({ library, reading }: Workbench): Command[] {
   ];
 }
 
-function viewCommands({ display }: Workbench): Command[] {
-  const view = (id: string, title: string, keys: string[], run: () => unknown): Command => {
-    return { id: `view:${id}`, title, keys, on: 'read', run };
+const TOOL_KEYS: [Tool, string][] = [
+  ['window', 'w'],
+  ['pan', 'p'],
+  ['zoom', 'z'],
+  ['magnify', 'g'],
+  ['length', 'l'],
+  ['angle', 'a'],
+  ['ctr', 'c'],
+  ['rectangle', 'b'],
+  ['ellipse', 'e'],
+  ['probe', 'd'],
+  ['arrow', 'y'],
+];
+
+/** On the viewport that is active. */
+function viewCommands({ panes }: Workbench): Command[] {
+  const view = (id: string, title: string, keys: string[], run: (pane: Pane) => unknown): Command => {
+    return { id: `view:${id}`, title, keys, on: 'read', run: () => run(panes.active()) };
   };
+  const preset = (id: string, key: string) =>
+    view(`preset-${id}`, text.commands.preset(text.viewer.preset[id]), [key], ({ display }) => display.choose(id));
   return [
-    view('window', text.viewer.tools.window, ['w'], () => display.setTool('window')),
-    view('pan', text.viewer.tools.pan, ['p'], () => display.setTool('pan')),
-    view('zoom', text.viewer.tools.zoom, ['z'], () => display.setTool('zoom')),
-    view('larger', text.commands.larger, ['+', '='], () => display.zoomBy(1.25)),
-    view('smaller', text.commands.smaller, ['-'], () => display.zoomBy(0.8)),
-    view('invert', text.viewer.invert, ['i'], () => display.invert()),
-    view('rotate', text.viewer.rotate, ['r'], () => display.rotate(90)),
-    view('rotateBack', text.viewer.rotateBack, ['Shift+R'], () => display.rotate(-90)),
-    view('flipH', text.viewer.flipH, ['h'], () => display.flip('hflip')),
-    view('flipV', text.viewer.flipV, ['v'], () => display.flip('vflip')),
-    view('fit', text.viewer.fit, ['f'], () => display.setScale(null)),
-    view('oneToOne', text.viewer.oneToOne, ['o'], () => display.setScale(1)),
-    view('reset', text.viewer.reset, ['0'], () => display.reset()),
-    view('overlay', text.viewer.overlay, ['x'], () => display.toggleOverlay()),
+    ...TOOL_KEYS.map(([tool, key]) => view(tool, text.viewer.tools[tool], [key], () => panes.setTool(tool))),
+    preset('standard', 'Shift+1'),
+    preset('lung', 'Shift+2'),
+    preset('bone', 'Shift+3'),
+    preset('soft', 'Shift+4'),
+    view('fileWindow', text.commands.fileWindow, ['Shift+0'], ({ display }) => display.chooseNextOfFile()),
+    view('larger', text.commands.larger, ['+', '='], ({ display }) => display.zoomBy(1.25)),
+    view('smaller', text.commands.smaller, ['-'], ({ display }) => display.zoomBy(0.8)),
+    view('invert', text.viewer.invert, ['i'], ({ display }) => display.invert()),
+    view('rotate', text.viewer.rotate, ['.'], ({ display }) => display.rotate(90)),
+    view('rotateBack', text.viewer.rotateBack, [','], ({ display }) => display.rotate(-90)),
+    view('flipH', text.viewer.flipH, ['h'], ({ display }) => display.flip('hflip')),
+    view('flipV', text.viewer.flipV, ['v'], ({ display }) => display.flip('vflip')),
+    view('fit', text.viewer.fit, ['f'], ({ display }) => display.setScale(null)),
+    view('oneToOne', text.viewer.oneToOne, ['o'], ({ display }) => display.setScale(1)),
+    view('reset', text.viewer.reset, ['0'], ({ display }) => display.reset()),
+    view('undo', text.commands.undo, ['Control+z', 'Meta+z'], ({ marks }) => marks.undo()),
+    view('redo', text.commands.redo, ['Control+Shift+Z', 'Meta+Shift+Z', 'Control+y'], ({ marks }) => marks.redo()),
+    view('overlay', text.viewer.overlay, ['x'], () => panes.toggleOverlay()),
+    view('annotations', text.viewer.drawn, ['Shift+A'], () => panes.toggleDrawn()),
+    view('graphics', text.viewer.graphics, ['Shift+G'], () => panes.toggleGraphics()),
+    view('one', text.viewer.layouts[1], ['F2'], () => panes.setLayout(1)),
+    view('two', text.viewer.layouts[2], ['F3'], () => panes.setLayout(2)),
+    view('four', text.viewer.layouts[4], ['F4'], () => panes.setLayout(4)),
+    view('linked', text.viewer.linked, ['Shift+L'], () => panes.toggleLinked()),
+    view('nextPane', text.commands.nextPane, ['n'], () => panes.activateNext()),
   ];
 }
 
 /** The key of an event as the table writes it. */
-export function keyOf(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey' | 'shiftKey'>): string {
+export function keyOf(
+  event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey' | 'shiftKey'> & { code?: string },
+): string {
+  // Shift with a digit gives another sign on every keyboard.
+  const digit = event.shiftKey && !event.altKey ? /^Digit(\d)$/.exec(event.code ?? '')?.[1] : undefined;
+  if (digit)
+    return [event.ctrlKey ? 'Control' : '', event.metaKey ? 'Meta' : '', 'Shift', digit].filter(Boolean).join('+');
   const single = event.key.length === 1;
   const letter = single && event.key.toLowerCase() !== event.key.toUpperCase();
   const modifiers = [

@@ -1,9 +1,8 @@
-/** How the film is shown: its window, turn, scale and place, and what the mouse does to it. */
+/** How one viewport shows its film: window, turn, scale and place. */
 import { createStore } from 'zustand/vanilla';
 import type { Film, Voi } from '../../core/dicom/film.ts';
 import { PERCENTILE_WINDOWS, percentileVoi, sampledValues } from '../viewer/percentiles.ts';
-
-export type Tool = 'window' | 'pan' | 'zoom';
+import type { Room } from '../viewer/transform.ts';
 
 /** A window that can be chosen: from the file, the whole range, or from the film's percentiles. */
 export interface Preset {
@@ -26,12 +25,16 @@ export interface DisplayState {
   scale: number | null;
   /** Of the film's centre from the viewport's, in film pixels as cornerstone has it. */
   translation: { x: number; y: number };
-  /** What `scale: null` comes to right now, and the width of the viewport in CSS pixels; the viewport tells. */
+  /** What `scale: null` comes to right now, and the viewport's size in CSS pixels; the viewport tells. */
   shownScale: number;
-  shownWidth: number;
-  tool: Tool;
-  overlay: boolean;
+  room: Room;
 }
+
+/** What the user changes about it. */
+export type Shown = Pick<
+  DisplayState,
+  'presetId' | 'voi' | 'invert' | 'rotation' | 'hflip' | 'vflip' | 'scale' | 'translation'
+>;
 
 export type Display = ReturnType<typeof createDisplay>;
 
@@ -49,9 +52,7 @@ export function createDisplay() {
     invert: false,
     ...UPRIGHT,
     shownScale: 1,
-    shownWidth: 0,
-    tool: 'window',
-    overlay: true,
+    room: { width: 0, height: 0 },
   }));
 
   function firstWindow(presets: Preset[]) {
@@ -69,6 +70,13 @@ export function createDisplay() {
     choose(presetId: string): void {
       const preset = store.getState().presets.find((each) => each.id === presetId);
       if (preset) store.setState({ presetId, voi: preset.voi });
+    },
+    /** The file's own windows, one after the other. */
+    chooseNextOfFile(): void {
+      const { presets, presetId } = store.getState();
+      const own = presets.filter(({ kind }) => kind === 'file');
+      const next = own[(own.findIndex(({ id }) => id === presetId) + 1) % own.length];
+      if (next) store.setState({ presetId: next.id, voi: next.voi });
     },
     /** The window after a drag: to the right is wider, down is darker (its centre higher), in shares of the film's range. */
     dragWindow(start: Voi, wider: number, higher: number): void {
@@ -90,16 +98,17 @@ export function createDisplay() {
     },
     setScale: (scale: number | null) => store.setState({ scale, translation: CENTRE }),
     place: (scale: number | null, translation: { x: number; y: number }) => store.setState({ scale, translation }),
-    setShown(shownScale: number, shownWidth: number): void {
+    setShown(shownScale: number, room: Room): void {
       const now = store.getState();
-      if (now.shownScale !== shownScale || now.shownWidth !== shownWidth) store.setState({ shownScale, shownWidth });
+      if (now.shownScale === shownScale && now.room.width === room.width && now.room.height === room.height) return;
+      store.setState({ shownScale, room });
     },
     invert: () => store.setState({ invert: !store.getState().invert }),
     rotate: (by: 90 | -90) => store.setState({ rotation: (store.getState().rotation + by + 360) % 360 }),
     flip: (axis: 'hflip' | 'vflip') => store.setState({ [axis]: !store.getState()[axis] }),
     reset: () => store.setState({ ...firstWindow(store.getState().presets), ...UPRIGHT }),
-    setTool: (tool: Tool) => store.setState({ tool }),
-    toggleOverlay: () => store.setState({ overlay: !store.getState().overlay }),
+    /** Takes over what another viewport shows; see state/linking.ts. */
+    follow: (shown: Partial<Shown>) => store.setState(shown),
   };
 }
 

@@ -2,10 +2,11 @@
 import type { EngineEvent, HostBridge } from '../../core/services/contract.ts';
 import { text } from '../text.ts';
 import { createCheckpoints } from './checkpoints.ts';
-import { createDisplay } from './display.ts';
 import { createEvaluating, NEW_TABLE } from './evaluating.ts';
 import { createFrame } from './frame.ts';
+import { createKeys } from './keys.ts';
 import { createLibrary } from './library.ts';
+import { createPanes } from './panes.ts';
 import { createReading } from './reading.ts';
 import { createReporting } from './reporting.ts';
 import { createTraining } from './training.ts';
@@ -14,17 +15,14 @@ export type Workbench = ReturnType<typeof createWorkbench>;
 
 export function createWorkbench(bridge: HostBridge) {
   const frame = createFrame(bridge);
+  const keys = createKeys(bridge);
   const checkpoints = createCheckpoints(bridge, frame);
   const library = createLibrary(bridge, frame);
   const reading = createReading(bridge, library, checkpoints);
-  const display = createDisplay();
+  const panes = createPanes(bridge, frame, library, reading);
   const evaluating = createEvaluating(bridge, frame, library, checkpoints);
   const training = createTraining(bridge, frame, checkpoints);
   const reporting = createReporting(bridge, frame, evaluating);
-  reading.store.subscribe(({ film }) => {
-    if (film.state !== 'loading') display.show(film.state === 'ready' ? film.value.film : null);
-  });
-
   const refreshers = {
     films: library.refresh,
     collections: library.refresh,
@@ -91,10 +89,13 @@ export function createWorkbench(bridge: HostBridge) {
   return {
     bridge,
     frame,
+    keys,
     checkpoints,
     library,
     reading,
-    display,
+    panes,
+    /** Of the film that is read. */
+    display: panes.all[0].display,
     evaluating,
     training,
     reporting,
@@ -102,6 +103,7 @@ export function createWorkbench(bridge: HostBridge) {
     openWorkspace,
     /** Reads everything and listens; the returned function stops listening. */
     start(): () => void {
+      void refresh(keys.load);
       void refresh(refreshAll);
       return bridge.engine.onEvent(listen);
     },

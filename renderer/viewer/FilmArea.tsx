@@ -2,57 +2,33 @@
 
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { ChevronLeft, ChevronRight, TriangleAlert } from '../frame/icons.ts';
-import { Empty, ErrorBox, IconButton } from '../frame/parts.tsx';
+import { ErrorBox, IconButton } from '../frame/parts.tsx';
 import { readyValue } from '../state/loading.ts';
-import { answerOf } from '../state/reading.ts';
 import { text } from '../text.ts';
-import { FilmViewport } from './FilmViewport.tsx';
 import { ModelPicture } from './ModelPicture.tsx';
-import { Overlay } from './Overlay.tsx';
+import { PaneView } from './PaneView.tsx';
 import { Toolbar } from './Toolbar.tsx';
 
 export function FilmArea() {
-  const { display, reading } = useWorkbench();
+  const { panes, reading } = useWorkbench();
   const film = useFrom(reading, (state) => state.film);
   const showModel = useFrom(reading, (state) => state.showModel);
-  const shown = useFrom(display, (state) => state);
+  const layout = useFrom(panes, (state) => state.layout);
   const view = readyValue(film);
-  const label = view ? text.viewer.film(view.entry.patientId, view.film.tags.viewPosition) : text.viewer.empty;
   return (
     <section className="film-area" aria-label={text.viewer.title}>
-      <Toolbar view={view} />
+      <Toolbar />
       <div className="stage">
-        <div className="film-box" data-area="film">
-          <FilmViewport display={display} label={label} />
-          {view && shown.overlay && <Overlay entry={view.entry} display={shown} />}
-          {view && <SaidOnFilm />}
-          {film.state === 'none' && <Empty title={text.viewer.empty} hint={text.viewer.emptyHint} />}
-          {film.state === 'loading' && <Empty title={text.viewer.loading} />}
-          {film.state === 'failed' && <ErrorBox title={text.viewer.failed} error={film.error} />}
+        <div className={`panes panes-${layout}`}>
+          {panes.all.slice(0, layout).map((pane) => (
+            <PaneView key={pane.index} pane={pane} />
+          ))}
         </div>
         {showModel && <ModelBox />}
       </div>
       {view && <Warnings warnings={[...view.entry.warnings, ...view.film.warnings]} />}
       <Steps />
     </section>
-  );
-}
-
-/** The findings of the checkpoint that is looked at, on the film, so that blinking shows where the eye already is. */
-function SaidOnFilm() {
-  const { reading, checkpoints } = useWorkbench();
-  const state = useFrom(reading, (all) => all);
-  useFrom(checkpoints, (all) => all.list);
-  const active = checkpoints.byId(state.activeId);
-  if (!active) return null;
-  const answer = answerOf(state, active.id);
-  if (answer.state !== 'answered') return null;
-  const { findings, parseFailure } = answer.prediction.reading;
-  const said = parseFailure ? text.compare.marks.unreadable : findings.join(', ') || text.compare.nothingSaid;
-  return (
-    <div className={`said role-${active.role}`} aria-hidden="true">
-      {text.compare.findingsOf(active.name, said)}
-    </div>
   );
 }
 

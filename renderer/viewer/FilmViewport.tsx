@@ -1,31 +1,46 @@
-/** The film: a cornerstone-core viewport that follows the display store without React in between. */
+/** A film in its viewport: cornerstone-core draws it, following the display store without React in between. */
 import * as cornerstone from 'cornerstone-core';
-import { useEffect, useRef } from 'react';
-import type { Display, DisplayState } from '../state/display.ts';
+import { type ReactNode, useEffect, useRef } from 'react';
+import type { DisplayState } from '../state/display.ts';
+import type { Pane, Panes } from '../state/panes.ts';
 import { text } from '../text.ts';
 import { fitScale } from './fit.ts';
+import { attachKeys } from './keys.ts';
+import { createMagnifier } from './magnifier.ts';
 import { type Picture, pictureOf } from './picture.ts';
 import { attachPointer } from './pointer.ts';
 
-export function FilmViewport({ display, label }: { display: Display; label: string }) {
+/** `children` are drawn over the film and get its pointer events. */
+export function FilmViewport(props: { pane: Pane; panes: Panes; label: string; children?: ReactNode }) {
+  const { pane, panes, label, children } = props;
   const outer = useRef<HTMLDivElement>(null);
   const inner = useRef<HTMLDivElement>(null);
 
   useEffect(() => {
     if (!outer.current || !inner.current) return;
-    return follow(display, outer.current, inner.current);
-  }, [display]);
+    return follow(pane, panes, outer.current, inner.current);
+  }, [pane, panes]);
 
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: the film takes the keyboard's focus as a drawing does.
-    <div ref={outer} className="film" role="img" aria-label={label} aria-description={text.viewer.help} tabIndex={0}>
+    <div
+      ref={outer}
+      className="film"
+      role="group"
+      aria-roledescription={text.viewer.title}
+      aria-label={label}
+      aria-description={text.viewer.help}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: the film takes the keyboard's focus as a drawing does.
+      tabIndex={0}
+    >
       <div ref={inner} className="film-canvas" />
+      {children}
     </div>
   );
 }
 
 /** Shows what the store says until the returned function is called. */
-function follow(display: Display, outer: HTMLElement, inner: HTMLElement): () => void {
+function follow(pane: Pane, panes: Panes, outer: HTMLElement, inner: HTMLElement): () => void {
+  const { display, marks } = pane;
   let picture: Picture | null = null;
   let shown: DisplayState['film'] = null;
   size(outer, inner);
@@ -35,6 +50,8 @@ function follow(display: Display, outer: HTMLElement, inner: HTMLElement): () =>
     const state = display.store.getState();
     if (!state.film || !state.voi) {
       inner.style.visibility = 'hidden';
+      shown = null;
+      picture = null;
       return;
     }
     inner.style.visibility = 'visible';
@@ -50,7 +67,7 @@ function follow(display: Display, outer: HTMLElement, inner: HTMLElement): () =>
     const room = { width: outer.clientWidth, height: outer.clientHeight };
     if (room.width === 0 || room.height === 0 || !state.film) return;
     const scale = state.scale ?? fitScale(state.film, state.rotation, room);
-    display.setShown(scale, room.width);
+    display.setShown(scale, room);
     const { rotation, hflip, vflip, translation, invert } = state;
     cornerstone.displayImage(element, image, {
       scale: scale * ratio(),
@@ -72,10 +89,18 @@ function follow(display: Display, outer: HTMLElement, inner: HTMLElement): () =>
   });
   watch.observe(outer);
   const unsubscribe = display.store.subscribe(apply);
-  const detach = attachPointer(outer, display);
+  const magnifier = createMagnifier(outer, () => (picture ? { picture, state: display.store.getState() } : null));
+  const activate = () => panes.activate(pane.index);
+  const tool = () => panes.store.getState().tool;
+  const detach = attachPointer(outer, { display, marks, tool, activate, magnify: magnifier.show });
+  const release = attachKeys(outer, { display, marks, tool, magnify: magnifier.show });
+  outer.addEventListener('focus', activate);
   apply();
   return () => {
+    outer.removeEventListener('focus', activate);
+    release();
     detach();
+    magnifier.remove();
     unsubscribe();
     watch.disconnect();
     cornerstone.disable(inner);

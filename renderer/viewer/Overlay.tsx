@@ -19,7 +19,7 @@ export function Overlay({ entry, display }: { entry: FilmEntry; display: Display
       <Corner at="bottom left" lines={[voiText(voi), ...shownLines(display)]} />
       <Corner at="bottom right" lines={viewLines(entry, film)} />
       <Sides film={film} display={display} />
-      <Bar film={film} scale={display.shownScale} room={display.shownWidth} />
+      <Bar film={film} scale={display.shownScale} room={display.room.width} />
     </div>
   );
 }

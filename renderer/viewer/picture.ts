@@ -9,6 +9,8 @@ import { displayFunction, grayTable } from '../../core/dicom/voi.ts';
 
 export interface Picture {
   image: Image;
+  /** The film's gray as last drawn, one canvas pixel a film pixel. */
+  canvas: HTMLCanvasElement;
   /** What is shown from the next drawing on. */
   setTone(voi: Voi, invert: boolean): void;
 }
@@ -34,6 +36,7 @@ export function pictureOf(film: Film): Picture {
 
   return {
     image: imageOf(film, render),
+    canvas,
     setTone(voi, invert) {
       if (voi === tone.voi && invert === tone.invert) return;
       tone = { voi, invert };

@@ -53,7 +53,7 @@ describe.skipIf(!chromiumPath)('Read (in Chromium; skipped where there is none)'
     await page().keyboard.press('h');
     expect([await side('left'), await side('right')]).toEqual(['L', 'R']);
     await page().keyboard.press('h');
-    await page().keyboard.press('r');
+    await page().keyboard.press('.');
     expect([await side('left'), await side('right'), await side('top')]).toEqual(['F', 'H', 'R']);
     await page().keyboard.press('0');
     expect(await side('left')).toBe('R');

@@ -6,6 +6,7 @@ import { WorkbenchError } from '../../../core/base/errors.ts';
 import type { Film } from '../../../core/dicom/film.ts';
 import { CHEXPERT_LABELS, type Label, type LabelValues, NIH_NINE } from '../../../core/labels/labels.ts';
 import type {
+  Annotation,
   CheckedParameters,
   Checkpoint,
   Collection,
@@ -288,6 +289,7 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
   const predictions = new Map<string, Record<string, Prediction>>();
   predictions.set('a0', { base: predictionOf('a0', 'base'), sft: predictionOf('a0', 'sft') });
 
+  const annotations = new Map<string, Annotation[]>();
   const evaluations: EvaluationSummary[] = [];
   const runs: TrainingRun[] = [];
   const logs = new Map<string, TrainingLogLine[]>();
@@ -325,6 +327,14 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
       const at = (x: number, y: number) => film.pixels[Math.floor(y * step) * film.columns + Math.floor(x * step)];
       const gray = Uint8Array.from({ length: 4096 }, (_, i) => at(i % 64, Math.floor(i / 64)) >> 4);
       return { width: 64, height: 64, gray, preprocessing: 'gemma3-64' };
+    },
+    'annotations.ofFilm': ({ filmId, imageHash }) => ({
+      annotations: annotations.get(imageHash) ?? [],
+      boxes: filmId === 'b0' ? [{ finding: 'Nodule', x: 300, y: 160, width: 60, height: 40 }] : [],
+    }),
+    'annotations.set': ({ imageHash, annotations: all }) => {
+      annotations.set(imageHash, all);
+      return null;
     },
     'checkpoints.list': () => CHECKPOINTS,
     'prompts.list': () => [],

@@ -1,0 +1,64 @@
+/**
+ * Which films stand side by side (a hanging protocol for chest films): the film that is read, the lateral of its study, the
+ * patient's prior, and the prior's lateral. Pure. Priors are ordered by study date; where a table has none (NIH, CheXpert),
+ * by the order in which the patient's studies stand in the list.
+ */
+import type { FilmEntry } from '../../core/services/contract.ts';
+
+export type Slot = 'current' | 'lateral' | 'prior' | 'priorLateral' | 'next';
+
+export interface Hung {
+  slot: Slot;
+  entry: FilmEntry;
+}
+
+const LATERAL = /^(LL|RL|LATERAL|LAT)$/i;
+
+export function isLateralView(film: FilmEntry): boolean {
+  return LATERAL.test(film.viewPosition.trim());
+}
+
+/** The film and what belongs beside it, at most `count`; fewer where the patient has no more. */
+export function hang(current: FilmEntry, films: readonly FilmEntry[], count: number): Hung[] {
+  const ofPatient = films.filter((film) => samePatient(film, current));
+  const study = ofPatient.filter((film) => film.studyInstanceUid === current.studyInstanceUid);
+  const prior = priorStudy(current, ofPatient);
+  const other = isLateralView(current)
+    ? study.find((film) => film.id !== current.id && !isLateralView(film))
+    : study.find(isLateralView);
+  const slots: (Hung | null)[] = [
+    { slot: 'current', entry: current },
+    hung('lateral', other),
+    hung('prior', prior.find((film) => isLateralView(film) === isLateralView(current)) ?? prior[0]),
+    hung(
+      'priorLateral',
+      prior.find((film) => isLateralView(film) !== isLateralView(current)),
+    ),
+  ];
+  const found = slots.filter((slot) => slot !== null);
+  const rest = study.filter((film) => found.every(({ entry }) => entry.id !== film.id));
+  return [...found, ...rest.map((entry): Hung => ({ slot: 'next', entry }))].slice(0, count);
+}
+
+function hung(slot: Slot, entry: FilmEntry | undefined): Hung | null {
+  return entry ? { slot, entry } : null;
+}
+
+/** A patient's films are compared within a collection only: numbers of different tables are different people. */
+function samePatient(film: FilmEntry, current: FilmEntry): boolean {
+  if (film.id === current.id) return true;
+  return film.patientId !== '' && film.patientId === current.patientId && film.collectionId === current.collectionId;
+}
+
+/** The films of the latest study before the current one. */
+function priorStudy(current: FilmEntry, ofPatient: readonly FilmEntry[]): FilmEntry[] {
+  const studies = new Map<string, FilmEntry[]>();
+  for (const film of ofPatient) {
+    studies.set(film.studyInstanceUid, [...(studies.get(film.studyInstanceUid) ?? []), film]);
+  }
+  const dated = ofPatient.every((film) => film.studyDate !== '');
+  const order = [...studies.values()];
+  if (dated) order.sort((a, b) => (a[0].studyDate < b[0].studyDate ? -1 : a[0].studyDate > b[0].studyDate ? 1 : 0));
+  const at = order.findIndex((study) => study[0].studyInstanceUid === current.studyInstanceUid);
+  return order[at - 1] ?? [];
+}
