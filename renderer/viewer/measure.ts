@@ -4,7 +4,7 @@
  * has one, else in pixels; nothing is guessed. Statistics are over the pixels whose centres lie inside, in modality values
  * (after the Modality LUT; before any window), padding left out; SD divides by n. Leaves out: statistics of colour films.
  */
-import type { Film, FilmSpacing, SpacingOrigin } from '../../core/dicom/film.ts';
+import { type Film, type FilmSpacing, type LengthOrigin, millimetresOf } from '../../core/dicom/film.ts';
 import { modalityFunction } from '../../core/dicom/voi.ts';
 import type { Annotation } from '../../core/services/contract.ts';
 
@@ -18,13 +18,13 @@ export interface Length {
   value: number;
   unit: 'mm' | 'px';
   /** null for pixels. */
-  origin: SpacingOrigin | null;
+  origin: LengthOrigin | null;
 }
 
 export interface Area {
   value: number;
   unit: 'mm²' | 'px²';
-  origin: SpacingOrigin | null;
+  origin: LengthOrigin | null;
 }
 
 export interface Statistics {
@@ -74,10 +74,18 @@ export function measure(annotation: Pick<Annotation, 'kind' | 'points'>, film: F
   }
 }
 
+/** Millimetres; where the film has proportions only, its shorter pixel side is 1. */
+function unitOf(spacing: FilmSpacing | null): Spacing {
+  if (!spacing || millimetresOf(spacing)) return spacing ?? SQUARE;
+  const shorter = Math.min(spacing.row, spacing.column);
+  return { row: spacing.row / shorter, column: spacing.column / shorter };
+}
+
 export function lengthOf(a: Point, b: Point, spacing: FilmSpacing | null): Length {
-  const { row, column } = spacing ?? SQUARE;
+  const { row, column } = unitOf(spacing);
   const value = Math.hypot((b.x - a.x) * column, (b.y - a.y) * row);
-  return spacing ? { value, unit: 'mm', origin: spacing.origin } : { value, unit: 'px', origin: null };
+  const millimetres = millimetresOf(spacing);
+  return millimetres ? { value, unit: 'mm', origin: millimetres.origin } : { value, unit: 'px', origin: null };
 }
 
 /** Between the two arms, 0 to 180; 0 where an arm has no length. */
@@ -105,9 +113,10 @@ export function boxOf(a: Point, b: Point): Box {
 }
 
 function areaOf(box: Box, share: number, spacing: FilmSpacing | null): Area {
-  const { row, column } = spacing ?? SQUARE;
+  const { row, column } = unitOf(spacing);
   const value = share * (box.right - box.left) * column * (box.bottom - box.top) * row;
-  return spacing ? { value, unit: 'mm²', origin: spacing.origin } : { value, unit: 'px²', origin: null };
+  const millimetres = millimetresOf(spacing);
+  return millimetres ? { value, unit: 'mm²', origin: millimetres.origin } : { value, unit: 'px²', origin: null };
 }
 
 /** Mean and SD in two passes, so that large offsets cost no digits. */

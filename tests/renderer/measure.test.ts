@@ -29,11 +29,17 @@ describe('Lengths', () => {
     expect(measured('length', [at(1, 1), at(4, 5)], filmWith({}))).toEqual({ kind: 'length', length });
   });
 
-  it.each(['detector', 'calibrated', 'estimated', 'pixel'] as const)('carry their origin: %s', (origin) => {
+  it.each(['detector', 'calibrated', 'estimated', 'unknown'] as const)('carry their origin: %s', (origin) => {
     const film = filmWith({ spacing: { row: 0.5, column: 0.25, origin } });
     // 4 columns of 0.25 mm, 1.5 rows of 0.5 mm.
     const length = { value: Math.hypot(1, 0.75), unit: 'mm', origin };
     expect(measured('length', [at(0, 0), at(4, 1.5)], film)).toEqual({ kind: 'length', length });
+  });
+
+  it('are in pixels where the file gives the pixels’ proportions only', () => {
+    const film = filmWith({ spacing: { row: 3, column: 1.5, origin: 'aspect' } });
+    const length = { value: 5, unit: 'px', origin: null };
+    expect(measured('length', [at(0, 0), at(3, 2)], film)).toEqual({ kind: 'length', length });
   });
 
   it('say where they were measured', () => {
