@@ -525,7 +525,7 @@ export const text = {
     runs: 'Runs',
     noRuns: 'No run yet.',
     noRunsHint: 'Fill in the form and start. The run goes on when this window closes, and can be resumed.',
-    states: { running: 'running', stopped: 'stopped', complete: 'complete', failed: 'failed' },
+    states: { running: 'running', paused: 'paused', stopped: 'stopped', complete: 'complete', failed: 'failed' },
     steps: (done: number, total: number) => `step ${count(done)} of ${count(total)}`,
     finished: (name: string) => `${name} is complete`,
     failed: 'The run stopped',

@@ -237,7 +237,8 @@ export interface TrainingRun {
   id: string;
   name: string;
   kind: 'sft' | 'grpo';
-  state: 'running' | 'stopped' | 'complete' | 'failed';
+  /** `paused`: the disk is full; it goes on by itself when there is room. */
+  state: 'running' | 'paused' | 'stopped' | 'complete' | 'failed';
   createdAt: string;
   steps: number;
   totalSteps: number;

@@ -212,7 +212,8 @@ export class Trainings {
   private async describe({ id, name, kind, createdAt }: RunFile): Promise<TrainingRun> {
     const header = await this.workspace.read<RunHeader>(FOLDER, id, 'config.json');
     const state = await this.workspace.read<RunState>(FOLDER, id, 'state.json');
-    const interrupted = state?.state === 'running' && !this.running.has(id);
+    const active = state?.state === 'running' || state?.state === 'paused';
+    const interrupted = active && !this.running.has(id);
     return {
       id,
       name,

@@ -19,6 +19,10 @@ const integer = (low: number, high = Number.MAX_SAFE_INTEGER) => z.number().int(
 const share = z.number().min(0).max(1);
 const positive = z.number().positive();
 
+const KEEP_BY_PROBE = ['probe-source', 'probe-target'] as const;
+const BY_PROBE =
+  'the last, or the best on a probe. What is chosen on the other institution’s probe is marked so in every report.';
+
 const shared = {
   promptId: field(
     z.string().default('free-reasoning'),
@@ -36,6 +40,12 @@ const shared = {
     '',
     'Steps between checkpoints; a stopped run resumes from the last one.',
   ),
+  probeEvery: field(
+    integer(0).default(25),
+    '',
+    'Steps between two probes of both institutions, where the run has probe films. 0: no probe.',
+  ),
+  probeFilms: field(integer(1, 10_000).default(48), '', 'Films of each institution’s probe; drawn by the seed.'),
 };
 
 export const sftConfig = z
@@ -67,6 +77,11 @@ export const sftConfig = z
       'Projections of the language model that get a LoRA pair, separated by commas.',
     ),
     maxSteps: field(integer(0).default(0), '', 'Stops after so many steps. 0: when the epochs are done.'),
+    keep: field(
+      z.enum(['validation', 'last', ...KEEP_BY_PROBE]).default('validation'),
+      '',
+      `The adapter that the run keeps: with the lowest validation loss (the last without held-out films), ${BY_PROBE}`,
+    ),
     ...shared,
   })
   .strict();
@@ -90,6 +105,16 @@ export const grpoConfig = z
       '',
       'Most tokens of a completion, and the constant divisor of the loss (Dr. GRPO).',
     ),
+    samplingBatch: field(
+      integer(0, 4096).default(0),
+      '',
+      'Completions that are drawn at once; memory depends on it, and what a killed process loses. 0: those of one step.',
+    ),
+    importanceCap: field(
+      z.number().min(0).max(100).default(3),
+      '',
+      'A token’s policy term is weighed by p(trainer) / p(sampler) of the two engines, at most this. 0: not corrected.',
+    ),
     beta: field(z.number().min(0).default(0.15), '0.15', 'Weight of the KL term against the SFT checkpoint.'),
     epsilonLow: field(share.default(0.15), '0.15', 'The ratio is clipped below 1 by this.'),
     epsilonHigh: field(z.number().min(0).default(0.22), '0.22', 'The ratio is clipped above 1 by this.'),
@@ -109,6 +134,7 @@ export const grpoConfig = z
       'hard and nuanced, in separate runs',
       'What a completion is worth.',
     ),
+    keep: field(z.enum(['last', ...KEEP_BY_PROBE]).default('last'), '', `The adapter that the run keeps: ${BY_PROBE}`),
     ...prefixed('hard', hardRewardSettings.shape),
     ...prefixed('nuanced', nuancedRewardSettings.shape),
     ...shared,

@@ -10,15 +10,16 @@
  * - the ratio is made of log-probabilities under softmax(logits / temperature), before top-p; old ones are the trainer's
  *   own, from before the first step on a rollout, never the sampler's: so a ratio of 1 means the same policy, whatever
  *   engine sampled;
+ * - the sampler is another engine, and its numbers differ a little: the difference is logged in each step, and a token's
+ *   policy term weighed by p(trainer) / p(sampler), at most `importanceCap` (both after temperature and before top-p: what
+ *   top-p takes away is not corrected);
  * - learning rate, batch, steps on a rollout, maximum length, weight decay, schedule: not stated; see config.ts;
  * - dropout is off here, in both policies (not stated), so that the ratio compares policies and not masks;
  * - a film whose labels cannot be read gives its completions no advantage; they still count for the KL term;
  * - precision f32 instead of bf16.
  */
-import { WorkbenchError } from '../base/errors.ts';
+import { type ErrorData, WorkbenchError } from '../base/errors.ts';
 import { nextTurn, throwIfCancelled, type Work } from '../base/progress.ts';
-import { Random } from '../base/random.ts';
-import { type Completion, type GenerationRequest, generate } from '../generation/generate.ts';
 import { adapterTarget } from '../models/network.ts';
 import { type ImageFeatures, type Runner, tokensOf } from '../models/runner.ts';
 import type { TrainableModel } from '../models/trainable.ts';
@@ -26,24 +27,28 @@ import type { Adapter } from '../peft/adapter.ts';
 import type { ImageProcessor } from '../preprocessing/imageProcessor.ts';
 import { type RewardState, scoreCompletions } from '../rewards/rewards.ts';
 import { imageQuestion, promptInput } from '../text/promptInput.ts';
-import { completionSequence, type PromptModel } from './batch.ts';
+import type { PromptModel } from './batch.ts';
 import { fieldDepartures, type GrpoConfig, rewardSettings } from './config.ts';
 import { FeatureCache } from './features.ts';
 import { snapshot, type TrainedAdapter, trainedAdapter } from './lora.ts';
-import { groupAdvantages } from './loss.ts';
+import { completionLogps, type PolicyGiven, type PolicyPass, policyLoss, policyMetrics } from './policy.ts';
+import type { Probe } from './probe.ts';
 import {
-  completionLogps,
-  type PolicyBatch,
-  type PolicyGiven,
-  type PolicyPass,
-  policyBatches,
-  policyLoss,
-  policyMetrics,
-} from './policy.ts';
-import { RunFolder, type RunProgress, stateAfter } from './run.ts';
+  completionRows,
+  dominanceOf,
+  drawCompletions,
+  labelSetOf,
+  type Question,
+  type Rollout,
+  rewardSamples,
+  rolloutMetrics,
+  rolloutOf,
+} from './rollout.ts';
+import { PAUSED, RunFolder, type RunProgress, stateAfter } from './run.ts';
 import { dataOf, drawExamples } from './split.ts';
 import { epochOrder, Stepper, type StepReport } from './step.ts';
-import type { Departure, TrainingExample, TrainingLogLine } from './types.ts';
+import { Supervision, type SupervisionState } from './supervision.ts';
+import type { Chosen, Departure, TrainingExample, TrainingLogLine } from './types.ts';
 
 export interface GrpoRun {
   model: TrainableModel;
@@ -60,6 +65,8 @@ export interface GrpoRun {
   baseName: string;
   /** Why settings differ from the paper, by field. */
   reasons?: Readonly<Record<string, string>>;
+  /** Films of both institutions that are looked at while training; absent: none. */
+  probe?: Probe;
   now: Date;
   work: Work<RunProgress>;
 }
@@ -67,6 +74,8 @@ export interface GrpoRun {
 export interface GrpoResult {
   adapter: Adapter;
   steps: number;
+  /** What the kept adapter was chosen on, and the step that it is of. */
+  chosen: Chosen;
 }
 
 export const GRPO_DEPARTURES: readonly Departure[] = [
@@ -79,23 +88,18 @@ export async function trainGrpo(run: GrpoRun): Promise<GrpoResult> {
   return trainer.run();
 }
 
-/** What one completion is drawn for. */
-interface Question {
-  example: TrainingExample;
-  promptIds: readonly number[];
-  features: ImageFeatures;
-}
+const STAGE = 'Reinforcement learning (GRPO)';
+/** Answers whose label sets are looked at for dominance. */
+const WINDOW = 100;
 
-/** The completions of one step's films, group after group, with what they are worth. */
-interface Rollout {
-  questions: Question[];
-  batches: PolicyBatch[];
-  completions: Completion[];
-  texts: string[];
-  rewards: (number | null)[];
-  terms: Record<string, number>[];
-  advantages: (number | null)[];
-  seconds: number;
+/** What a checkpoint stores besides adapters and moments. */
+interface GrpoState {
+  rollout: number;
+  tokens: number;
+  reward: RewardState;
+  /** Label sets of the last answers, oldest first. */
+  recent: string[];
+  supervision: SupervisionState;
 }
 
 class GrpoTrainer {
@@ -109,14 +113,19 @@ class GrpoTrainer {
   private readonly promptIds = new Map<string, number[]>();
   private readonly rolloutsPerEpoch: number;
   private readonly rollouts: number;
+  private readonly supervision: Supervision;
   private rollout = 0;
   private tokens = 0;
   private rewardState: RewardState = null;
+  private recent: string[] = [];
 
   constructor(private readonly settings: GrpoRun) {
-    const { model, config, examples, processor, start } = settings;
+    const { model, config, examples, processor, start, prompt, runner, work, probe } = settings;
     const target = adapterTarget(model);
-    this.folder = new RunFolder(settings.folder, target, settings.baseName);
+    this.folder = new RunFolder(settings.folder, target, settings.baseName, {
+      signal: work.signal,
+      onPause: (error) => void this.onPause(error),
+    });
     this.features = new FeatureCache(model, processor);
     this.films = drawExamples(examples, config.samples, config.seed);
     if (this.films.length === 0) throw new WorkbenchError('TRAINING_EMPTY', 'There is no film to train on.');
@@ -127,24 +136,34 @@ class GrpoTrainer {
     this.rollouts = config.maxSteps > 0 ? Math.min(config.maxSteps, wanted) : wanted;
     const totalSteps = this.rollouts * config.iterations;
     this.stepper = new Stepper(model.tf, this.adapter.parameters, { ...config, totalSteps });
+    const { features, adapter, folder } = this;
+    this.supervision = new Supervision({
+      ...{ model, prompt, adapter, folder, keep: config.keep, probeEvery: config.probeEvery },
+      probe: probe ?? null,
+      engine: { runner, prompt, features, signal: work.signal },
+      report: (line) => this.report(line, line.step),
+    });
   }
 
   async run(): Promise<GrpoResult> {
-    await this.begin();
     try {
-      await this.setState('running');
+      await this.begin();
+      await this.setRunning();
       while (this.rollout < this.rollouts) {
+        await this.stopHereIfCancelled();
+        const before = this.progress.steps;
         await this.train(await this.sample());
-        const { checkpointEvery } = this.settings.config;
-        if (this.rollout % checkpointEvery === 0 || this.rollout === this.rollouts) await this.saveCheckpoint();
+        const atEnd = this.rollout === this.rollouts;
+        await this.supervision.probeIfDue(before, this.progress.steps, atEnd);
+        if (atEnd || this.rollout % this.settings.config.checkpointEvery === 0) await this.saveCheckpoint();
       }
-      const adapter = snapshot(this.adapter);
-      await this.folder.finish(adapter);
-      await this.setState('complete');
-      return { adapter, steps: this.progress.steps };
+      return await this.finish();
     } catch (error) {
-      await this.folder.setState({ ...this.progress, ...stateAfter(error) });
+      // Where the disk is full, the error says so.
+      if (this.folder.begun) await this.folder.tryState({ ...this.progress, ...stateAfter(error) }).catch(() => {});
       throw error;
+    } finally {
+      await this.folder.leave();
     }
   }
 
@@ -167,47 +186,41 @@ class GrpoTrainer {
       data: dataOf(examples),
     });
     const checkpoint = resumes ? await this.folder.restoreCheckpoint(this.adapter, this.stepper.optimizer) : null;
-    if (checkpoint === null) return;
-    const state = checkpoint.state as unknown as { rollout: number; tokens: number; reward: RewardState };
-    this.rollout = state.rollout;
-    this.tokens = state.tokens;
-    this.rewardState = state.reward;
+    const state = (checkpoint?.state ?? null) as GrpoState | null;
+    if (state) {
+      this.rollout = state.rollout;
+      this.tokens = state.tokens;
+      this.rewardState = state.reward;
+      this.recent = state.recent;
+    }
+    const [canary] = await this.questionsOf(this.films.slice(0, 1));
+    await this.supervision.begin(canary!, state?.supervision ?? null, checkpoint?.best ?? null);
+  }
+
+  /** Stopped between two rollouts, a run loses none of them; within one, what was drawn is kept. */
+  private async stopHereIfCancelled(): Promise<void> {
+    const { signal } = this.settings.work;
+    if (signal.aborted && this.rollout > 0) await this.saveCheckpoint();
+    throwIfCancelled(signal);
   }
 
   /** Completions of this rollout's films by the present policy, and their advantages. */
   private async sample(): Promise<Rollout> {
     const { config, runner, prompt, work } = this.settings;
+    const { tokenizer } = prompt;
     const started = performance.now();
-    const questions = await this.questionsOfRollout();
-    const adapter = snapshot(this.adapter);
-    const requests = questions.map((question, i) => this.request(question, adapter, i));
-    const completions = await generate(runner, requests, { batchSize: requests.length, signal: work.signal });
-    const texts = completions.map(({ tokenIds }) => prompt.tokenizer.decode(tokenIds));
-    const samples = completions.map(({ tokenIds, stop }, i) => ({
-      completion: texts[i]!,
-      tokens: stop === 'end' ? tokenIds.length - 1 : tokenIds.length,
-      truth: questions[i]!.example.labels,
-    }));
+    const questions = await this.questionsOf(this.filmsOfRollout());
+    const engine = { runner, tokenizer, config, folder: this.folder, signal: work.signal };
+    const completions = await drawCompletions(engine, questions, snapshot(this.adapter), this.rollout);
+    const texts = completions.map(({ tokenIds }) => tokenizer.decode(tokenIds));
+    const samples = rewardSamples(completions, texts, questions);
     const scored = scoreCompletions(config.reward, samples, this.rewardState, rewardSettings(config));
     this.rewardState = scored.state;
-    const advantages = groupAdvantages(scored.scores, config.groupSize);
-    const rows = completions.map(({ tokenIds }, i) => ({
-      sequence: completionSequence(questions[i]!.promptIds, tokenIds),
-      features: questions[i]!.features,
-      advantage: advantages[i]!,
-    }));
-    this.tokens += rows.reduce((sum, { sequence }) => sum + sequence.ids.length, 0);
+    this.recent = [...this.recent, ...texts.map(labelSetOf).filter((set) => set !== null)].slice(-WINDOW);
     const seconds = (performance.now() - started) / 1000;
-    return {
-      questions,
-      batches: policyBatches(rows, config.microBatch),
-      completions,
-      texts,
-      rewards: scored.scores,
-      terms: scored.terms,
-      advantages,
-      seconds,
-    };
+    const rollout = rolloutOf(questions, completions, texts, scored, config, seconds);
+    for (const { sequences } of rollout.batches) for (const { ids } of sequences) this.tokens += ids.length;
+    return rollout;
   }
 
   /** The last rollout of an epoch may be smaller. */
@@ -219,8 +232,7 @@ class GrpoTrainer {
   }
 
   /** One for each completion, group after group. */
-  private async questionsOfRollout(): Promise<Question[]> {
-    const films = this.filmsOfRollout();
+  private async questionsOf(films: readonly TrainingExample[]): Promise<Question[]> {
     const features = await this.features.get(films);
     return films.flatMap((example, i) => {
       const question = {
@@ -244,19 +256,6 @@ class GrpoTrainer {
     return ids;
   }
 
-  private request({ promptIds, features }: Question, adapter: Adapter, index: number): GenerationRequest {
-    const { config, model } = this.settings;
-    const { temperature, topP, seed, maxCompletionLength } = config;
-    return {
-      promptIds,
-      images: features,
-      adapter,
-      sampling: { temperature, topK: 0, topP, seed: new Random(seed).fork(`sample ${this.rollout} ${index}`).uint32() },
-      maxNewTokens: maxCompletionLength,
-      stopIds: model.info.endTokenIds,
-    };
-  }
-
   /** The optimizer steps on one rollout. */
   private async train(rollout: Rollout): Promise<void> {
     const { config, model, work } = this.settings;
@@ -269,99 +268,78 @@ class GrpoTrainer {
     for (let iteration = 0; iteration < config.iterations; iteration++) {
       throwIfCancelled(work.signal);
       const losses = batches.map((batch, i) => policyLoss(model, this.adapter, batch, given[i]!, config, completions));
-      const report = this.stepper.step(losses.map(({ part }) => part));
+      const stepped = this.stepper.step(losses.map(({ part }) => part));
       const passes = losses.map(({ pass }) => pass);
       passes.forEach(({ logps }, i) => {
         given[i]!.old ??= logps;
       });
-      await this.report(rollout, iteration, report, passes, (performance.now() - started) / 1000 + rollout.seconds);
+      const seconds = (performance.now() - started) / 1000 + rollout.seconds;
+      const step = this.progress.steps + iteration + 1;
+      await this.report(this.lineOf(step, rollout, iteration, stepped, passes, seconds), step);
+      if (iteration === 0) await this.folder.logCompletions(completionRows(rollout, step));
+      await this.supervision.afterStep(step, stepped);
       await nextTurn();
     }
     this.rollout++;
   }
 
-  private async report(
+  private lineOf(
+    step: number,
     rollout: Rollout,
     iteration: number,
     { loss, gradNorm, learningRate }: StepReport,
     passes: readonly PolicyPass[],
     seconds: number,
-  ): Promise<void> {
-    const { config, work } = this.settings;
-    const step = this.progress.steps + iteration + 1;
-    const line: TrainingLogLine = {
+  ): TrainingLogLine {
+    const { config } = this.settings;
+    const dominant = dominanceOf(this.recent);
+    return {
       step,
       loss,
       grad_norm: gradNorm,
       learning_rate: learningRate,
       ...rolloutMetrics(rollout, config),
+      'completions/dominant_share': dominant.share,
+      'completions/dominant_labels': dominant.set,
       ...policyMetrics(passes),
       num_tokens: this.tokens,
       epoch: (this.rollout + (iteration + 1) / config.iterations) / this.rolloutsPerEpoch,
       sampling_time: rollout.seconds,
       step_time: seconds,
+      memory_bytes: process.memoryUsage().rss,
     };
-    await this.folder.log(line);
-    if (iteration === 0) await this.folder.logCompletions(this.completionRows(rollout, step));
-    const { totalSteps } = this.progress;
-    work.report({ stage: 'Reinforcement learning (GRPO)', done: step, total: totalSteps, line });
   }
 
-  private completionRows({ questions, texts, completions, rewards, terms, advantages }: Rollout, step: number) {
-    return texts.map((completion, i) => ({
-      step,
-      id: questions[i]!.example.id,
-      completion,
-      tokens: completions[i]!.tokenIds.length,
-      stop: completions[i]!.stop,
-      reward: rewards[i]!,
-      terms: terms[i]!,
-      advantage: advantages[i]!,
-    }));
+  private async report(line: TrainingLogLine, done: number): Promise<void> {
+    await this.folder.log(line);
+    this.settings.work.report({ stage: STAGE, done, total: this.progress.totalSteps, line });
   }
 
   private async saveCheckpoint(): Promise<void> {
-    const { rollout, tokens, rewardState: reward } = this;
-    const state = { rollout, tokens, reward };
-    await this.folder.saveCheckpoint(this.progress.steps, this.adapter, this.stepper.optimizer, state);
-    await this.setState('running');
+    const { rollout, tokens, rewardState: reward, recent, supervision } = this;
+    const state = { rollout, tokens, reward, recent, supervision: supervision.state } satisfies GrpoState;
+    const { steps } = this.progress;
+    await this.folder.saveCheckpoint(steps, this.adapter, this.stepper.optimizer, { ...state }, supervision.best);
+    await this.folder.removeRolloutsBefore(rollout);
+    await this.setRunning();
   }
 
-  private async setState(state: 'running' | 'complete'): Promise<void> {
-    await this.folder.setState({ state, ...this.progress, error: null });
+  private async finish(): Promise<GrpoResult> {
+    const { steps } = this.progress;
+    const chosen = this.supervision.chosen(steps);
+    const adapter = await this.supervision.finish(steps);
+    await this.folder.setState({ state: 'complete', ...this.progress, error: null, chosen });
+    return { adapter, steps, chosen };
   }
-}
 
-/** TRL's metrics of the completions and rewards; lengths count the end token. */
-function rolloutMetrics({ completions, rewards }: Rollout, { reward, groupSize }: GrpoConfig): Record<string, number> {
-  const lengths = completions.map(({ tokenIds }) => tokenIds.length);
-  const ended = completions.filter(({ stop }) => stop === 'end').map(({ tokenIds }) => tokenIds.length);
-  const known = rewards.filter((value): value is number => value !== null);
-  const deviations = completions.flatMap((_, i) => {
-    if (i % groupSize !== 0) return [];
-    return [standardDeviation(rewards.slice(i, i + groupSize).filter((value): value is number => value !== null))];
-  });
-  return {
-    reward: mean(known),
-    reward_std: mean(deviations),
-    frac_reward_zero_std: deviations.filter((value) => value === 0).length / deviations.length,
-    [`rewards/${reward}/mean`]: mean(known),
-    [`rewards/${reward}/std`]: standardDeviation(known),
-    'completions/mean_length': mean(lengths),
-    'completions/min_length': Math.min(...lengths),
-    'completions/max_length': Math.max(...lengths),
-    'completions/clipped_ratio': 1 - ended.length / completions.length,
-    'completions/mean_terminated_length': mean(ended),
-  };
-}
+  private async setRunning(): Promise<void> {
+    await this.folder.setState({ state: 'running', ...this.progress, error: null });
+  }
 
-function mean(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
-}
-
-/** Of a sample (n - 1), as torch.std. */
-function standardDeviation(values: readonly number[]): number {
-  if (values.length < 2) return 0;
-  const center = mean(values);
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - center) ** 2, 0) / (values.length - 1));
+  private async onPause(error: ErrorData | null): Promise<void> {
+    const { steps: done, totalSteps: total } = this.progress;
+    this.settings.work.report({ stage: error ? PAUSED : STAGE, done, total, line: null });
+    const state = error ? 'paused' : 'running';
+    await this.folder.tryState({ state, ...this.progress, error }).catch(() => {});
+  }
 }

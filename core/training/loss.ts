@@ -93,6 +93,8 @@ export interface GrpoSettings {
   beta: number;
   /** The divisor of Dr. GRPO: a constant, so that long answers are not favoured. */
   maxCompletionLength: number;
+  /** Upper bound of the ratio between trainer and sampler; 0 or absent: no correction. */
+  importanceCap?: number;
 }
 
 /** Completions one after the other; `lengths` says how many tokens each has (0 is possible). */
@@ -104,11 +106,25 @@ export interface GrpoBatch {
   oldLogps: ArrayLike<number> | null;
   /** Of the reference policy. */
   refLogps: ArrayLike<number>;
+  /** As the engine that drew the completions computed them; null or absent: the trainer's own engine drew them. */
+  samplerLogps?: ArrayLike<number> | null;
+}
+
+/** How far the engine that draws is from the one that trains, over tokens: |log p - log p| and the ratio after the cap. */
+export interface Mismatch {
+  tokens: number;
+  sum: number;
+  max: number;
+  ratioSum: number;
+  ratioMin: number;
+  ratioMax: number;
 }
 
 /** TRL's metrics of a loss, over the tokens of the batch; `lowMin` and `highMax` over completions that have tokens. */
 export interface GrpoMetrics {
   kl: number;
+  /** null: the sampler's log-probabilities were not given. */
+  mismatch: Mismatch | null;
   clipRatio: { low: number; high: number; region: number; lowMin: number; highMax: number };
 }
 
@@ -123,13 +139,16 @@ export function grpoLoss(
   const gradient = new Float32Array(logps.length);
   const sums = { loss: 0, kl: 0 };
   const clipped: { low: number; high: number; length: number }[] = [];
+  const mismatch = batch.samplerLogps ? noMismatch() : null;
   let position = 0;
   batch.lengths.forEach((length, c) => {
     const advantage = batch.advantages[c] ?? 0;
     const counts = { low: 0, high: 0, length };
     for (const end = position + length; position < end; position++) {
       const logp = logps[position]!;
-      const token = tokenLoss(logp, batch.oldLogps?.[position] ?? logp, batch.refLogps[position]!, advantage, settings);
+      const old = batch.oldLogps?.[position] ?? logp;
+      const weight = importance(old, batch.samplerLogps?.[position], settings.importanceCap ?? 0, mismatch);
+      const token = tokenLoss(logp, old, batch.refLogps[position]!, advantage, weight, settings);
       sums.loss += token.loss;
       sums.kl += token.kl;
       counts.low += token.low;
@@ -138,11 +157,32 @@ export function grpoLoss(
     }
     clipped.push(counts);
   });
-  const metrics = { kl: sums.kl / Math.max(1, position), clipRatio: clipRatios(clipped) };
+  const metrics = { kl: sums.kl / Math.max(1, position), mismatch, clipRatio: clipRatios(clipped) };
   return { loss: sums.loss / divisor, gradient, metrics };
 }
 
-function tokenLoss(logp: number, old: number, ref: number, advantage: number, settings: GrpoSettings) {
+function noMismatch(): Mismatch {
+  return { tokens: 0, sum: 0, max: 0, ratioSum: 0, ratioMin: Number.POSITIVE_INFINITY, ratioMax: 0 };
+}
+
+/**
+ * The weight of a token's policy term (not of its KL term): the completions were drawn under the sampler's probabilities and
+ * are scored under the trainer's. As TRL's `vllm_importance_sampling_mode="token_truncate"`.
+ */
+function importance(old: number, sampler: number | undefined, cap: number, mismatch: Mismatch | null): number {
+  if (sampler === undefined || mismatch === null) return 1;
+  const difference = old - sampler;
+  const ratio = cap === 0 ? 1 : Math.min(cap, Math.exp(difference));
+  mismatch.tokens++;
+  mismatch.sum += Math.abs(difference);
+  mismatch.max = Math.max(mismatch.max, Math.abs(difference));
+  mismatch.ratioSum += ratio;
+  mismatch.ratioMin = Math.min(mismatch.ratioMin, ratio);
+  mismatch.ratioMax = Math.max(mismatch.ratioMax, ratio);
+  return ratio;
+}
+
+function tokenLoss(logp: number, old: number, ref: number, advantage: number, weight: number, settings: GrpoSettings) {
   const { epsilonLow, epsilonHigh, beta } = settings;
   const ratio = Math.exp(logp - old);
   const free = ratio * advantage;
@@ -150,9 +190,9 @@ function tokenLoss(logp: number, old: number, ref: number, advantage: number, se
   const difference = ref - logp;
   const kl = Math.expm1(difference) - difference;
   return {
-    loss: -Math.min(free, bounded) + beta * kl,
+    loss: -weight * Math.min(free, bounded) + beta * kl,
     // Where the bounded term is the smaller one, the ratio is outside its bounds and the term constant.
-    gradient: (free <= bounded ? -free : 0) - beta * Math.expm1(difference),
+    gradient: (free <= bounded ? -weight * free : 0) - beta * Math.expm1(difference),
     kl,
     low: ratio < 1 - epsilonLow && advantage < 0 ? 1 : 0,
     high: ratio > 1 + epsilonHigh && advantage > 0 ? 1 : 0,

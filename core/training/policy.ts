@@ -14,6 +14,7 @@ import {
   type GrpoSettings,
   grpoLoss,
   hostLoss,
+  type Mismatch,
   type TokenStatistics,
   tokenLogProbs,
 } from './loss.ts';
@@ -24,12 +25,15 @@ export interface PolicyBatch {
   sequences: readonly TrainingSequence[];
   features: readonly ImageFeatures[];
   advantages: readonly (number | null)[];
+  /** By sequence and token, as the sampler computed them; absent: not known. */
+  samplerLogps?: readonly (readonly number[])[];
 }
 
 export interface PolicyRow {
   sequence: TrainingSequence;
   features: ImageFeatures;
   advantage: number | null;
+  samplerLogps: readonly number[];
 }
 
 /** Rows in batches of `size`, in order. */
@@ -41,6 +45,7 @@ export function policyBatches(rows: readonly PolicyRow[], size: number): PolicyB
       sequences: some.map(({ sequence }) => sequence),
       features: some.map(({ features }) => features),
       advantages: some.map(({ advantage }) => advantage),
+      samplerLogps: some.map(({ samplerLogps }) => samplerLogps),
     });
   }
   return batches;
@@ -73,16 +78,17 @@ export function policyLoss(
   const { logps, lengths } = policyPass(model, adapter, batch, settings.temperature);
   const pass: PolicyPass = {
     logps: new Float32Array(),
-    metrics: { kl: 0, clipRatio: { low: 0, high: 0, region: 0, lowMin: 0, highMax: 0 } },
+    metrics: { kl: 0, mismatch: null, clipRatio: { low: 0, high: 0, region: 0, lowMin: 0, highMax: 0 } },
     statistics: { tokens: 0, entropy: 0, correct: 0 },
   };
+  const samplerLogps = batch.samplerLogps?.flat() ?? null;
   const part: LossPart = (tensors) =>
     hostLoss(model.tf, logps(tensors, pass.statistics), (values) => {
       pass.logps = values;
       const { old: oldLogps, ref: refLogps } = given;
       const { metrics, ...loss } = grpoLoss(
         values,
-        { lengths, advantages: batch.advantages, oldLogps, refLogps },
+        { lengths, advantages: batch.advantages, oldLogps, refLogps, samplerLogps },
         settings,
         completions,
       );
@@ -132,5 +138,20 @@ export function policyMetrics(passes: readonly PolicyPass[]): Record<string, num
     'clip_ratio/region_mean': overTokens(({ clipRatio }) => clipRatio.region),
     'clip_ratio/low_min': Math.min(...passes.map(({ metrics }) => metrics.clipRatio.lowMin)),
     'clip_ratio/high_max': Math.max(...passes.map(({ metrics }) => metrics.clipRatio.highMax)),
+    ...mismatchMetrics(passes.flatMap(({ metrics }) => metrics.mismatch ?? [])),
+  };
+}
+
+/** Of trainer and sampler, under TRL's names. */
+function mismatchMetrics(found: readonly Mismatch[]): Record<string, number> {
+  const tokens = found.reduce((sum, each) => sum + each.tokens, 0);
+  if (tokens === 0) return {};
+  const mean = (value: (each: Mismatch) => number) => found.reduce((sum, each) => sum + value(each), 0) / tokens;
+  return {
+    'sampling/sampling_logp_difference/mean': mean(({ sum }) => sum),
+    'sampling/sampling_logp_difference/max': Math.max(...found.map(({ max }) => max)),
+    'sampling/importance_sampling_ratio/min': Math.min(...found.map(({ ratioMin }) => ratioMin)),
+    'sampling/importance_sampling_ratio/mean': mean(({ ratioSum }) => ratioSum),
+    'sampling/importance_sampling_ratio/max': Math.max(...found.map(({ ratioMax }) => ratioMax)),
   };
 }

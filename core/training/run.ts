@@ -2,17 +2,21 @@
  * The folder of a training run, all plain files:
  *
  *   config.json         what was asked: settings, departures from the paper, base and starting adapter by hash
- *   state.json          running, stopped, complete or failed; steps done of all
+ *   state.json          running, paused (the disk is full), stopped, complete or failed; steps done of all
  *   log.jsonl           a line for each step, with TRL's metric names
+ *   gates.jsonl         what the integrity gates found (gates.ts)
  *   completions.jsonl   GRPO: every sampled completion with its reward and advantage
+ *   rollouts/           GRPO: completions that were drawn since the last checkpoint, so that none is drawn twice
  *   checkpoints/        the last two: adapter in PEFT's format, moments of AdamW, trainer_state.json
  *   adapter/            the result, in PEFT's format
+ *   lock.json           while a process trains here
  *
  * A checkpoint is written in a folder beside and renamed, so that one that is there is whole. Every random number of a run
  * comes from a stream named by its seed, purpose and step; so the step is all that a checkpoint must keep of them. A
- * resumed run forgets the log lines after its checkpoint and then writes the same ones again.
+ * resumed run forgets the log lines after its checkpoint and then writes the same ones again. The process may so be killed
+ * at any moment (scripts/kill.ts does).
  */
-import { appendFile, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, rename, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ErrorData, toErrorData, WorkbenchError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
@@ -22,7 +26,9 @@ import { readJson, readJsonIfThere, readJsonLines, writeFileAtomic, writeJson } 
 import { openSafetensors, writeSafetensors } from '../tensor/safetensors.ts';
 import { restore, snapshot, type TrainedAdapter } from './lora.ts';
 import type { AdamW } from './optimizer.ts';
-import type { Departure, TrainingLogLine } from './types.ts';
+import { Patience, type PatienceOptions } from './patience.ts';
+import { RunLock } from './runLock.ts';
+import type { Chosen, Departure, GateResult, TrainingLogLine } from './types.ts';
 
 export interface RunHeader {
   kind: 'sft' | 'grpo';
@@ -39,10 +45,12 @@ export interface RunHeader {
 }
 
 export interface RunState {
-  state: 'running' | 'stopped' | 'complete' | 'failed';
+  state: 'running' | 'paused' | 'stopped' | 'complete' | 'failed';
   steps: number;
   totalSteps: number;
   error: ErrorData | null;
+  /** Of a complete run: the step whose adapter was kept, and what that was decided on. */
+  chosen?: Chosen;
 }
 
 /** Progress of a run; `line` is the step's line of the log. */
@@ -50,56 +58,151 @@ export interface RunProgress extends Progress {
   line: TrainingLogLine | null;
 }
 
+/** The stage of a run that waits for room on the disk. */
+export const PAUSED = 'Paused: the disk is full';
+
 /** What training keeps of itself between two steps, besides adapter and moments. Plain JSON. */
 export type TrainerState = Record<string, unknown>;
 
 const KEPT_CHECKPOINTS = 2;
 const CHECKPOINT = /^step-(\d+)$/;
+const ROLLOUT = /^rollout-(\d+)\.json$/;
+/** Whose lines belong to a step, and are forgotten with it. */
+const LOGS = ['log.jsonl', 'completions.jsonl', 'gates.jsonl'];
 
 export class RunFolder {
+  /** This process's run is the one in the folder, and may write its state. */
+  begun = false;
+  private lock: RunLock | null = null;
+  private readonly patience: Patience;
+
   constructor(
     readonly path: string,
     private readonly target: AdapterTarget,
     /** How the adapters of this run name their base: a path or a name on a hub. */
     private readonly baseName: string,
-  ) {}
+    disk: PatienceOptions,
+  ) {
+    this.patience = new Patience(disk);
+  }
 
   /**
-   * Begins the run, or goes on with the one that is here. @returns whether there was one
-   * @throws TRAINING_RESUME where the run here has other settings, data or base
+   * Begins the run, or goes on with the one that is here. The folder is this process's until `leave`. @returns whether
+   * there was one @throws TRAINING_LOCKED; TRAINING_RESUME where the run here has other settings, data or base
    */
   async begin(header: RunHeader): Promise<boolean> {
+    await mkdir(this.path, { recursive: true });
+    this.lock = await this.patience.write(() => RunLock.take(join(this.path, 'lock.json')));
     const there = await readJsonIfThere<RunHeader>(join(this.path, 'config.json'));
-    if (there === undefined) await writeJson(join(this.path, 'config.json'), header);
+    if (there === undefined) await this.patience.write(() => writeJson(join(this.path, 'config.json'), header));
     else checkSame(there, header, this.path);
+    this.begun = true;
     return there !== undefined;
   }
 
+  async leave(): Promise<void> {
+    await this.lock?.release();
+    this.lock = null;
+  }
+
   async setState(state: RunState): Promise<void> {
+    await this.patience.write(() => this.tryState(state));
+  }
+
+  /** Where waiting for room would help nobody: of a run that pauses or has failed. */
+  async tryState(state: RunState): Promise<void> {
     await writeJson(join(this.path, 'state.json'), state);
   }
 
-  async log(line: TrainingLogLine): Promise<void> {
-    await appendFile(join(this.path, 'log.jsonl'), jsonLines([line]));
+  log(line: TrainingLogLine): Promise<void> {
+    return this.append('log.jsonl', [line]);
   }
 
-  async logCompletions(rows: readonly ({ step: number } & Record<string, unknown>)[]): Promise<void> {
-    await appendFile(join(this.path, 'completions.jsonl'), jsonLines(rows));
+  logCompletions(rows: readonly ({ step: number } & Record<string, unknown>)[]): Promise<void> {
+    return this.append('completions.jsonl', rows);
+  }
+
+  logGates(results: readonly GateResult[]): Promise<void> {
+    return this.append('gates.jsonl', results);
+  }
+
+  /** A line that a full disk cut off is taken back before it is written again. */
+  private async append(name: string, rows: readonly unknown[]): Promise<void> {
+    const file = join(this.path, name);
+    const size = await stat(file).then(
+      (found) => found.size,
+      () => 0,
+    );
+    await this.patience.write(async () => {
+      try {
+        await appendFile(file, jsonLines(rows));
+      } catch (error) {
+        await truncate(file, size).catch(() => {});
+        throw error;
+      }
+    });
+  }
+
+  /** What was drawn for a rollout so far. */
+  async saveRollout(rollout: number, content: unknown): Promise<void> {
+    await this.patience.write(() => writeJson(this.rolloutFile(rollout), content));
+  }
+
+  async readRollout<T>(rollout: number): Promise<T | undefined> {
+    return readJsonIfThere<T>(this.rolloutFile(rollout));
+  }
+
+  /** After a checkpoint, rollouts before it are never trained on again. */
+  async removeRolloutsBefore(rollout: number): Promise<void> {
+    for (const name of await readdir(join(this.path, 'rollouts')).catch(() => [])) {
+      const match = ROLLOUT.exec(name);
+      if (match && Number(match[1]) >= rollout) continue;
+      await rm(join(this.path, 'rollouts', name), { force: true });
+    }
+  }
+
+  private rolloutFile(rollout: number): string {
+    return join(this.path, 'rollouts', `rollout-${String(rollout).padStart(8, '0')}.json`);
   }
 
   /** The result. */
   async finish(adapter: Adapter): Promise<void> {
-    await writeAdapter(join(this.path, 'adapter'), adapter, this.target, this.baseName);
+    await this.patience.write(() => writeAdapter(this.resultFolder, adapter, this.target, this.baseName));
   }
 
-  /** @param best the adapter with the best validation loss so far, where one is kept */
-  async saveCheckpoint(
+  get resultFolder(): string {
+    return join(this.path, 'adapter');
+  }
+
+  /** An adapter written as a checkpoint's is, for as long as `work` looks at it. */
+  async withTrial(adapter: Adapter, work: (folder: string) => Promise<void>): Promise<void> {
+    const folder = join(this.path, 'checkpoints', '.trial.part');
+    await this.patience.write(() => writeAdapter(folder, adapter, this.target, this.baseName));
+    await work(folder);
+    await rm(folder, { recursive: true, force: true });
+  }
+
+  /**
+   * @param best the best adapter so far, where one is kept
+   * @returns the checkpoint's folder
+   */
+  saveCheckpoint(
     step: number,
     adapter: TrainedAdapter,
     optimizer: AdamW,
     state: TrainerState,
     best: Adapter | null = null,
-  ): Promise<void> {
+  ): Promise<string> {
+    return this.patience.write(() => this.writeCheckpoint(step, adapter, optimizer, state, best));
+  }
+
+  private async writeCheckpoint(
+    step: number,
+    adapter: TrainedAdapter,
+    optimizer: AdamW,
+    state: TrainerState,
+    best: Adapter | null,
+  ): Promise<string> {
     const name = `step-${String(step).padStart(8, '0')}`;
     const beside = join(this.path, 'checkpoints', `.${name}.part`);
     await rm(beside, { recursive: true, force: true });
@@ -113,10 +216,12 @@ export class RunFolder {
       hasBest: best !== null,
       ...state,
     });
+    await flush(join(beside, 'trainer_state.json'));
     const place = join(this.path, 'checkpoints', name);
     await rm(place, { recursive: true, force: true });
     await rename(beside, place);
     await this.removeOldCheckpoints();
+    return place;
   }
 
   /**
@@ -128,7 +233,8 @@ export class RunFolder {
     optimizer: AdamW,
   ): Promise<{ step: number; state: TrainerState; best: Adapter | null } | null> {
     const name = (await this.checkpoints()).pop();
-    await this.cutLogs(name === undefined ? 0 : Number(CHECKPOINT.exec(name)![1]));
+    await this.cutLogs(name === undefined ? -1 : Number(CHECKPOINT.exec(name)![1]));
+    await this.removeParts();
     if (name === undefined) return null;
     const place = join(this.path, 'checkpoints', name);
     const state = await readJson<{ step: number; optimizerStep: number; hasBest: boolean } & TrainerState>(
@@ -147,8 +253,18 @@ export class RunFolder {
 
   /** Names of whole checkpoints, oldest first. */
   private async checkpoints(): Promise<string[]> {
-    const names = await readdir(join(this.path, 'checkpoints')).catch(() => []);
+    const folder = join(this.path, 'checkpoints');
+    const names = await readdir(folder).catch(() => []);
     return names.filter((name) => CHECKPOINT.test(name)).sort();
+  }
+
+  /** What a killed process was writing. */
+  private async removeParts(): Promise<void> {
+    for (const folder of [join(this.path, 'checkpoints'), this.resultFolder, this.path]) {
+      for (const name of await readdir(folder).catch(() => [])) {
+        if (name.endsWith('.part')) await rm(join(folder, name), { recursive: true, force: true });
+      }
+    }
   }
 
   private async removeOldCheckpoints(): Promise<void> {
@@ -158,12 +274,29 @@ export class RunFolder {
   }
 
   private async cutLogs(step: number): Promise<void> {
-    for (const name of ['log.jsonl', 'completions.jsonl']) {
+    for (const name of LOGS) {
       const file = join(this.path, name);
+      if (!(await isFile(file))) continue;
       const lines = await readJsonLines<{ step: number }>(file);
-      if (lines.length === 0) continue;
-      await writeFileAtomic(file, jsonLines(lines.filter((line) => line.step <= step)));
+      await this.patience.write(() => writeFileAtomic(file, jsonLines(lines.filter((line) => line.step <= step))));
     }
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}
+
+/** A rename may reach the disk before the content of what it names does. */
+async function flush(path: string): Promise<void> {
+  const handle = await open(path, 'r+');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
 

@@ -5,17 +5,17 @@
  * - precision f32 instead of bf16, and no gradient checkpointing: the results are those of f32, memory is larger;
  * - visual tokens: as many as the model's own projector makes (256 for MedGemma); the paper bounds the processor of
  *   Qwen2.5-VL to 256-512;
- * - early stopping keeps the adapter of the epoch with the lowest validation loss (the paper does not say which);
+ * - early stopping keeps the adapter of the epoch with the lowest validation loss (the paper does not say which; `keep`);
  * - image features of the frozen vision encoder are computed once per film, which changes nothing.
  * As in the paper: the loss is the negative log-likelihood of the assistant's tokens (and of the end of its turn) only,
  * normalized over all supervised tokens of the step; AdamW, cosine schedule with warm-up, gradient-norm clipping.
  */
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
-import { WorkbenchError } from '../base/errors.ts';
+import { type ErrorData, WorkbenchError } from '../base/errors.ts';
 import { nextTurn, throwIfCancelled, type Work } from '../base/progress.ts';
 import { Random } from '../base/random.ts';
 import { adapterTarget } from '../models/network.ts';
-import type { ImageFeatures } from '../models/runner.ts';
+import type { ImageFeatures, Runner } from '../models/runner.ts';
 import type { TrainableModel } from '../models/trainable.ts';
 import type { Adapter } from '../peft/adapter.ts';
 import { createAdapter } from '../peft/adapterFolder.ts';
@@ -24,12 +24,14 @@ import { answerSequence, type PromptModel, type TrainingSequence, trainingBatch 
 import { fieldDepartures, type SftConfig } from './config.ts';
 import { FeatureCache, featureInput, placeImages } from './features.ts';
 import { asTensors } from './gradients.ts';
-import { loraDropout, loraInputs, restore, snapshot, type TrainedAdapter, trainedAdapter } from './lora.ts';
+import { loraDropout, loraInputs, type TrainedAdapter, trainedAdapter } from './lora.ts';
 import { hostLoss, sftLoss, type TokenStatistics, tokenLogProbs } from './loss.ts';
-import { RunFolder, type RunProgress, stateAfter } from './run.ts';
+import type { Probe } from './probe.ts';
+import { PAUSED, RunFolder, type RunProgress, stateAfter } from './run.ts';
 import { dataOf, drawExamples, holdOut } from './split.ts';
 import { epochOrder, type LossPart, Stepper } from './step.ts';
-import type { Departure, TrainingExample, TrainingLogLine } from './types.ts';
+import { Supervision, type SupervisionState } from './supervision.ts';
+import type { Chosen, Departure, TrainingExample, TrainingLogLine } from './types.ts';
 
 export interface SftRun {
   model: TrainableModel;
@@ -44,13 +46,19 @@ export interface SftRun {
   baseName: string;
   /** Why settings differ from the paper, by field. */
   reasons?: Readonly<Record<string, string>>;
+  /** Films of both institutions that are looked at while training, and what answers them; absent: none. */
+  probe?: { films: Probe; runner: Runner };
   now: Date;
+  /** How long a run waits between two tries to write on a full disk. */
+  diskWaitMs?: number;
   work: Work<RunProgress>;
 }
 
 export interface SftResult {
   adapter: Adapter;
   steps: number;
+  /** What the kept adapter was chosen on, and the step that it is of. */
+  chosen: Chosen;
   stoppedEarly: boolean;
   /** Lowest validation loss and its epoch (from 1); null without held-out films. */
   best: { loss: number; epoch: number } | null;
@@ -78,10 +86,14 @@ export async function trainSft(run: SftRun): Promise<SftResult> {
   return trainer.run();
 }
 
-interface Best {
-  loss: number;
-  epoch: number;
-  adapter: Adapter;
+const STAGE = 'Fine-tuning (SFT)';
+
+/** What a checkpoint stores besides adapters and moments. */
+interface SftState {
+  tokens: number;
+  worse: number;
+  best: SftResult['best'];
+  supervision: SupervisionState;
 }
 
 class SftTrainer {
@@ -89,6 +101,7 @@ class SftTrainer {
   private readonly features: FeatureCache;
   private readonly adapter: TrainedAdapter;
   private readonly stepper: Stepper;
+  private readonly supervision: Supervision;
   private readonly training: TrainingExample[];
   private readonly heldOut: TrainingExample[];
   private readonly sequences = new Map<TrainingExample, TrainingSequence>();
@@ -96,14 +109,19 @@ class SftTrainer {
   private readonly totalSteps: number;
   private step = 0;
   private tokens = 0;
-  private best: Best | null = null;
+  /** Lowest validation loss so far. */
+  private best: SftResult['best'] = null;
   /** Epochs since the best one. */
   private worse = 0;
 
   constructor(private readonly settings: SftRun) {
-    const { model, config, examples, processor } = settings;
+    const { model, config, examples, processor, prompt, probe, work, diskWaitMs: waitMs } = settings;
     const target = adapterTarget(model);
-    this.folder = new RunFolder(settings.folder, target, settings.baseName);
+    this.folder = new RunFolder(settings.folder, target, settings.baseName, {
+      signal: work.signal,
+      onPause: (error) => void this.onPause(error),
+      ...(waitMs === undefined ? {} : { waitMs }),
+    });
     this.features = new FeatureCache(model, processor);
     const { training, heldOut } = holdOut(
       drawExamples(examples, config.samples, config.seed),
@@ -118,22 +136,38 @@ class SftTrainer {
     const wanted = this.stepsPerEpoch * config.epochs;
     this.totalSteps = config.maxSteps > 0 ? Math.min(config.maxSteps, wanted) : wanted;
     this.stepper = new Stepper(model.tf, this.adapter.parameters, { ...config, totalSteps: this.totalSteps });
+    const { features, adapter, folder } = this;
+    const engine = probe ? { runner: probe.runner, prompt, features, signal: work.signal } : null;
+    this.supervision = new Supervision({
+      ...{ model, prompt, adapter, folder, keep: config.keep, probeEvery: config.probeEvery, engine },
+      probe: probe?.films ?? null,
+      report: (line) => this.report(line),
+    });
   }
 
   async run(): Promise<SftResult> {
-    await this.begin();
     try {
-      await this.setState('running');
+      await this.begin();
+      await this.setRunning();
       while (this.step < this.totalSteps && !this.stoppedEarly) {
+        await this.stopHereIfCancelled();
         await this.trainStep();
         if (this.atEpochEnd()) await this.endEpoch();
+        await this.supervision.probeIfDue(this.step - 1, this.step, this.atEnd);
         if (this.isCheckpoint()) await this.saveCheckpoint();
       }
       return await this.finish();
     } catch (error) {
-      await this.folder.setState({ steps: this.step, totalSteps: this.totalSteps, ...stateAfter(error) });
+      // Where the disk is full, the error says so.
+      if (this.folder.begun) await this.folder.tryState({ ...this.progress, ...stateAfter(error) }).catch(() => {});
       throw error;
+    } finally {
+      await this.folder.leave();
     }
+  }
+
+  private get progress(): { steps: number; totalSteps: number } {
+    return { steps: this.step, totalSteps: this.totalSteps };
   }
 
   private async begin(): Promise<void> {
@@ -149,17 +183,33 @@ class SftTrainer {
       data: dataOf(examples),
     });
     const checkpoint = resumes ? await this.folder.restoreCheckpoint(this.adapter, this.stepper.optimizer) : null;
-    if (checkpoint === null) return;
-    const state = checkpoint.state as unknown as { tokens: number; worse: number; best: Omit<Best, 'adapter'> | null };
-    this.step = checkpoint.step;
-    this.tokens = state.tokens;
-    this.worse = state.worse;
-    this.best = state.best && { ...state.best, adapter: checkpoint.best! };
+    const state = (checkpoint?.state ?? null) as SftState | null;
+    if (checkpoint && state) {
+      this.step = checkpoint.step;
+      this.tokens = state.tokens;
+      this.worse = state.worse;
+      this.best = state.best;
+    }
+    await this.supervision.begin(await this.canary(), state?.supervision ?? null, checkpoint?.best ?? null);
+  }
+
+  private async canary() {
+    const [film] = this.training;
+    const [sequence] = await this.sequencesOf([film!]);
+    const [features] = await this.features.get([film!]);
+    return { promptIds: sequence!.ids.slice(0, sequence!.promptLength), features: features! };
+  }
+
+  /** Stopped between two steps, a run loses none of them. */
+  private async stopHereIfCancelled(): Promise<void> {
+    const { signal } = this.settings.work;
+    if (signal.aborted && this.step > 0) await this.saveCheckpoint();
+    throwIfCancelled(signal);
   }
 
   private async trainStep(): Promise<void> {
-    const { config, work, model } = this.settings;
-    throwIfCancelled(work.signal);
+    const { config, model } = this.settings;
+    const started = performance.now();
     const batch = this.batchOf(this.step);
     const sequences = await this.sequencesOf(batch);
     const supervised = sequences.reduce((sum, { targetLength }) => sum + targetLength, 0);
@@ -171,7 +221,8 @@ class SftTrainer {
       const examples = batch.slice(start, start + config.microBatch);
       parts.push(await this.lossPart(examples, supervised, { statistics, ...(dropout ? { dropout } : {}) }));
     }
-    const { loss, gradNorm, learningRate } = this.stepper.step(parts);
+    const stepped = this.stepper.step(parts);
+    const { loss, gradNorm, learningRate } = stepped;
     this.step++;
     this.tokens += sequences.reduce((sum, { ids }) => sum + ids.length, 0);
     await this.report({
@@ -183,7 +234,10 @@ class SftTrainer {
       entropy: statistics.entropy / statistics.tokens,
       num_tokens: this.tokens,
       epoch: this.step / this.stepsPerEpoch,
+      step_time: (performance.now() - started) / 1000,
+      memory_bytes: process.memoryUsage().rss,
     });
+    await this.supervision.afterStep(this.step, stepped);
     await nextTurn();
   }
 
@@ -221,6 +275,10 @@ class SftTrainer {
     return this.step % this.stepsPerEpoch === 0 || this.step === this.totalSteps;
   }
 
+  private get atEnd(): boolean {
+    return this.step === this.totalSteps || this.stoppedEarly;
+  }
+
   private get stoppedEarly(): boolean {
     const { patience } = this.settings.config;
     return patience > 0 && this.worse >= patience;
@@ -233,7 +291,8 @@ class SftTrainer {
     const done = this.step / this.stepsPerEpoch;
     await this.report({ step: this.step, eval_loss: loss, eval_mean_token_accuracy: accuracy, epoch: done });
     const improved = this.best === null || loss < this.best.loss;
-    if (improved) this.best = { loss, epoch, adapter: snapshot(this.adapter) };
+    if (improved) this.best = { loss, epoch };
+    this.supervision.considerLoss(this.step, loss);
     this.worse = improved ? 0 : this.worse + 1;
   }
 
@@ -257,28 +316,33 @@ class SftTrainer {
   }
 
   private async saveCheckpoint(): Promise<void> {
-    const { tokens, worse, best } = this;
-    const state = { tokens, worse, best: best && { loss: best.loss, epoch: best.epoch } };
-    await this.folder.saveCheckpoint(this.step, this.adapter, this.stepper.optimizer, state, best?.adapter);
-    await this.setState('running');
+    const { tokens, worse, best, supervision } = this;
+    const state = { tokens, worse, best, supervision: supervision.state } satisfies SftState;
+    await this.folder.saveCheckpoint(this.step, this.adapter, this.stepper.optimizer, { ...state }, supervision.best);
+    await this.setRunning();
   }
 
   private async finish(): Promise<SftResult> {
-    if (this.best) restore(this.adapter, this.best.adapter);
-    const adapter = snapshot(this.adapter);
-    await this.folder.finish(adapter);
-    await this.setState('complete');
-    const best = this.best && { loss: this.best.loss, epoch: this.best.epoch };
-    return { adapter, steps: this.step, stoppedEarly: this.stoppedEarly, best };
+    const chosen = this.supervision.chosen(this.step);
+    const adapter = await this.supervision.finish(this.step);
+    await this.folder.setState({ state: 'complete', ...this.progress, error: null, chosen });
+    return { adapter, steps: this.step, chosen, stoppedEarly: this.stoppedEarly, best: this.best };
   }
 
-  private async setState(state: 'running' | 'complete'): Promise<void> {
-    await this.folder.setState({ state, steps: this.step, totalSteps: this.totalSteps, error: null });
+  private async setRunning(): Promise<void> {
+    await this.folder.setState({ state: 'running', ...this.progress, error: null });
+  }
+
+  private async onPause(error: ErrorData | null): Promise<void> {
+    const { steps: done, totalSteps: total } = this.progress;
+    this.settings.work.report({ stage: error ? PAUSED : STAGE, done, total, line: null });
+    const state = error ? 'paused' : 'running';
+    await this.folder.tryState({ state, ...this.progress, error }).catch(() => {});
   }
 
   private async report(line: TrainingLogLine): Promise<void> {
     await this.folder.log(line);
-    this.settings.work.report({ stage: 'Fine-tuning (SFT)', done: this.step, total: this.totalSteps, line });
+    this.settings.work.report({ stage: STAGE, done: this.step, total: this.totalSteps, line });
   }
 }
 

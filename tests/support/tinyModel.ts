@@ -51,7 +51,7 @@ const TEMPLATE =
   "{% for m in messages %}{% for p in m.content %}{% if p.type == 'image' %}<start_of_image>{% else %}{{ p.text }}" +
   '{% endif %}{% endfor %}<end_of_turn>{% endfor %}';
 
-function tokenizerJson() {
+function tokenizerJson(words: readonly string[]) {
   const vocab: Record<string, number> = {};
   SPECIAL.forEach((token, id) => {
     vocab[token] = id;
@@ -59,8 +59,11 @@ function tokenizerJson() {
   for (let byte = 0; byte < 256; byte++) {
     vocab[`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`] = FIRST_BYTE + byte;
   }
+  const wordTokens = words.map((content, i) => ({ id: FIRST_BYTE + 256 + i, content, special: false }));
+  for (const { id, content } of wordTokens) vocab[content] = id;
+  const specialTokens = SPECIAL.map((content, id) => ({ id, content, special: true }));
   return {
-    added_tokens: SPECIAL.map((content, id) => ({ id, content, special: true, normalized: false })),
+    added_tokens: [...specialTokens, ...wordTokens].map((token) => ({ ...token, normalized: false })),
     normalizer: null,
     pre_tokenizer: null,
     post_processor: null,
@@ -69,16 +72,19 @@ function tokenizerJson() {
   };
 }
 
-export async function writeTinyModel(): Promise<string> {
+/** @param words texts that are a token each; all else is bytes */
+export async function writeTinyModel(words: readonly string[] = []): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'tiny-gemma3-'));
+  const textConfig = { ...CONFIG.text_config, vocab_size: CONFIG.text_config.vocab_size + words.length };
+  const configJson = { ...CONFIG, text_config: textConfig };
   const files = {
-    'config.json': CONFIG,
-    'tokenizer.json': tokenizerJson(),
+    'config.json': configJson,
+    'tokenizer.json': tokenizerJson(words),
     'tokenizer_config.json': { chat_template: TEMPLATE },
     'preprocessor_config.json': { size: { width: 16, height: 16 }, resample: 2 },
   };
   for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), JSON.stringify(content));
-  const config = parseGemma3Config(CONFIG, 'config.json');
+  const config = parseGemma3Config(configJson, 'config.json');
   await writeModelWeights(folder, gemma3Network(config), initialWeights(tensorShapes(config), 7));
   return folder;
 }

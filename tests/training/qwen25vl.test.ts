@@ -62,7 +62,13 @@ describeReference('training Qwen2.5-VL', config && dirname(config), async (model
       promptsPerStep: 2,
     });
     const rollouts = await mkdtemp(join(tmpdir(), 'run-'));
-    await trainGrpo({ ...run, runner, start: sft.adapter, folder: rollouts, config: grpo });
+    // The one step is the warm-up's, whose rate is 0: the last gate says that nothing was trained.
+    await expect(
+      trainGrpo({ ...run, runner, start: sft.adapter, folder: rollouts, config: grpo }),
+    ).rejects.toMatchObject({
+      code: 'TRAINING_GATE',
+      details: { gate: 'adapter-changed' },
+    });
     const [step] = await readLog(rollouts);
     // The policy is still the reference: what differs is the sampler's engine, not the positions of tokens.
     expect(Math.abs(step!['kl'] as number)).toBeLessThan(1e-6);

@@ -3,15 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { unattended, type Work } from '../../core/base/progress.ts';
+import { Random } from '../../core/base/random.ts';
 import { adapterTarget } from '../../core/models/network.ts';
-import { openAdapter } from '../../core/peft/adapterFolder.ts';
+import { createAdapter, openAdapter } from '../../core/peft/adapterFolder.ts';
 import { configFields, fieldDepartures, parseTrainingConfig } from '../../core/training/config.ts';
 import { type GrpoRun, trainGrpo } from '../../core/training/grpo.ts';
 import { type RunProgress, readLog, readRun } from '../../core/training/run.ts';
 import { type SftRun, trainSft } from '../../core/training/sft.ts';
-import { holdOut } from '../../core/training/split.ts';
+import { drawExamples, holdOut } from '../../core/training/split.ts';
 import type { TrainingExample } from '../../core/training/types.ts';
+import { comparableLog } from '../support/killing.ts';
 import { backendsHere, loadTrainable, sidedFilm, writeTinyModel } from '../support/tinyModel.ts';
+import { readerExamples, TINY_READER } from '../support/tinyReader.ts';
 
 let base = '';
 beforeAll(async () => {
@@ -40,10 +43,6 @@ function stoppingAfter(steps: number): Work<RunProgress> {
     if (done >= steps) controller.abort();
   };
   return { signal: controller.signal, report };
-}
-
-async function logWithoutTimes(folder: string) {
-  return (await readLog(folder)).map(({ step_time: _, sampling_time: __, ...line }) => line);
 }
 
 async function sameFiles(a: string, b: string, names: string[]): Promise<void> {
@@ -81,7 +80,7 @@ describe('an SFT run', async () => {
   it('writes a folder that says what was done, and leaves no tensor behind', async () => {
     const run = await runIn(await newFolder());
     // The first step makes what the model keeps for its gradients.
-    await trainSft({ ...run, folder: await newFolder(), config: { ...run.config, maxSteps: 1 } });
+    await trainSft({ ...run, folder: await newFolder(), config: { ...run.config, maxSteps: 1, warmupRatio: 0 } });
     const before = run.model.tf.memory().numTensors;
     const result = await trainSft(run);
     expect(run.model.tf.memory().numTensors).toBe(before);
@@ -112,7 +111,7 @@ describe('an SFT run', async () => {
     expect(await readRun(folder)).toMatchObject({ state: 'stopped', steps: 7, error: null });
     await trainSft(await runIn(folder));
     await sameFiles(whole.folder, folder, ADAPTER);
-    expect(await logWithoutTimes(folder)).toEqual(await logWithoutTimes(whole.folder));
+    expect(await comparableLog(folder)).toEqual(await comparableLog(whole.folder));
     const before = await readFile(join(folder, ADAPTER[0]!));
     await trainSft(await runIn(folder));
     expect(await readFile(join(folder, ADAPTER[0]!))).toEqual(before);
@@ -131,48 +130,51 @@ describe('an SFT run', async () => {
   });
 
   it('stops early, and keeps the best adapter', async () => {
-    const run = await runIn(await newFolder(), {}, { learningRate: 0, epochs: 6, patience: 2 });
-    const result = await trainSft(run);
-    expect(result).toMatchObject({ stoppedEarly: true, steps: 15, best: { epoch: 1 } });
+    const run = await runIn(await newFolder(), {}, { epochs: 6, patience: 2 });
+    // What is held out says the opposite of what is learned: the better the one, the worse the other.
+    const { heldOut } = holdOut(drawExamples(run.examples, 2000, run.config.seed), run.config.heldOut, run.config.seed);
+    const opposite = new Set(heldOut.map(({ id }) => id));
+    const flipped = run.examples.map((example, i) =>
+      opposite.has(example.id) ? { ...example, targetText: `no ${i}: ${'zqj'.repeat(6)}` } : example,
+    );
+    const result = await trainSft({ ...run, examples: flipped });
+    expect(result).toMatchObject({ stoppedEarly: true, best: { epoch: expect.any(Number) } });
+    expect(result.steps).toBe((result.best!.epoch + 2) * 5);
+    expect(result.chosen).toEqual({ on: 'validation', step: result.best!.epoch * 5, value: result.best!.loss });
   });
 
   it('refuses to go on with other settings or data', async () => {
     const folder = await newFolder();
-    await trainSft(await runIn(folder, {}, { maxSteps: 1 }));
+    await trainSft(await runIn(folder, {}, { maxSteps: 1, warmupRatio: 0 }));
     const refused = { code: 'TRAINING_RESUME' };
     await expect(trainSft(await runIn(folder, {}, { maxSteps: 2 }))).rejects.toMatchObject(refused);
-    await expect(trainSft(await runIn(folder, { examples: examples(22) }, { maxSteps: 1 }))).rejects.toMatchObject(
-      refused,
-    );
+    await expect(
+      trainSft(await runIn(folder, { examples: examples(22) }, { maxSteps: 1, warmupRatio: 0 })),
+    ).rejects.toMatchObject(refused);
   });
 });
 
+/** As TRL 1.16 logs a GRPO step (grpo_trainer.py), without what only its own engines have. */
+const TRL_COLUMNS = [
+  ...['num_tokens', 'reward', 'reward_std', 'frac_reward_zero_std', 'kl', 'entropy', 'step_time', 'learning_rate'],
+  ...['loss', 'grad_norm', 'epoch', 'rewards/nuanced/mean', 'rewards/nuanced/std', 'rewards/nuanced/match/mean'],
+  ...['mean', 'min', 'max'].map((name) => `completions/${name}_length`),
+  ...['mean', 'min', 'max'].map((name) => `completions/${name}_terminated_length`),
+  ...['low_mean', 'low_min', 'high_mean', 'high_max', 'region_mean'].map((name) => `clip_ratio/${name}`),
+  ...['mean', 'max'].map((name) => `sampling/sampling_logp_difference/${name}`),
+  ...['min', 'mean', 'max'].map((name) => `sampling/importance_sampling_ratio/${name}`),
+  'completions/clipped_ratio',
+];
+
 describe('a GRPO run', async () => {
   const [backend] = await backendsHere();
-  let sft = '';
-  beforeAll(async () => {
-    sft = await newFolder();
-    const config = parseTrainingConfig('sft', { ...SFT, epochs: 8, patience: 0, dropout: 0, heldOut: 0 });
-    await trainSft({
-      ...(await loadTrainable(base, backend!)),
-      examples: examples(24),
-      start: null,
-      config,
-      folder: sft,
-      baseName: 'tiny',
-      now: new Date(0),
-      work: unattended<RunProgress>(),
-    });
-  }, 120_000);
-
   const runIn = async (folder: string, changes: Partial<GrpoRun> = {}, config: object = {}): Promise<GrpoRun> => {
-    const loaded = await loadTrainable(base, backend!);
-    const target = adapterTarget(loaded.model);
+    const loaded = await loadTrainable(TINY_READER, backend!);
     return {
       ...loaded,
       runner: loaded.model,
-      examples: examples(6),
-      start: (await openAdapter(join(sft, 'adapter'), target)).adapter,
+      examples: readerExamples(6, true),
+      start: createAdapter(adapterTarget(loaded.model), { r: 4, lora_alpha: 8 }, new Random(1)),
       config: parseTrainingConfig('grpo', {
         promptsPerStep: 2,
         groupSize: 3,
@@ -208,6 +210,12 @@ describe('a GRPO run', async () => {
       expect.arrayContaining(['loss', 'grad_norm', 'kl', 'entropy', 'reward', 'reward_std', 'rewards/nuanced/mean']),
     );
     expect(log[0]).toMatchObject({ 'clip_ratio/region_mean': 0, kl: 0 });
+    expect(Object.keys(log[0]!)).toEqual(expect.arrayContaining(TRL_COLUMNS));
+    // The tiny model draws and trains on one engine; what is left is batches of another shape.
+    for (const line of log) {
+      expect(line['sampling/sampling_logp_difference/max']).toBeLessThan(1e-4);
+      expect(line['sampling/importance_sampling_ratio/mean']).toBeCloseTo(1, 4);
+    }
     const completions = (await readFile(join(run.folder, 'completions.jsonl'), 'utf8')).trim().split('\n');
     expect(completions).toHaveLength(18);
     const rows = completions.slice(0, 3).map((line) => JSON.parse(line));
@@ -224,7 +232,7 @@ describe('a GRPO run', async () => {
     });
     await trainGrpo(await runIn(folder));
     await sameFiles(whole.folder, folder, [...ADAPTER, 'completions.jsonl']);
-    expect(await logWithoutTimes(folder)).toEqual(await logWithoutTimes(whole.folder));
+    expect(await comparableLog(folder)).toEqual(await comparableLog(whole.folder));
   }, 120_000);
 
   it('a checkpoint that was cut off is not seen', async () => {

@@ -1,0 +1,146 @@
+/**
+ * Integrity gates: what must be true of a run after its first and its last step, whatever was trained on. A run that fails
+ * one stops and says which: its curves would look like training, and its result would be worth nothing.
+ *
+ *   adapter-changed            the trained numbers are not those that the run began with
+ *   base-unchanged             sha256 over every weight of the base in the engine, and the base's own log-probabilities of
+ *                              the canary, are those from before the run
+ *   base-differs-from-adapter  base and adapter give the canary's answer different log-probabilities (an adapter whose
+ *                              numbers changed may still be applied to nothing)
+ *   reload-reproduces          the adapter, read back from what was written, gives the log-probabilities of the one in memory
+ *
+ * The canary is the run's first film with a fixed answer. "First step" is the first with a learning rate and a gradient above
+ * 0: a warm-up begins with rate 0, and a group without spread has no gradient.
+ */
+import { createHash } from 'node:crypto';
+import { WorkbenchError } from '../base/errors.ts';
+import { bytesOf } from '../base/hash.ts';
+import { adapterTarget } from '../models/network.ts';
+import type { ImageFeatures } from '../models/runner.ts';
+import type { TrainableModel } from '../models/trainable.ts';
+import { openAdapter } from '../peft/adapterFolder.ts';
+import { completionSequence, type PromptModel } from './batch.ts';
+import { snapshot, type TrainedAdapter, trainedAdapter } from './lora.ts';
+import { completionLogps, type PolicyBatch } from './policy.ts';
+import type { GateName, GateResult } from './types.ts';
+
+/** Any text does: only differences between log-probabilities of the same tokens are looked at. */
+const CANARY_ANSWER = '<think>The heart is large.</think><solution>Cardiomegaly</solution>';
+
+/** Two passes of one engine over the same numbers differ by less, in nats: threads of libtensorflow add in any order. */
+const NOISE = 1e-4;
+
+export interface Canary {
+  promptIds: readonly number[];
+  features: ImageFeatures;
+}
+
+/** What the gates compare with; taken before a run's first step, and stored in its checkpoints. */
+export interface GateBaseline {
+  adapterHash: string;
+  baseHash: string;
+  /** Log-probabilities of the canary's answer under the base alone. */
+  baseLogps: number[];
+}
+
+export class Gates {
+  private readonly batch: PolicyBatch;
+
+  constructor(
+    private readonly model: TrainableModel,
+    private readonly adapter: TrainedAdapter,
+    prompt: PromptModel,
+    { promptIds, features }: Canary,
+  ) {
+    const answer = prompt.tokenizer.encode(CANARY_ANSWER);
+    this.batch = { sequences: [completionSequence(promptIds, answer)], features: [features], advantages: [null] };
+  }
+
+  baseline(): GateBaseline {
+    return {
+      adapterHash: snapshot(this.adapter).hash,
+      baseHash: hashWeights(this.model),
+      baseLogps: [...this.logps(null)],
+    };
+  }
+
+  /** @param folder where the adapter was written */
+  async check(step: number, after: GateResult['after'], before: GateBaseline, folder: string): Promise<GateResult[]> {
+    const results: GateResult[] = [];
+    const judge = (gate: GateName, passed: boolean, found: string) =>
+      results.push({ step, after, gate, passed, found });
+    const hash = snapshot(this.adapter).hash;
+    judge('adapter-changed', hash !== before.adapterHash, `${before.adapterHash.slice(0, 12)} → ${hash.slice(0, 12)}`);
+
+    const base = this.logps(null);
+    const weights = hashWeights(this.model);
+    const moved = distance(base, before.baseLogps);
+    const same = weights === before.baseHash && moved <= NOISE;
+    judge('base-unchanged', same, `${weights.slice(0, 12)}, log-probabilities moved by ${moved.toPrecision(2)}`);
+
+    const own = this.logps(this.adapter);
+    const apart = distance(own, base);
+    // What the engine's own noise could be is no difference.
+    const noise = distance(this.logps(null), base);
+    judge('base-differs-from-adapter', apart > noise, `by at most ${apart.toPrecision(2)} nats a token`);
+
+    const { adapter: read } = await openAdapter(folder, adapterTarget(this.model));
+    const error = distance(this.logps(trainedAdapter(read)), own);
+    judge('reload-reproduces', error <= noise + (noise > 0 ? NOISE : 0), `within ${error.toPrecision(2)} nats a token`);
+    return results;
+  }
+
+  private logps(adapter: TrainedAdapter | null): Float32Array {
+    return completionLogps(this.model, adapter, this.batch, 1);
+  }
+}
+
+const MEANING: Record<GateName, [failed: string, remedy: string]> = {
+  'adapter-changed': [
+    'the adapter is what it was before the run',
+    'Look at learning rate and gradient norm in the log: one of them is 0.',
+  ],
+  'base-unchanged': ['the weights of the base changed', 'The base must stay frozen; do not use what this run made.'],
+  'base-differs-from-adapter': [
+    'base and adapter answer the canary film alike',
+    'The adapter is applied to nothing, or its pairs are zero; look at its target modules.',
+  ],
+  'reload-reproduces': [
+    'the adapter that was written is not the one in memory',
+    'What is on the disk is damaged or another run’s; do not use it.',
+  ],
+};
+
+/** @throws TRAINING_GATE with the first gate that failed */
+export function demandGates(results: readonly GateResult[]): void {
+  const failed = results.find(({ passed }) => !passed);
+  if (!failed) return;
+  const [what, remedy] = MEANING[failed.gate];
+  const { step, after, gate, found } = failed;
+  throw new WorkbenchError(
+    'TRAINING_GATE',
+    `The integrity gate “${gate}” failed after the ${after} step: ${what}.`,
+    { gate, step, after, found },
+    remedy,
+  );
+}
+
+/** sha256 over every weight as the engine holds it, in the order of the names. */
+function hashWeights(model: TrainableModel): string {
+  const hash = createHash('sha256');
+  for (const name of [...model.weightNames].sort()) {
+    hash.update(name);
+    hash.update(bytesOf(model.weight(name).dataSync() as Float32Array));
+  }
+  return hash.digest('hex');
+}
+
+/** Largest difference; NaN counts as infinite. */
+function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let largest = 0;
+  for (let i = 0; i < a.length; i++) {
+    const difference = Math.abs(a[i]! - b[i]!);
+    largest = Math.max(largest, Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference);
+  }
+  return largest;
+}

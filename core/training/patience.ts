@@ -1,0 +1,52 @@
+/**
+ * A full disk pauses a run instead of ending it: what was to be written is written again every few seconds until there is
+ * room, or until the run is stopped. Nothing is lost meanwhile, because everything is still in memory.
+ */
+import { type ErrorData, toErrorData } from '../base/errors.ts';
+import { throwIfCancelled } from '../base/progress.ts';
+
+const WAIT_MS = 5_000;
+
+export interface PatienceOptions {
+  signal: AbortSignal;
+  /** Called when the pause begins, with why, and with null when it is over. */
+  onPause(error: ErrorData | null): void;
+  waitMs?: number;
+}
+
+export class Patience {
+  constructor(private readonly options: PatienceOptions) {}
+
+  /** `write` must be able to begin again. @throws CANCELLED; and at once whatever is not a full disk */
+  async write<T>(write: () => Promise<T>): Promise<T> {
+    const { signal, onPause } = this.options;
+    for (let paused = false; ; ) {
+      try {
+        const result = await write();
+        if (paused) onPause(null);
+        return result;
+      } catch (error) {
+        const data = toErrorData(error);
+        if (data.code !== 'DISK_FULL') throw error;
+        throwIfCancelled(signal);
+        if (!paused) onPause(data);
+        paused = true;
+        await this.wait();
+        throwIfCancelled(signal);
+      }
+    }
+  }
+
+  private wait(): Promise<void> {
+    const { signal, waitMs = WAIT_MS } = this.options;
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, waitMs);
+      signal.addEventListener('abort', done);
+    });
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * A small SFT or GRPO run in a process of its own, to be killed and begun again: `tsx killedRun.ts KIND FOLDER BACKEND`.
+ * Says `training` on stdout when it begins, and `done` when it is complete. Used by killing.ts.
+ */
+import { unattended } from '../../core/base/progress.ts';
+import { Random } from '../../core/base/random.ts';
+import { adapterTarget } from '../../core/models/network.ts';
+import { createAdapter } from '../../core/peft/adapterFolder.ts';
+import type { TfjsBackend } from '../../core/tensor/tfjs/backend.ts';
+import { parseTrainingConfig } from '../../core/training/config.ts';
+import { trainGrpo } from '../../core/training/grpo.ts';
+import type { RunProgress } from '../../core/training/run.ts';
+import { trainSft } from '../../core/training/sft.ts';
+import { loadTrainable } from './tinyModel.ts';
+import { readerExamples, readerProbe, TINY_READER } from './tinyReader.ts';
+
+const [kind, folder, backend] = process.argv.slice(2) as ['sft' | 'grpo', string, TfjsBackend];
+const loaded = await loadTrainable(TINY_READER, backend);
+const run = {
+  ...loaded,
+  examples: readerExamples(24, true),
+  folder,
+  baseName: 'tiny-reader',
+  now: new Date(0),
+  work: unattended<RunProgress>(),
+};
+process.stdout.write('training\n');
+if (kind === 'sft') {
+  const config = parseTrainingConfig('sft', {
+    ...{ epochs: 8, batchSize: 4, microBatch: 4, learningRate: 5e-3, rank: 4, alpha: 8, heldOut: 0.25 },
+    ...{ checkpointEvery: 2, probeEvery: 5, keep: 'probe-source' },
+  });
+  await trainSft({ ...run, start: null, config, probe: { films: readerProbe(4), runner: loaded.model } });
+} else {
+  const config = parseTrainingConfig('grpo', {
+    ...{ epochs: 4, promptsPerStep: 4, groupSize: 4, maxCompletionLength: 12, microBatch: 8, samplingBatch: 6 },
+    ...{ learningRate: 5e-3, iterations: 2, reward: 'nuanced', 'nuanced.windowMinimum': 20, checkpointEvery: 2 },
+    ...{ probeEvery: 8 },
+  });
+  const start = createAdapter(adapterTarget(loaded.model), { r: 4, lora_alpha: 8 }, new Random(1));
+  await trainGrpo({ ...run, runner: loaded.model, start, config, probe: readerProbe(4) });
+}
+process.stdout.write('done\n');
