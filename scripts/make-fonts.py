@@ -1,6 +1,6 @@
 """Makes the fonts of the report from Inter's static TTF files (SIL Open Font License 1.1; npm @expo-google-fonts/inter).
 
-Keeps Latin, punctuation and a few signs, and puts Inter's tabular figures (feature tnum) in place of the proportional ones,
+Keeps Latin, Greek and Cyrillic letters, punctuation and a few signs, and puts Inter's tabular figures (feature tnum) in place of the proportional ones,
 so that columns of numbers stand under each other without a layout feature, which would be slow in the PDF writer.
 
     python scripts/make-fonts.py SOURCE.ttf OUT.ttf      # needs fonttools
@@ -11,8 +11,9 @@ import sys
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
-KEPT = [*range(0x20, 0x7F), *range(0xA0, 0x180), *range(0x2010, 0x2028), 0x2030, 0x2032, 0x2039, 0x203A, 0x20AC, 0x2122,
-        *range(0x2190, 0x2194), 0x2212, 0x2248, 0x2260, 0x2264, 0x2265, 0x394, 0x3B1, 0x3B2, 0x3BB, 0x3BC]
+KEPT = [*range(0x20, 0x7F), *range(0xA0, 0x250), *range(0x370, 0x530), *range(0x1E00, 0x2000), *range(0x2010, 0x2028),
+        0x2030, 0x2032, 0x2033, 0x2039, 0x203A, 0x20AC, 0x2122, *range(0x2190, 0x2194), 0x2212, 0x2248, 0x2260, 0x2264,
+        0x2265, 0x25A1, 0x2713, 0x2717]
 
 
 def tabular(font: TTFont) -> dict[str, str]:

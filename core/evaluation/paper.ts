@@ -110,3 +110,47 @@ export function paperSides(): PaperSide[] {
     shared: { chexpert: paperMacroF1(chexpert, model, NIH_NINE), nih: paperMacroF1(nih, model, NIH_NINE) },
   }));
 }
+
+/** One of the paper's six tables of results, row by row as printed. */
+export interface PublishedTable {
+  id: string;
+  title: string;
+  columns: string[];
+  rows: { name: string; values: number[] }[];
+}
+
+const COLUMN_NAMES: Record<string, string> = {
+  micro_p: 'Micro P',
+  micro_r: 'Micro R',
+  micro_f1: 'Micro-F1',
+  macro_p: 'Macro P',
+  macro_r: 'Macro R',
+  macro_f1: 'Macro-F1',
+  fail_rate: 'Fail rate',
+};
+
+/** The six tables: nine prompts, SFT of two models by format, two rewards, and the two test sets by label. */
+export function publishedTables(): PublishedTable[] {
+  const { sft_chexpert_validation: sft, grpo_chexpert_validation: grpo } = published;
+  const table = (id: string, title: string, columns: string[], rows: Record<string, number[]>): PublishedTable => ({
+    id,
+    title,
+    columns: columns.map((column) => COLUMN_NAMES[column] ?? column),
+    rows: Object.entries(rows).map(([name, values]) => ({ name, values })),
+  });
+  const { columns: promptColumns, ...prompts } = published.prompts_medgemma4b_chexpert_validation;
+  const { columns: chexpertColumns, ...chexpert } = published.chexpert_test_f1;
+  const { columns: nihColumns, ...nih } = published.nih_test_f1;
+  const rewards = Object.entries(withoutColumns(grpo)).flatMap(([reward, rows]) =>
+    Object.entries(rows).map(([name, values]) => [`${reward}, ${name}`, values] as const),
+  );
+  const [medgemma, qwen] = ['MedGemma-4B', 'Qwen2.5-VL-3B-Instruct'] as const;
+  return [
+    table('prompts', 'Nine instruction formats, MedGemma-4B, CheXpert validation', promptColumns, prompts),
+    table('sft-medgemma', `SFT of ${medgemma} by format, CheXpert validation`, sft.columns, sft[medgemma]),
+    table('sft-qwen', `SFT of ${qwen} by format, CheXpert validation`, sft.columns, sft[qwen]),
+    table('rewards', 'GRPO by reward, CheXpert validation', grpo.columns, Object.fromEntries(rewards)),
+    table('chexpert-test', 'F1 by label, CheXpert test', chexpertColumns, chexpert),
+    table('nih-test', 'F1 by label, NIH test', nihColumns, nih),
+  ];
+}

@@ -1,67 +1,89 @@
-/** The generalization report as PDF: the same bytes for the same input. */
-import { WorkbenchError } from '../base/errors.ts';
-import { ReportDocument } from './document.ts';
-import { SECTIONS } from './sections.ts';
+/** The generalization report as PDF: the same bytes for the same input, its date aside, which stands in the metadata only. */
+import { nextTurn, throwIfCancelled, unattended, type Work } from '../base/progress.ts';
+import { type Assembled, assemble } from './assemble.ts';
+import type { Block } from './blocks.ts';
+import { ReportDocument } from './pdf/document.ts';
 import type { ReportInput } from './types.ts';
+import { day } from './words.ts';
+
+export { reportSections } from './assemble.ts';
 
 export const NOTICE = 'Research use only. Not for diagnosis or treatment.';
-
-/** What can be chosen and ordered; the title with the headline always comes first. */
-export const reportSections: readonly { id: string; title: string }[] = SECTIONS.map(({ id, title }) => ({
-  id,
-  title,
-}));
 
 export interface RenderedReport {
   pdf: Uint8Array;
   pages: number;
 }
 
-/** `sections` in the order wanted; all where left out. Errors: REPORT_SECTION_UNKNOWN, REPORT_EMPTY. */
+/** `sections` in the order wanted; all where left out. Errors: REPORT_SECTION_UNKNOWN, REPORT_EMPTY, CANCELLED. */
 export async function renderReport(
   input: ReportInput,
   resourcesDir: string,
   sections?: readonly string[],
+  work: Work = unattended(),
 ): Promise<RenderedReport> {
   const { evaluation, application, createdAt } = input;
-  if (evaluation.cells.every((cell) => cell.done === 0)) {
-    throw new WorkbenchError(
-      'REPORT_EMPTY',
-      'No film of this evaluation has been read yet.',
-      { evaluation: evaluation.id },
-      'Run the evaluation first.',
-    );
-  }
+  const report = assemble(input, sections);
   const creator = `${application.name} ${application.version}`;
-  const document = new ReportDocument(resourcesDir, {
-    title: 'Generalization report',
-    subject: evaluation.headline,
-    creator,
-    createdAt: new Date(createdAt),
-    footer: `${creator} \u00b7 evaluation ${evaluation.id} \u00b7 ${createdAt.slice(0, 10)}`,
-    notice: NOTICE,
-  });
-  const names = evaluation.datasets.map((dataset) => dataset.name);
-  document.title(
-    'Generalization report',
-    `${evaluation.checkpoints.map((each) => each.name).join(', ')} on ${names.join(' and ')}`,
+  const document = new ReportDocument(
+    resourcesDir,
+    {
+      title: report.title,
+      subject: report.statement,
+      creator,
+      createdAt: new Date(createdAt),
+      footer: `${creator} \u00b7 evaluation ${evaluation.id} of ${day(evaluation.createdAt)}`,
+      notice: NOTICE,
+    },
+    JSON.stringify([report.statement, evaluation.id, report.sections.map(({ id }) => id)]),
   );
-  document.statement(evaluation.headline);
-  for (const section of chosen(sections)) {
-    if (!section.applies(input)) continue;
-    document.heading(section.title);
-    section.write(document, input);
+  document.title(report.title, report.subtitle);
+  document.statement(report.statement);
+  document.contents([...report.sections.map(({ title }) => title), ...(report.leftOut.length > 0 ? [LEFT_OUT] : [])]);
+  const total = report.sections.length + 1;
+  for (const [done, { title, blocks }] of report.sections.entries()) {
+    work.report({ stage: 'Drawing the report', done, total });
+    throwIfCancelled(work.signal);
+    document.section(title);
+    for (const [i, block] of blocks.entries()) draw(document, block, blocks[i + 1] ?? null);
+    await nextTurn();
   }
+  leftOut(document, report);
+  work.report({ stage: 'Closing the file', done: total - 1, total });
   return document.finish();
 }
 
-function chosen(ids: readonly string[] | undefined) {
-  if (!ids) return SECTIONS;
-  return ids.map((id) => {
-    const section = SECTIONS.find((each) => each.id === id);
-    if (section) return section;
-    throw new WorkbenchError('REPORT_SECTION_UNKNOWN', `The report has no section "${id}".`, {
-      known: SECTIONS.map((each) => each.id),
-    });
-  });
+const LEFT_OUT = 'Left out of this report';
+
+function leftOut(document: ReportDocument, { leftOut: sections }: Assembled): void {
+  if (sections.length === 0) return;
+  document.section(LEFT_OUT);
+  document.list(
+    sections.map(({ title, reason }) => [{ text: `${title}: `, weight: 'semibold' }, { text: `${reason}.` }]),
+  );
+}
+
+function draw(document: ReportDocument, block: Block, next: Block | null): void {
+  switch (block.kind) {
+    case 'paragraph':
+      document.paragraph(block.words, next);
+      break;
+    case 'subheading':
+      document.subheading(block.text);
+      break;
+    case 'list':
+      document.list(block.items);
+      break;
+    case 'commands':
+      document.commands(block.lines);
+      break;
+    case 'table':
+      document.table(block);
+      break;
+    case 'figure':
+      document.figure(block);
+      break;
+    case 'film':
+      document.film(block);
+  }
 }

@@ -3,12 +3,15 @@ import type { EvaluationResult } from '../evaluation/types.ts';
 import type { ParseFailure } from '../findings/types.ts';
 import type { Label, LabelValues } from '../labels/labels.ts';
 import type { DatasetKind } from '../labels/mapping.ts';
-import type { GrayImage } from './document.ts';
+import type { Departure, TrainingLogLine } from '../training/types.ts';
+import type { GrayImage } from './blocks.ts';
 
 export interface ReportInput {
   evaluation: EvaluationResult;
-  /** ISO 8601; the PDF's date. Two reports of equal input, this included, are equal byte for byte. */
+  /** ISO 8601: when the report was made. Stands in the file's metadata only, so that two reports differ in nothing else. */
   createdAt: string;
+  /** ISO 8601: of the first and the last answer. */
+  answered: { from: string; to: string };
   application: { name: string; version: string };
   /** Provenance by data set id, in the order of the evaluation. */
   datasets: ReportDataset[];
@@ -19,6 +22,9 @@ export interface ReportInput {
   samples: ReportSample[];
   /** Failures by kind, where they are known: data set, checkpoint, kind, count. */
   failures: { datasetId: string; checkpointId: string; kind: ParseFailure; count: number }[];
+  /** The training runs behind the checkpoints, where their folders are there. */
+  runs: ReportRun[];
+  cost: ReportCost;
   /** Commands that make the same again. */
   reproduce: string[];
   /** What is particular to this run: phantom data, a limit on the films, departures from the paper. */
@@ -35,6 +41,10 @@ export interface ReportDataset {
   table: string;
   /** sha256 of the label table; empty where unknown. */
   tableHash: string;
+  /** sha256 over the hashes of the films that were read, sorted; empty where unknown. */
+  filmsHash: string;
+  /** Films that could not be opened, or were not asked for; not in any figure. */
+  filmsLeftOut: number;
   /** Its part seen from the checkpoints' training. */
   relation: 'training source' | 'in-distribution' | 'other institution' | 'unknown';
 }
@@ -50,6 +60,8 @@ export interface ReportCheckpoint {
   preprocessing: string;
   /** What was trained and how, in a sentence; empty where unknown. */
   training: string;
+  /** What a reader must know before believing its figures: trained on a test set, chosen on target data. */
+  concerns: string[];
 }
 
 /** A film with both readings, chosen by the caller. */
@@ -57,7 +69,39 @@ export interface ReportSample {
   /** Without identifiers: "Film 12 of phantom b". */
   title: string;
   datasetId: string;
-  image: GrayImage;
+  /** null: withheld, since writing may be burned into it. */
+  image: GrayImage | null;
   truth: LabelValues;
   readings: { checkpointId: string; findings: Label[]; reasoning: string; failure: ParseFailure | null }[];
+}
+
+/** How a checkpoint was trained: from `config.json` (or `run.json`) and `log.jsonl` of its run. */
+export interface ReportRun {
+  checkpointId: string;
+  kind: 'sft' | 'grpo';
+  /** ISO 8601. */
+  createdAt: string;
+  config: Record<string, unknown>;
+  departures: Departure[];
+  executor: string;
+  /** Hash of the adapter that it started from; null: a new one. */
+  startHash: string | null;
+  examples: number;
+  dataHash: string;
+  log: TrainingLogLine[];
+}
+
+export interface ReportCost {
+  /** By data set and checkpoint, of the answers that stand in the figures. */
+  readings: {
+    datasetId: string;
+    checkpointId: string;
+    completions: number;
+    /** Generated, end tokens included. */
+    tokens: number;
+    /** Of the device, summed over the completions. */
+    seconds: { vision: number; prefill: number; decode: number };
+  }[];
+  /** Of the process that read the films, in bytes; null where it was not recorded. */
+  peakMemoryBytes: number | null;
 }

@@ -13,7 +13,7 @@ import type { Film } from '../dicom/film.ts';
 import type { ScanSummary } from '../dicom/scan.ts';
 import type { EvaluationResult } from '../evaluation/types.ts';
 import type { Reading } from '../findings/types.ts';
-import type { Label, LabelValues, UncertaintyPolicy } from '../labels/labels.ts';
+import { CHEXPERT_LABELS, type Label, type LabelValues, type UncertaintyPolicy } from '../labels/labels.ts';
 import type { ExecutorInfo, ModelInfo } from '../models/runner.ts';
 import type { Prompt } from '../text/types.ts';
 import type { ConfigField, Departure, TrainingLogLine } from '../training/types.ts';
@@ -226,6 +226,16 @@ export interface EvaluationProgress extends Progress {
   }[];
 }
 
+/** A film that a report can show. */
+export interface ReportFilm {
+  filmId: string;
+  datasetId: string;
+  /** Its place in the data set: its name in the report. */
+  number: number;
+  /** Jaccard index of the second checkpoint (GRPO) less that of the first (SFT): above 0, it reads the film better. */
+  gain: number;
+}
+
 export interface EvaluationCost {
   films: number;
   alreadyDone: number;
@@ -260,6 +270,22 @@ export type { ConfigField, Prompt, ScanSummary, TrainingLogLine };
 const id = z.string().min(1).max(200);
 const path = z.string().min(1).max(4096);
 const none = z.object({}).strict();
+
+/** What a report is of; what is absent is all that the evaluation has. */
+const reportChoice = {
+  evaluationId: id,
+  /** In the order in which they are printed. */
+  sections: z.array(z.string()).min(1).optional(),
+  checkpointIds: z.array(id).min(1).optional(),
+  datasetIds: z.array(id).min(1).max(2).optional(),
+  /** Figures are worked out on these alone. */
+  labels: z.array(z.enum(CHEXPERT_LABELS)).min(1).optional(),
+  /** Films that are shown; absent: of each data set those on which the readings differ most. */
+  films: z.array(id).max(100).optional(),
+  filmsOfEach: z.number().int().min(0).max(40).optional(),
+  /** ISO 8601; absent: now. Stands in the file's metadata only. */
+  date: z.iso.datetime().optional(),
+};
 
 /** What a request may carry; checked at the engine's door. */
 export const parameters = {
@@ -374,9 +400,11 @@ export const parameters = {
   'training.resume': z.object({ runId: id }).strict(),
   'training.log': z.object({ runId: id }).strict(),
   'report.sections': none,
+  /** Films that a report can show, by how the readings differ. */
+  'report.films': z.object({ evaluationId: id }).strict(),
   /** The PDF itself, for the preview; `report.save` writes the same bytes. */
-  'report.render': z.object({ evaluationId: id, sections: z.array(z.string()).optional() }).strict(),
-  'report.save': z.object({ evaluationId: id, sections: z.array(z.string()).optional(), path }).strict(),
+  'report.render': z.object(reportChoice).strict(),
+  'report.save': z.object({ ...reportChoice, path }).strict(),
   'jobs.list': none,
   'jobs.cancel': z.object({ jobId: id }).strict(),
   'settings.get': none,
@@ -430,6 +458,7 @@ export interface Results {
   'training.resume': TrainingRun;
   'training.log': TrainingLogLine[];
   'report.sections': { id: string; title: string }[];
+  'report.films': ReportFilm[];
   'report.render': { pdf: Uint8Array; pages: number };
   'report.save': { path: string; pages: number; bytes: number };
   'jobs.list': JobInfo[];

@@ -330,10 +330,11 @@ class LocalEngine implements Engine {
   private reportHandlers() {
     return {
       'report.sections': () => this.session.reports.sections(),
+      'report.films': (params) => this.session.reports.films(params),
       'report.render': (params, call) =>
-        this.jobs.run('report', 'Writing the report', call, () => this.session.reports.render(params)),
+        this.jobs.run('report', 'Drawing the report', call, (work) => this.session.reports.render(params, work)),
       'report.save': (params, call) =>
-        this.jobs.run('report', 'Writing the report', call, () => this.session.reports.save(params)),
+        this.jobs.run('report', 'Writing the report', call, (work) => this.session.reports.save(params, work)),
     } satisfies Partial<Handlers>;
   }
 }

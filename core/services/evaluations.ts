@@ -11,7 +11,7 @@ import { type DatasetInput, evaluate } from '../evaluation/evaluate.ts';
 import { type EvaluatedFilm, indicatorsOf } from '../evaluation/figures.ts';
 import { multilabelFigures, outcomeOf } from '../evaluation/metrics.ts';
 import type { Confusion, EvaluationResult } from '../evaluation/types.ts';
-import { isLabel, type UncertaintyPolicy } from '../labels/labels.ts';
+import { isLabel, type Label, type UncertaintyPolicy } from '../labels/labels.ts';
 import { countedAs } from '../labels/uncertainty.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { type AnswerSettings, type Answers, GREEDY } from './answers.ts';
@@ -68,6 +68,13 @@ interface Cell {
   items: Map<string, Item>;
 }
 
+/** Part of an evaluation; what is absent is all of it. */
+export interface EvaluationChoice {
+  checkpointIds?: readonly string[];
+  datasetIds?: readonly string[];
+  labels?: readonly Label[];
+}
+
 /** A film of an evaluation with the answers that are there, by checkpoint. */
 export interface AnsweredFilm {
   datasetId: string;
@@ -122,18 +129,20 @@ export class Evaluations {
     try {
       const cells = await this.cells(file);
       await this.fill(file, cells, work);
+      await this.workspace.append({ peakMemoryBytes: peakMemoryBytes() }, FOLDER, `${file.id}.sessions.jsonl`);
       return await this.result(file.id, { signal: work.signal, report: () => {} });
     } finally {
       this.running.delete(file.id);
     }
   }
 
-  /** The figures from what has been answered so far. */
-  async result(id: string, work: Work = unattended()): Promise<EvaluationResult> {
-    const file = await this.file(id);
+  /** The figures from what has been answered so far; of some checkpoints, data sets, labels only where they are chosen. */
+  async result(id: string, work: Work = unattended(), choice: EvaluationChoice = {}): Promise<EvaluationResult> {
+    const file = narrowed(await this.file(id), choice);
     const cells = await this.cells(file);
     const done = cells.reduce((sum, cell) => sum + cell.items.size, 0);
-    const key = `${id}/${done}`;
+    const { checkpointIds, sourceDatasetId, targetDatasetId } = file;
+    const key = JSON.stringify([id, done, checkpointIds, sourceDatasetId, targetDatasetId, choice.labels]);
     const there = this.results.get(key);
     if (there) return there;
     const checkpoints = file.checkpointIds.map((checkpointId) => {
@@ -144,8 +153,8 @@ export class Evaluations {
       {
         id,
         createdAt: file.createdAt,
-        source: await this.datasetInput(file, file.sourceDatasetId),
-        target: await this.datasetInput(file, file.targetDatasetId),
+        source: onLabels(await this.datasetInput(file, file.sourceDatasetId), choice.labels),
+        target: onLabels(await this.datasetInput(file, file.targetDatasetId), choice.labels),
         checkpoints,
         films: cells.flatMap((cell) => this.evaluatedFilms(cell)),
       },
@@ -190,6 +199,14 @@ export class Evaluations {
       }
     }
     return [...films.values()];
+  }
+
+  /** The most memory that a process had while it read the films, as far as its sessions recorded it. */
+  async peakMemoryBytes(id: string): Promise<number | null> {
+    const file = await this.file(id);
+    const sessions = await this.workspace.lines<{ peakMemoryBytes?: number }>(FOLDER, `${file.id}.sessions.jsonl`);
+    const peaks = sessions.flatMap((session) => session.peakMemoryBytes ?? []);
+    return peaks.length === 0 ? null : Math.max(...peaks);
   }
 
   private async begin(params: CheckedParameters<'evaluations.run'>): Promise<EvaluationFile> {
@@ -391,9 +408,44 @@ export class Evaluations {
   }
 }
 
+/** The evaluation of some of its checkpoints and data sets, in its own order. Errors: EVALUATION_CHOICE. */
+function narrowed(file: EvaluationFile, { checkpointIds, datasetIds }: EvaluationChoice): EvaluationFile {
+  const kept = <T extends string>(all: readonly T[], wanted: readonly string[] | undefined, what: string): T[] => {
+    const unknown = wanted?.find((id) => !all.some((each) => each === id));
+    if (unknown === undefined) return all.filter((id) => !wanted || wanted.includes(id));
+    throw new WorkbenchError('EVALUATION_CHOICE', `This evaluation has no ${what} "${unknown}".`, {
+      evaluation: file.id,
+      known: [...all],
+    });
+  };
+  const datasets = kept(datasetsOf(file), datasetIds, 'data set');
+  return {
+    ...file,
+    checkpointIds: kept(file.checkpointIds, checkpointIds, 'checkpoint'),
+    sourceDatasetId: datasets[0]!,
+    targetDatasetId: datasets[datasets.length - 1]!,
+  };
+}
+
+/** A data set on some of its labels. Errors: EVALUATION_CHOICE where it has none of them. */
+function onLabels(dataset: DatasetInput, labels: readonly Label[] | undefined): DatasetInput {
+  if (!labels) return dataset;
+  const kept = dataset.labels.filter((label) => labels.includes(label));
+  if (kept.length > 0) return { ...dataset, labels: kept };
+  throw new WorkbenchError('EVALUATION_CHOICE', `${dataset.name} has none of the chosen labels.`, {
+    dataset: dataset.id,
+    known: dataset.labels,
+  });
+}
+
 /** Source and target; once where they are the same. */
 function datasetsOf({ sourceDatasetId, targetDatasetId }: EvaluationFile): string[] {
   return [...new Set([sourceDatasetId, targetDatasetId])];
+}
+
+/** Of this process, since it began. */
+function peakMemoryBytes(): number {
+  return process.resourceUsage().maxRSS * 1024;
 }
 
 /** Ids come from the screens; a path has no place in them. */

@@ -1,29 +1,29 @@
-/** The generalization report of an evaluation: gathers what it is made from, and writes the PDF. */
+/** The generalization report of an evaluation: gathers what it is made from, and writes the PDF and the exports. */
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
+import { unattended, type Work } from '../base/progress.ts';
 import { VERSION } from '../base/version.ts';
-import { renderGray } from '../dicom/voi.ts';
 import type { EvaluationResult } from '../evaluation/types.ts';
 import type { ParseFailure } from '../findings/types.ts';
-import { positiveLabels } from '../labels/uncertainty.ts';
 import type { ExecutorInfo } from '../models/runner.ts';
 import { writeFileAtomic } from '../platform/files.ts';
 import type { Platform } from '../platform/platform.ts';
-import { luminance, resize } from '../preprocessing/resize.ts';
 import { type RenderedReport, renderReport, reportSections } from '../report/report.ts';
-import type { ReportCheckpoint, ReportDataset, ReportInput, ReportSample } from '../report/types.ts';
+import type { ReportCheckpoint, ReportCost, ReportDataset, ReportInput } from '../report/types.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Collections } from './collections.ts';
-import type { CheckedParameters, Collection, FilmEntry, Results } from './contract.ts';
+import type { CheckedParameters, Collection, Prediction, ReportFilm, Results } from './contract.ts';
 import type { AnsweredFilm, Evaluations } from './evaluations.ts';
 import type { Models } from './models.ts';
+import { ReportFilms } from './reportFilms.ts';
+import { concernsOf, type FoundRun, runOf } from './reportRuns.ts';
 
-/** Films of each data set that are shown with both readings. */
-const SAMPLES = 3;
-/** Pixels of a sample's longer side. */
-const SAMPLE_SIZE = 512;
+/** Films of each data set that are shown with both readings, unless chosen otherwise. */
+const FILMS_OF_EACH = 3;
+/** Films of each data set that are offered for choosing. */
+const OFFERED = 40;
 
 const RELATION: Record<Collection['role'], ReportDataset['relation']> = {
   'training-source': 'training source',
@@ -31,6 +31,8 @@ const RELATION: Record<Collection['role'], ReportDataset['relation']> = {
   target: 'other institution',
   none: 'unknown',
 };
+
+export type ReportChoice = CheckedParameters<'report.render'>;
 
 export class Reports {
   constructor(
@@ -45,21 +47,36 @@ export class Reports {
     return reportSections.map(({ id, title }) => ({ id, title }));
   }
 
-  async render({ evaluationId, sections }: CheckedParameters<'report.render'>): Promise<RenderedReport> {
-    return renderReport(await this.input(evaluationId), this.platform.resourcesDir, sections);
+  /** Films that can be chosen, by how the readings differ. */
+  async films({ evaluationId }: CheckedParameters<'report.films'>): Promise<ReportFilm[]> {
+    const evaluation = await this.evaluations.result(evaluationId);
+    return new ReportFilms(evaluation, this.collections, await this.evaluations.answered(evaluationId)).list(OFFERED);
   }
 
-  /** Writes what `render` gives to a file; the same bytes for the same answers. */
-  async save({ path, ...what }: CheckedParameters<'report.save'>): Promise<Results['report.save']> {
-    const { pdf, pages } = await this.render(what);
+  async render(choice: ReportChoice, work: Work = unattended()): Promise<RenderedReport> {
+    return renderReport(await this.input(choice, work), this.platform.resourcesDir, choice.sections, work);
+  }
+
+  /** Writes what `render` gives to a file; the same bytes for the same answers, its date aside. */
+  async save(
+    { path, ...choice }: CheckedParameters<'report.save'>,
+    work: Work = unattended(),
+  ): Promise<Results['report.save']> {
+    const { pdf, pages } = await this.render(choice, work);
     await writeFileAtomic(path, pdf);
     return { path, pages, bytes: pdf.length };
   }
 
-  private async input(evaluationId: string): Promise<ReportInput> {
-    const evaluation = await this.evaluations.result(evaluationId);
-    const answered = await this.evaluations.answered(evaluationId);
-    const first = answered.flatMap(({ answers }) => [...answers.values()])[0];
+  /** Everything that the report is made from. Errors: REPORT_EMPTY, EVALUATION_CHOICE, CANCELLED. */
+  async input(choice: ReportChoice, work: Work): Promise<ReportInput> {
+    const { evaluationId, films, filmsOfEach: ofEach = FILMS_OF_EACH } = choice;
+    work.report({ stage: 'Figures', done: 0, total: null });
+    const evaluation = await this.evaluations.result(evaluationId, work, choice);
+    const answered = (await this.evaluations.answered(evaluationId)).filter(({ datasetId }) =>
+      evaluation.datasets.some(({ id }) => id === datasetId),
+    );
+    const answers = answersOf(evaluation, answered);
+    const [first] = answers;
     if (!first) {
       throw new WorkbenchError(
         'REPORT_EMPTY',
@@ -70,17 +87,27 @@ export class Reports {
     }
     const { temperature, topP, seed, maxNewTokens, executor, executorVersion, precision } = first.provenance;
     const { threads } = await this.executor(evaluation);
+    const reportFilms = new ReportFilms(evaluation, this.collections, answered);
+    const dates = answers.map(({ createdAt }) => createdAt).sort();
+    const runs = await this.runs(evaluation);
+    work.report({ stage: 'Films', done: 0, total: null });
     return {
-      evaluation,
-      createdAt: lastAnswer(answered),
+      evaluation: pseudonymous(evaluation, reportFilms.numbers),
+      createdAt: choice.date ?? this.platform.now().toISOString(),
+      answered: { from: dates[0]!, to: dates[dates.length - 1]! },
       application: { name: 'ChexReason Workbench', version: VERSION },
-      datasets: await Promise.all(evaluation.datasets.map(({ id }) => this.dataset(this.collections.collection(id)))),
-      checkpoints: evaluation.checkpoints.map(({ id }) => this.checkpoint(id, answered)),
+      datasets: await Promise.all(evaluation.datasets.map(({ id, films: read }) => this.dataset(id, read, answered))),
+      checkpoints: evaluation.checkpoints.map(({ id }) => this.checkpoint(id, evaluation, answers, runs)),
       sampling: { temperature, topP, seed, maxNewTokens, samplesPerFilm: 1 },
       engine: { executor, version: executorVersion, precision, threads },
-      samples: await this.samples(evaluation, answered),
-      failures: failuresOf(answered),
-      reproduce: this.reproduce(evaluation),
+      samples: await reportFilms.samples({ films, ofEach }),
+      failures: failuresOf(evaluation, answered),
+      runs: runs.map(({ datasetId: _dataset, chosen: _chosen, ...run }) => run),
+      cost: {
+        readings: readingsOf(evaluation, answered),
+        peakMemoryBytes: await this.evaluations.peakMemoryBytes(evaluationId),
+      },
+      reproduce: this.reproduce(evaluation, choice),
       limits: this.limits(evaluation),
     };
   }
@@ -91,22 +118,42 @@ export class Reports {
     return (await this.models.base(this.checkpoints.baseFolder(checkpoint))).runner.executor;
   }
 
-  private async dataset(collection: Collection): Promise<ReportDataset> {
-    const { id, name, kind, path, role, films, patients } = collection;
+  private async runs(evaluation: EvaluationResult): Promise<FoundRun[]> {
+    const found = await Promise.all(
+      evaluation.checkpoints
+        .filter(({ role }) => role !== 'base')
+        .map(({ id }) => runOf(id, this.checkpoints.folder(this.checkpoints.usable(id)))),
+    );
+    return found.filter((run) => run !== null);
+  }
+
+  private async dataset(id: string, read: number, answered: readonly AnsweredFilm[]): Promise<ReportDataset> {
+    const { name, kind, path, role, films, patients } = this.collections.collection(id);
+    const hashes = answered
+      .filter(({ datasetId }) => datasetId === id)
+      .flatMap(({ answers }) => [...answers.values()].slice(0, 1).map(({ provenance }) => provenance.imageHash));
     return {
       id,
       mapping: kind === 'opened' ? null : kind,
-      description: `${name}: ${films} films of ${patients} patients.`,
+      description: `${name}: ${films} films of ${patients} patients in the table, ${read} read.`,
       table: basename(path),
       tableHash: sha256(await readFile(path)),
+      filmsHash: sha256(hashes.sort().join('\n')),
+      filmsLeftOut: Math.max(0, films - read),
       relation: RELATION[role],
     };
   }
 
-  private checkpoint(id: string, answered: readonly AnsweredFilm[]): ReportCheckpoint {
+  private checkpoint(
+    id: string,
+    evaluation: EvaluationResult,
+    answers: readonly Prediction[],
+    runs: readonly FoundRun[],
+  ): ReportCheckpoint {
     const { trainingSource, role } = this.checkpoints.usable(id);
-    const provenance = answered.flatMap(({ answers }) => answers.get(id) ?? [])[0]?.provenance;
+    const provenance = answers.find(({ checkpointId }) => checkpointId === id)?.provenance;
     const source = trainingSource === '' ? 'unknown data' : trainingSource;
+    const run = runs.find(({ checkpointId }) => checkpointId === id) ?? null;
     return {
       id,
       baseHash: provenance?.baseHash ?? '',
@@ -114,59 +161,15 @@ export class Reports {
       promptId: provenance?.promptId ?? '',
       promptHash: provenance?.promptHash ?? '',
       preprocessing: provenance?.preprocessing ?? '',
-      training: role === 'base' ? `Base model; pretrained on ${source}.` : `${role.toUpperCase()} on ${source}.`,
+      training: role === 'base' ? `base model; pretrained on ${source}.` : `${role.toUpperCase()} on ${source}.`,
+      concerns: concernsOf(run, trainingSource, evaluation.datasets),
     };
   }
 
-  /** Of each data set the films on which the readings differ most, and which of them had it right, in turn. */
-  private async samples(evaluation: EvaluationResult, answered: readonly AnsweredFilm[]): Promise<ReportSample[]> {
-    const shown = evaluation.checkpoints.filter(({ role }) => role !== 'base').map(({ id }) => id);
-    const compared = (shown.length >= 2 ? shown : evaluation.checkpoints.map(({ id }) => id)).slice(0, 2);
-    const samples: ReportSample[] = [];
-    for (const dataset of evaluation.datasets) {
-      const films = answered.filter(({ datasetId }) => datasetId === dataset.id);
-      const { policy, labels } = this.collections.collection(dataset.id);
-      const gains = films.map(({ film, answers }) => {
-        const truth = positiveLabels(film.truth ?? {}, labels, policy);
-        const [from, to] = compared.map((id) => jaccard(answers.get(id)?.reading.findings ?? [], truth, labels));
-        return { film, answers, gain: (to ?? 0) - (from ?? 0) };
-      });
-      for (const { film, answers } of chooseBothWays(gains, SAMPLES)) {
-        samples.push(await this.sample(dataset.id, dataset.name, films, film, answers));
-      }
-    }
-    return samples;
-  }
-
-  private async sample(
-    datasetId: string,
-    datasetName: string,
-    films: readonly AnsweredFilm[],
-    film: FilmEntry,
-    answers: AnsweredFilm['answers'],
-  ): Promise<ReportSample> {
-    const decoded = await this.collections.open(film.id);
-    const { columns: width, rows: height } = decoded;
-    const data = decoded.samplesPerPixel === 1 ? renderGray(decoded, decoded.voi[0]!) : luminance(decoded.pixels);
-    const scale = Math.min(1, SAMPLE_SIZE / Math.max(width, height));
-    const [w, h] = [Math.round(width * scale), Math.round(height * scale)];
-    const image = resize({ width, height, channels: 1, data }, w, h, 'bilinear');
-    const number = films.findIndex((each) => each.film.id === film.id) + 1;
-    return {
-      title: `Film ${number} of ${datasetName}`,
-      datasetId,
-      image: { width: w, height: h, gray: image.data },
-      truth: film.truth ?? {},
-      readings: [...answers].map(([checkpointId, { reading }]) => ({
-        checkpointId,
-        findings: reading.findings,
-        reasoning: reading.reasoning,
-        failure: reading.parseFailure,
-      })),
-    };
-  }
-
-  private reproduce(evaluation: EvaluationResult): string[] {
+  private reproduce(
+    evaluation: EvaluationResult,
+    { sections, labels, checkpointIds, datasetIds }: ReportChoice,
+  ): string[] {
     const datasets = evaluation.datasets.map(({ id }) => {
       const { kind, path } = this.collections.collection(id);
       return `--dataset ${kind}:${basename(path)}`;
@@ -174,10 +177,18 @@ export class Reports {
     const checkpoints = evaluation.checkpoints.map(({ id }) => `--checkpoint ${id}`);
     const [dataset] = evaluation.datasets;
     const builtIn = dataset && this.collections.isPhantomSet(dataset.id);
+    const list = (option: string, values: readonly string[] | undefined) =>
+      values ? [`--${option} ${quoted(values.join(','))}`] : [];
+    const choice = [
+      ...list('checkpoints', checkpointIds),
+      ...list('datasets', datasetIds),
+      ...list('labels', labels),
+      ...list('sections', sections),
+    ];
     return [
       ...(builtIn ? ['npm run -s chexreason -- demo'] : []),
       ['npm run -s chexreason -- evaluate', ...datasets, ...checkpoints, '--json'].join(' '),
-      `npm run -s chexreason -- report --evaluation ${evaluation.id} --out report.pdf`,
+      ['npm run -s chexreason -- report', `--evaluation ${evaluation.id}`, ...choice, '--out report.pdf'].join(' '),
     ];
   }
 
@@ -196,18 +207,41 @@ export class Reports {
   }
 }
 
-/** The date of the last answer, so that the report of the same answers is the same file. */
-function lastAnswer(answered: readonly AnsweredFilm[]): string {
-  const dates = answered.flatMap(({ answers }) => [...answers.values()].map(({ createdAt }) => createdAt));
-  return dates.sort()[dates.length - 1]!;
+/** Of the checkpoints that the report is about. */
+function answersOf(evaluation: EvaluationResult, answered: readonly AnsweredFilm[]): Prediction[] {
+  return evaluation.checkpoints.flatMap(({ id }) => answered.flatMap(({ answers }) => answers.get(id) ?? []));
 }
 
-function failuresOf(answered: readonly AnsweredFilm[]): ReportInput['failures'] {
+/** Films are named by their place in the data set; warnings may name patients and stay out. */
+function pseudonymous(evaluation: EvaluationResult, numbers: ReadonlyMap<string, number>): EvaluationResult {
+  const { warnings: _warnings, disagreements, ...rest } = evaluation;
+  if (!disagreements) return rest;
+  return {
+    ...rest,
+    disagreements: disagreements.map((each) => ({ ...each, filmId: String(numbers.get(each.filmId) ?? 'unknown') })),
+  };
+}
+
+function readingsOf(evaluation: EvaluationResult, answered: readonly AnsweredFilm[]): ReportCost['readings'] {
+  return evaluation.cells.map(({ datasetId, checkpointId }) => {
+    const sum = { completions: 0, tokens: 0, seconds: { vision: 0, prefill: 0, decode: 0 } };
+    for (const { datasetId: of, answers } of answered) {
+      const answer = of === datasetId ? answers.get(checkpointId) : undefined;
+      if (!answer) continue;
+      sum.completions++;
+      sum.tokens += answer.tokenIds.length;
+      for (const part of ['vision', 'prefill', 'decode'] as const) sum.seconds[part] += answer.seconds[part];
+    }
+    return { datasetId, checkpointId, ...sum };
+  });
+}
+
+function failuresOf(evaluation: EvaluationResult, answered: readonly AnsweredFilm[]): ReportInput['failures'] {
   const counts = new Map<string, ReportInput['failures'][number]>();
   for (const { datasetId, answers } of answered) {
     for (const [checkpointId, { reading }] of answers) {
       const kind: ParseFailure | null = reading.parseFailure;
-      if (kind === null) continue;
+      if (kind === null || !evaluation.checkpoints.some(({ id }) => id === checkpointId)) continue;
       const key = `${datasetId}/${checkpointId}/${kind}`;
       const there = counts.get(key) ?? { datasetId, checkpointId, kind, count: 0 };
       counts.set(key, { ...there, count: there.count + 1 });
@@ -216,21 +250,6 @@ function failuresOf(answered: readonly AnsweredFilm[]): ReportInput['failures'] 
   return [...counts.values()];
 }
 
-/** Of the labels that the data set knows; two empty sets agree. */
-function jaccard(said: readonly string[], truth: readonly string[], labels: readonly string[]): number {
-  const known = said.filter((label) => labels.includes(label));
-  const union = new Set([...known, ...truth]).size;
-  return union === 0 ? 1 : known.filter((label) => truth.includes(label)).length / union;
-}
-
-/** The largest losses and gains in turn, then those without any; ties in the order of the data set. */
-function chooseBothWays<T extends { gain: number }>(films: readonly T[], count: number): T[] {
-  const worst = [...films].sort((a, b) => a.gain - b.gain);
-  const best = [...films].sort((a, b) => b.gain - a.gain);
-  const chosen: T[] = [];
-  for (let i = 0; chosen.length < Math.min(count, films.length); i++) {
-    const next = (i % 2 === 0 ? worst : best).find((film) => !chosen.includes(film))!;
-    chosen.push(next);
-  }
-  return chosen;
+function quoted(text: string): string {
+  return /^[\w,./:-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`;
 }

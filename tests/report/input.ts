@@ -65,6 +65,7 @@ export async function reportInput(films_ = 200, replicates = 500): Promise<Repor
   return {
     evaluation,
     createdAt: '2026-11-23T10:00:00.000Z',
+    answered: { from: '2026-11-22T09:00:00.000Z', to: '2026-11-23T09:30:00.000Z' },
     application: { name: 'ChexReason Workbench', version: '0.1.0' },
     datasets: [
       {
@@ -73,6 +74,8 @@ export async function reportInput(films_ = 200, replicates = 500): Promise<Repor
         description: 'Procedural phantom of institution a (CheXpert-like), 200 films, seed 1.',
         table: 'valid.csv',
         tableHash: hash('a'),
+        filmsHash: hash('1'),
+        filmsLeftOut: 0,
         relation: 'in-distribution',
       },
       {
@@ -81,6 +84,8 @@ export async function reportInput(films_ = 200, replicates = 500): Promise<Repor
         description: 'Procedural phantom of institution b (NIH-like), 200 films, seed 1.',
         table: 'Data_Entry_2017.csv',
         tableHash: hash('b'),
+        filmsHash: hash('2'),
+        filmsLeftOut: 3,
         relation: 'other institution',
       },
     ],
@@ -91,17 +96,53 @@ export async function reportInput(films_ = 200, replicates = 500): Promise<Repor
       promptId: 'free-reasoning',
       promptHash: hash('f'),
       preprocessing: 'gemma3-64',
+      concerns: id === 'grpo' ? ['trained on Phantom b, which is evaluated here.'] : [],
       training: id === 'base' ? '' : `${id.toUpperCase()} on 2,000 phantom films of institution m; LoRA rank 16.`,
     })),
     sampling: { temperature: 0, topP: 1, seed: 0, maxNewTokens: 256, samplesPerFilm: 1 },
     engine: { executor: 'onnxruntime-cpu', version: '1.30.0', precision: 'float32', threads: 2 },
     samples: [sample('a', 1), sample('b', 2)],
     failures: [{ datasetId: 'a', checkpointId: 'base', kind: 'no-solution', count: 9 }],
+    runs: [run('sft'), run('grpo')],
+    cost: {
+      readings: evaluation.cells.map(({ datasetId, checkpointId, done }) => ({
+        datasetId,
+        checkpointId,
+        completions: done,
+        tokens: done * 41,
+        seconds: { vision: done * 0.01, prefill: done * 0.02, decode: done * 0.3 },
+      })),
+      peakMemoryBytes: 1.5 * 2 ** 30,
+    },
     reproduce: [
       'chexreason phantom --institution b --count 200 --seed 1 --out films/b',
       'chexreason evaluate --dataset phantom-a --dataset phantom-b --checkpoint base --checkpoint sft --checkpoint grpo --json',
     ],
     limits: ['The films are procedural phantoms, not patients; nothing follows from them for real films.'],
+  };
+}
+
+function run(kind: 'sft' | 'grpo'): ReportInput['runs'][number] {
+  const log = Array.from({ length: 60 }, (_, i) => ({
+    step: i + 1,
+    loss: 2 / (i + 2),
+    num_tokens: (i + 1) * 4000,
+    step_time: 0.8,
+    'memory/peak_bytes': 2 ** 30,
+    ...(kind === 'sft' ? {} : { reward: 0.2 + i / 200, kl: i / 1000, entropy: 0.3 - i / 400 }),
+    ...(i % 10 === 9 ? { 'probe/source/macro_f1': 0.3 + i / 300, 'probe/target/macro_f1': 0.3 - i / 400 } : {}),
+  }));
+  return {
+    checkpointId: kind,
+    kind,
+    createdAt: '2026-11-20T09:00:00.000Z',
+    config: { learningRate: 1e-4 },
+    departures: [{ field: 'precision', paper: 'bf16', run: 'f32', reason: 'Both executors compute in f32.' }],
+    executor: 'tfjs-wasm 4.22.0',
+    startHash: kind === 'sft' ? null : 'd'.repeat(64),
+    examples: 1000,
+    dataHash: '3'.repeat(64),
+    log,
   };
 }
 

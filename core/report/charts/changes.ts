@@ -1,6 +1,7 @@
 /** Differences about zero: estimates with intervals, and what each label contributes to a change. */
 import { INK, ON_WHITE, type ReaderRole } from '../palette.ts';
 import {
+  clipped,
   type Figure,
   label,
   line,
@@ -50,7 +51,8 @@ export function estimatesChart(estimates: Estimate[], width: number, unit: strin
 function estimateRow({ name, role, value, interval, strong }: Estimate, y: number, x: Scale, width: number): Mark[] {
   const color = ON_WHITE[role];
   const settled = interval !== null && (interval[0] > 0 || interval[1] < 0);
-  const marks: Mark[] = [label(0, y, name, { weight: strong ? 'semibold' : 'regular' })];
+  const shown = clipped(name, 8, x(x.domain[0]) - 8);
+  const marks: Mark[] = [label(0, y, shown, { weight: strong ? 'semibold' : 'regular' })];
   if (interval)
     marks.push(
       line(
@@ -127,7 +129,7 @@ function contributionPanel(
 ): Mark[] {
   const left = x(x.domain[0]);
   const marks: Mark[] = [
-    label(left, top - 14, title, { weight: 'semibold' }),
+    label(left, top - 14, clipped(title, 8, x(x.domain[1]) - left + 10), { weight: 'semibold' }),
     ...verticalGrid(x, top, bottom, 2, true),
   ];
   series.forEach(({ role, values, name }, s) => {
@@ -147,7 +149,9 @@ function contributionPanel(
     const y = bottom + 19 + s * 11;
     marks.push(
       symbol(role, left + 3, y, color),
-      label(left + 10, y, `${name}: sum ${signedDecimals(sum)}`, { size: 7.5 }),
+      label(left + 10, y, `${clipped(name, 7.5, x(x.domain[1]) - left - 60)}: sum ${signedDecimals(sum)}`, {
+        size: 7.5,
+      }),
     );
   });
   marks.push(

@@ -120,24 +120,56 @@ export function verticalGrid(x: Scale, top: number, bottom: number, digits = 1, 
   ]);
 }
 
-/** Symbols with names in a row, from the left. */
+export interface LegendEntry {
+  role: ReaderRole;
+  name: string;
+  color: string;
+}
+
+/** Symbols with names from the left, in as many rows as they need; `height` is theirs. */
 export function legend(
-  entries: { role: ReaderRole; name: string; color: string }[],
+  entries: LegendEntry[],
   x: number,
   y: number,
+  width: number,
   size = 8,
-): Mark[] {
-  let at = x;
-  return entries.flatMap(({ role, name, color }) => {
-    const marks = [symbol(role, at + 3, y, color), label(at + 10, y, name, { size, color: INK.text })];
-    at += 10 + textWidth(name, size) + 16;
-    return marks;
+): { marks: Mark[]; height: number } {
+  const step = size + 4;
+  let [at, row] = [x, 0];
+  const marks = entries.flatMap(({ role, name, color }) => {
+    const shown = clipped(name, size, width - 12);
+    const needed = 10 + textWidth(shown, size) + 14;
+    if (at > x && at + needed > x + width) [at, row] = [x, row + 1];
+    const middle = y + row * step;
+    const both = [symbol(role, at + 3, middle, color), label(at + 10, middle, shown, { size })];
+    at += needed;
+    return both;
   });
+  return { marks, height: (row + 1) * step };
 }
+
+/** Chinese, Japanese and Korean letters are as wide as they are high. */
+const WIDE = /[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]/g;
 
 /** About the width of a text in Inter, in points; a little more than it needs. */
 export function textWidth(text: string, size: number): number {
-  return text.length * size * 0.56;
+  const wide = text.match(WIDE)?.length ?? 0;
+  return ([...text].length - wide) * size * 0.56 + wide * size;
+}
+
+/** The text, with its middle left out where it is wider than that: names often differ at their ends. */
+export function clipped(text: string, size: number, width: number): string {
+  if (textWidth(text, size) <= width) return text;
+  const letters = [...text];
+  for (let kept = letters.length - 1; kept > 2; kept--) {
+    const head = Math.ceil(kept * 0.6);
+    const shorter = `${letters.slice(0, head).join('').trimEnd()}\u2026${letters
+      .slice(letters.length - (kept - head))
+      .join('')
+      .trimStart()}`;
+    if (textWidth(shorter, size) <= width) return shorter;
+  }
+  return '\u2026';
 }
 
 /** Moves positions apart until none is nearer than `gap` to the next; the order stays. */
@@ -168,7 +200,7 @@ export function sideBySide(panels: { title: string; figure: Figure }[], gap = 12
   return { width: x - gap, height, marks, alt: panels.map(({ title, figure }) => `${title}: ${figure.alt}`).join(' ') };
 }
 
-function moved(mark: Mark, dx: number, dy: number): Mark {
+export function moved(mark: Mark, dx: number, dy: number): Mark {
   if (mark.kind === 'line') return { ...mark, points: mark.points.map(([x, y]) => [x + dx, y + dy]) };
   return { ...mark, x: mark.x + dx, y: mark.y + dy };
 }
@@ -195,6 +227,26 @@ export function outline(shape: SymbolShape, x: number, y: number, r: number): [n
       [x + r * 1.1, y + r * 0.8],
       [x - r * 1.1, y + r * 0.8],
     ];
+  if (shape === 'wedge')
+    return [
+      [x, y + r * 1.2],
+      [x + r * 1.1, y - r * 0.8],
+      [x - r * 1.1, y - r * 0.8],
+    ];
+  if (shape === 'hexagon')
+    return [0, 1, 2, 3, 4, 5].map((i) => [
+      x + r * 1.1 * Math.cos((i * Math.PI) / 3),
+      y + r * 1.1 * Math.sin((i * Math.PI) / 3),
+    ]);
+  if (shape === 'upright' || shape === 'flat') {
+    const [a, b] = shape === 'upright' ? [r * 0.55, r * 1.25] : [r * 1.25, r * 0.55];
+    return [
+      [x - a, y - b],
+      [x + a, y - b],
+      [x + a, y + b],
+      [x - a, y + b],
+    ];
+  }
   if (shape === 'cross') {
     const [a, b] = [r * 0.4, r * 1.1];
     return [

@@ -1,6 +1,7 @@
 /** F1 by label with its interval, a row for each label and a mark for each checkpoint; one panel for each data set. */
 import { INK, ON_WHITE, type ReaderRole } from '../palette.ts';
 import {
+  clipped,
   decimals,
   type Figure,
   label,
@@ -25,22 +26,34 @@ export interface ForestPanel {
   rows: ({ marks: ForestMark[]; support: number } | null)[];
 }
 
+export interface ForestWords {
+  what: string;
+  /** Over the numbers beside the rows. */
+  count: string;
+  /** Where a panel has no such row. */
+  missing: string;
+}
+
 export function forestChart(
   rowNames: readonly string[],
   panels: ForestPanel[],
   readers: { role: ReaderRole; name: string }[],
   width: number,
+  words: ForestWords = { what: 'F1 by label', count: 'n+', missing: 'not scored' },
 ): Figure {
   const rowHeight = Math.max(16, readers.length * 5.5 + 5);
-  const [nameWidth, gap, top] = [118, 26, 40];
-  const height = top + rowNames.length * rowHeight + 16;
-  const panelWidth = (width - nameWidth - gap * panels.length) / panels.length;
-  const bottom = height - 16;
-  const marks: Mark[] = legend(
+  const [nameWidth, gap] = [118, 26];
+  const names = legend(
     readers.map(({ role, name }) => ({ role, name, color: ON_WHITE[role] })),
     nameWidth + gap,
     6,
+    width - nameWidth - gap,
   );
+  const top = names.height + 28;
+  const height = top + rowNames.length * rowHeight + 16;
+  const panelWidth = (width - nameWidth - gap * panels.length) / panels.length;
+  const bottom = height - 16;
+  const marks: Mark[] = names.marks;
   rowNames.forEach((name, i) => {
     const y = top + (i + 0.5) * rowHeight;
     marks.push(label(0, y, name));
@@ -49,19 +62,27 @@ export function forestChart(
   });
   panels.forEach((panel, p) => {
     const left = nameWidth + gap + p * (panelWidth + gap);
-    marks.push(...forestPanel(panel, linearScale([0, 1], [left, left + panelWidth]), top, bottom, rowHeight));
+    marks.push(...forestPanel(panel, linearScale([0, 1], [left, left + panelWidth]), top, bottom, rowHeight, words));
   });
-  return { width, height, marks, alt: inWords(rowNames, panels, readers) };
+  return { width, height, marks, alt: `${words.what}${inWords(rowNames, panels, readers)}` };
 }
 
-function forestPanel(panel: ForestPanel, x: Scale, top: number, bottom: number, rowHeight: number): Mark[] {
-  const marks: Mark[] = [label(x(0), top - 18, panel.title, { weight: 'semibold' })];
-  marks.push(label(x(0) - 4, top - 7, 'n+', { size: 6.5, color: INK.muted, anchor: 'end' }));
+function forestPanel(
+  panel: ForestPanel,
+  x: Scale,
+  top: number,
+  bottom: number,
+  rowHeight: number,
+  words: ForestWords,
+): Mark[] {
+  const title = clipped(panel.title, 8, x(1) - x(0));
+  const marks: Mark[] = [label(x(0), top - 18, title, { weight: 'semibold' })];
+  marks.push(label(x(0) - 4, top - 7, words.count, { size: 6.5, color: INK.muted, anchor: 'end' }));
   marks.push(...verticalGrid(x, top, bottom));
   panel.rows.forEach((row, i) => {
     const middle = top + (i + 0.5) * rowHeight;
     if (!row) {
-      marks.push(label(x(0) + 3, middle, 'not scored', { size: 7, color: INK.muted, weight: 'italic' }));
+      marks.push(label(x(0) + 3, middle, words.missing, { size: 7, color: INK.muted, weight: 'italic' }));
       return;
     }
     marks.push(label(x(0) - 4, middle, String(row.support), { size: 6.5, color: INK.muted, anchor: 'end' }));
@@ -93,5 +114,5 @@ function inWords(rowNames: readonly string[], panels: ForestPanel[], readers: { 
     );
     return `${title}: ${values.filter((text) => text !== '').join('; ')}`;
   });
-  return `F1 by label with 95 % intervals. ${rows.join('. ')}.`;
+  return ` with 95 % intervals. ${rows.join('. ')}.`;
 }

@@ -1,6 +1,17 @@
 /** Macro-F1 (or one label's F1) from the source to the target, a line for each checkpoint. */
 import { INK, ON_WHITE, type ReaderRole } from '../palette.ts';
-import { decimals, type Figure, label, line, linearScale, type Mark, niceDomain, spread, symbol } from './figure.ts';
+import {
+  clipped,
+  decimals,
+  type Figure,
+  label,
+  line,
+  linearScale,
+  type Mark,
+  niceDomain,
+  spread,
+  symbol,
+} from './figure.ts';
 
 export interface SlopeLine {
   name: string;
@@ -25,6 +36,11 @@ export function slopeChart({ lines, sourceName, targetName, width, height }: Slo
   // Narrow ones name a line at its right end only.
   const narrow = width < 250;
   const [left, right] = narrow ? [34, width - 66] : [width * 0.28, width * 0.72];
+  // Of the data sets' names above, and of the checkpoints' names beside the ends.
+  const nameRoom = narrow ? (right - left) * 0.95 : (right - left) * 0.9;
+  const beside = narrow ? 6 : 16;
+  const endRoom = width - right - beside - 30;
+  const nameOf = ({ name }: SlopeLine) => clipped(name, 8, endRoom);
   const values = lines.flatMap((each) => [
     each.source,
     each.target,
@@ -41,9 +57,12 @@ export function slopeChart({ lines, sourceName, targetName, width, height }: Slo
       { color: INK.rule },
     ),
   );
-  marks.push(label(left, top - 15, sourceName, { size: 7.5, anchor: 'middle', color: INK.muted }));
-  marks.push(label(right, top - 15, targetName, { size: 7.5, anchor: 'middle', color: INK.muted }));
-  const beside = narrow ? 6 : 16;
+  marks.push(
+    label(left, top - 15, clipped(sourceName, 7.5, nameRoom), { size: 7.5, anchor: 'middle', color: INK.muted }),
+  );
+  marks.push(
+    label(right, top - 15, clipped(targetName, 7.5, nameRoom), { size: 7.5, anchor: 'middle', color: INK.muted }),
+  );
   const ends = (side: 'source' | 'target') =>
     spread(
       lines.map((each) => y(each[side])),
@@ -71,14 +90,14 @@ export function slopeChart({ lines, sourceName, targetName, width, height }: Slo
       symbol(each.role, x2, y(each.target), color, { radius: 3 }),
     );
     marks.push(
-      label(left - beside, atLeft[i]!, narrow ? decimals(each.source) : `${each.name}  ${decimals(each.source)}`, {
+      label(left - beside, atLeft[i]!, narrow ? decimals(each.source) : `${nameOf(each)}  ${decimals(each.source)}`, {
         color,
         anchor: 'end',
         weight: 'semibold',
       }),
     );
     marks.push(
-      label(right + beside, atRight[i]!, `${decimals(each.target)}  ${each.name}`, { color, weight: 'semibold' }),
+      label(right + beside, atRight[i]!, `${decimals(each.target)}  ${nameOf(each)}`, { color, weight: 'semibold' }),
     );
   });
   return {

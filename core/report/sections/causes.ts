@@ -1,0 +1,373 @@
+/** Why it changed, and where: the change by cause, subgroups, and how many films would settle what is open. */
+import {
+  type Decomposition,
+  type PowerFigures,
+  SHIFT_ASSUMPTIONS,
+  type ShiftCause,
+  type Subgroup,
+} from '../../evaluation/types.ts';
+import type { Block, Cell } from '../blocks.ts';
+import { type Estimate, estimatesChart } from '../charts/changes.ts';
+import { decimals } from '../charts/figure.ts';
+import { forestChart } from '../charts/forest.ts';
+import {
+  checkpointOf,
+  datasetName,
+  hasTwoDatasets,
+  intervalNote,
+  lookOf,
+  NO_SECOND_DATASET,
+  questionPair,
+  reader,
+} from '../lookup.ts';
+import { CONTENT_WIDTH } from '../page.ts';
+import type { ReportInput } from '../types.ts';
+import { change, count, listed, number, pairOf, percent, signed, text } from '../words.ts';
+import type { Missing } from './section.ts';
+
+const CAUSES: readonly ShiftCause[] = ['prevalence', 'convention', 'image'];
+const CAUSE_NAMES: Record<ShiftCause, string> = {
+  prevalence: 'prevalence',
+  convention: 'label convention',
+  image: 'image (what remains)',
+};
+/** Pairs of labels that are shown. */
+const HABITS = 10;
+/** Films of each data set that are listed. */
+const LISTED = 12;
+
+export function causes(input: ReportInput): Block[] | Missing {
+  if (!hasTwoDatasets(input)) return { missing: NO_SECOND_DATASET };
+  const { decompositions = [] } = input.evaluation;
+  const shown = decompositions.filter((each) => isShown(input, each));
+  if (shown.length === 0) return { missing: 'the change was not divided by cause in this evaluation' };
+  return [
+    {
+      kind: 'paragraph',
+      words:
+        'The change of macro-F1 on the shared labels, divided into three parts that sum to it. Each rests on an assumption, and another assumption would divide otherwise:',
+    },
+    { kind: 'list', items: CAUSES.map((cause) => SHIFT_ASSUMPTIONS[cause]) },
+    {
+      kind: 'figure',
+      id: 'causes',
+      figure: estimatesChart(
+        shown.flatMap((each) => estimatesOf(input, each)),
+        CONTENT_WIDTH,
+        'Part of the change of macro-F1',
+      ),
+      caption: `The change from the source to the target by cause. Hollow marks: the interval includes zero. ${intervalNote(input)}`,
+    },
+    causeTable(input, shown),
+    ...labelCauses(input, shown),
+    ...evidenceTable(input),
+    ...habitTable(input),
+  ];
+}
+
+/** Every checkpoint, and the difference that is the question. */
+function isShown(input: ReportInput, { fromCheckpointId, checkpointId }: Decomposition): boolean {
+  const pair = questionPair(input);
+  return fromCheckpointId === null || (pair !== null && fromCheckpointId === pair[0].id && checkpointId === pair[1].id);
+}
+
+function nameOf(input: ReportInput, { checkpointId, fromCheckpointId }: Decomposition): string {
+  const { name } = checkpointOf(input, checkpointId);
+  return fromCheckpointId === null ? name : `${name} \u2212 ${checkpointOf(input, fromCheckpointId).name}`;
+}
+
+function estimatesOf(input: ReportInput, each: Decomposition): Estimate[] {
+  const role = each.fromCheckpointId === null ? lookOf(input, each.checkpointId) : ('other' as const);
+  const name = nameOf(input, each);
+  return [
+    { name: `${name}: whole change`, role, value: each.change, interval: null, strong: true },
+    ...each.parts.map(({ cause, value, interval }) => ({
+      name: `   ${CAUSE_NAMES[cause]}`,
+      role,
+      value,
+      interval: pairOf(interval),
+      strong: false,
+    })),
+  ];
+}
+
+function causeTable(input: ReportInput, shown: readonly Decomposition[]): Block {
+  return {
+    kind: 'table',
+    id: 'causes',
+    caption: 'The same in numbers, with 95 % intervals. Bold: the interval leaves out zero.',
+    columns: [
+      { title: 'Change of', width: 0.24 },
+      { title: 'Whole', width: 0.1, align: 'right' },
+      ...CAUSES.map((cause) => ({
+        title: CAUSE_NAMES[cause],
+        width: 0.22,
+        align: 'right' as const,
+        interval: true,
+      })),
+    ],
+    rows: shown.map((each): Cell[] => [
+      each.fromCheckpointId === null
+        ? reader(input, each.checkpointId)
+        : text(nameOf(input, each), { weight: 'semibold' }),
+      signed(each.change),
+      ...CAUSES.map((cause) => {
+        const part = each.parts.find((one) => one.cause === cause);
+        return part ? change(part.value, part.interval) : number(null);
+      }),
+    ]),
+  };
+}
+
+/** Of the question where there is one, else of the first checkpoint. */
+function labelCauses(input: ReportInput, shown: readonly Decomposition[]): Block[] {
+  const each = shown.find(({ fromCheckpointId }) => fromCheckpointId !== null) ?? shown[0]!;
+  if (each.labels.length === 0) return [];
+  return [
+    {
+      kind: 'table',
+      id: 'causes-by-label',
+      caption: `${nameOf(input, each)}: each label\u2019s part, by cause. Columns sum to the change and its parts.`,
+      size: 7.5,
+      columns: [
+        { title: 'Label', width: 0.3 },
+        { title: 'Whole', width: 0.17, align: 'right' },
+        ...CAUSES.map((cause) => ({ title: CAUSE_NAMES[cause], width: 0.175, align: 'right' as const })),
+      ],
+      rows: each.labels.map((label) => [
+        text(label.label),
+        signed(label.change, 4),
+        ...CAUSES.map((cause) => signed(label[cause], 4)),
+      ]),
+    },
+  ];
+}
+
+function evidenceTable({ evaluation: { evidence = [] } }: ReportInput): Block[] {
+  if (evidence.length === 0) return [];
+  return [
+    {
+      kind: 'table',
+      id: 'shift-evidence',
+      caption:
+        'What the division saw. Confirmed: the prevalence at the target that the answers confirm, from the source\u2019s films reweighted. Moved: how far truth and answers moved beyond prevalence, in nats.',
+      size: 7.5,
+      columns: [
+        { title: 'Label', width: 0.26 },
+        { title: 'Prevalence, source', width: 0.15, align: 'right' },
+        { title: 'Prevalence, target', width: 0.15, align: 'right' },
+        { title: 'Confirmed', width: 0.14, align: 'right' },
+        { title: 'Truth moved', width: 0.15, align: 'right' },
+        { title: 'Answers moved', width: 0.15, align: 'right' },
+      ],
+      rows: evidence.map((each) => [
+        text(each.label),
+        percent(each.sourcePrevalence),
+        percent(each.targetPrevalence),
+        percent(each.confirmedPrevalence),
+        number(each.truthMoved, 4),
+        number(each.answersMoved, 4),
+      ]),
+    },
+  ];
+}
+
+function habitTable(input: ReportInput): Block[] {
+  const { habits = [], checkpoints } = input.evaluation;
+  const most = [...habits]
+    .sort((a, b) => Math.abs(b.target - b.source) - Math.abs(a.target - a.source))
+    .slice(0, HABITS);
+  if (most.length === 0) return [];
+  return [
+    {
+      kind: 'table',
+      id: 'label-habits',
+      caption: `Labels that go together: of the films with the first, the share with the second. The ${most.length} pairs that differ most between source and target; then what each checkpoint says at the target.`,
+      size: 7.5,
+      columns: [
+        { title: 'Given', width: 0.2 },
+        { title: 'also', width: 0.2 },
+        { title: 'Source', width: 0.1, align: 'right' },
+        { title: 'Target', width: 0.1, align: 'right' },
+        ...checkpoints.map(({ name }) => ({ title: name, width: 0.4 / checkpoints.length, align: 'right' as const })),
+      ],
+      rows: most.map(({ given, also, source, target, answers }) => [
+        text(given),
+        text(also),
+        percent(source),
+        percent(target),
+        ...checkpoints.map(({ id }) => {
+          const share = answers.find(({ checkpointId }) => checkpointId === id)?.share ?? null;
+          return share === null ? number(null) : percent(share);
+        }),
+      ]),
+    },
+  ];
+}
+
+// ------------------------------------------------------------------------------------------------------------ subgroups
+
+export function subgroups(input: ReportInput): Block[] | Missing {
+  const { subgroups: all = [], datasets, checkpoints } = input.evaluation;
+  if (all.length === 0)
+    return { missing: 'neither sex, age, view nor device of the films is known in this evaluation' };
+  const rows = [...new Set(all.map(rowName))];
+  return [
+    {
+      kind: 'figure',
+      id: 'subgroups',
+      figure: forestChart(
+        rows,
+        datasets.map(({ id, name }) => ({
+          title: name,
+          rows: rows.map((row) => {
+            const group = all.find((each) => each.datasetId === id && rowName(each) === row);
+            if (!group) return null;
+            const marks = checkpoints.flatMap((checkpoint) => {
+              const figures = group.figures.find(({ checkpointId }) => checkpointId === checkpoint.id);
+              if (!figures) return [];
+              return [{ role: lookOf(input, checkpoint.id), f1: figures.macroF1, interval: pairOf(figures.interval) }];
+            });
+            return { marks, support: group.films };
+          }),
+        })),
+        checkpoints.map(({ id, name }) => ({ role: lookOf(input, id), name })),
+        CONTENT_WIDTH,
+        { what: 'Macro-F1 by subgroup', count: 'films', missing: 'none' },
+      ),
+      caption: `Macro-F1 on the shared labels by subgroup, with the number of films. A group\u2019s macro-F1 counts labels that are rare in it, so compare checkpoints within a group rather than groups. ${intervalNote(input)}`,
+    },
+    {
+      kind: 'table',
+      id: 'subgroups',
+      caption:
+        'The same in numbers. Labels: those with ten positive films or more in the group; where they are few, the figures say little. Difference: between the two checkpoints of the question.',
+      size: 7.5,
+      columns: [
+        { title: 'Data set', width: 0.18 },
+        { title: 'Group', width: 0.15 },
+        { title: 'Films', width: 0.07, align: 'right' },
+        { title: 'Patients', width: 0.08, align: 'right' },
+        { title: 'Labels', width: 0.07, align: 'right' },
+        ...checkpoints.map(({ name }) => ({
+          title: name,
+          width: 0.24 / checkpoints.length,
+          align: 'right' as const,
+          interval: true,
+        })),
+        { title: 'Difference, 95 % interval', width: 0.23, align: 'right', interval: true },
+      ],
+      rows: all.map((group): Cell[] => [
+        text(datasetName(input, group.datasetId)),
+        text(rowName(group)),
+        count(group.films),
+        count(group.patients),
+        count(group.labelsWithTen),
+        ...checkpoints.map(({ id }): Cell => {
+          const figures = group.figures.find(({ checkpointId }) => checkpointId === id);
+          if (!figures) return number(null);
+          return { text: decimals(figures.macroF1), value: figures.macroF1, interval: pairOf(figures.interval) };
+        }),
+        group.difference ? change(group.difference.change, group.difference.interval) : number(null),
+      ]),
+    },
+  ];
+}
+
+function rowName({ by, group }: Subgroup): string {
+  return group === by ? group : `${by}: ${group}`;
+}
+
+// ---------------------------------------------------------------------------------------------------------------- power
+
+export function power(input: ReportInput): Block[] | Missing {
+  const all = input.evaluation.power ?? [];
+  if (all.length === 0) return { missing: 'no standard error was computed in this evaluation' };
+  const open = all.filter(({ settled }) => !settled).length;
+  return [
+    {
+      kind: 'paragraph',
+      words: `${open === 0 ? 'Every' : `${all.length - open} of ${all.length}`} ${open === 0 ? 'difference is' : 'differences are'} settled by these films (the 95 % interval leaves out zero). Films needed: for 80 % power at two-sided 5 %, were the effect as large as it appears; a normal approximation that takes patients with as many films each as now. It is a plan for the next study, no result of this one.`,
+    },
+    {
+      kind: 'table',
+      id: 'power',
+      caption:
+        'What these films settle, and how many would settle the rest. Detectable: the smallest effect that they would settle with 80 % power.',
+      size: 7.5,
+      columns: [
+        { title: 'What', width: 0.42 },
+        { title: 'Effect', width: 0.09, align: 'right' },
+        { title: 'Std. error', width: 0.09, align: 'right' },
+        { title: 'Settled', width: 0.09 },
+        { title: 'Films now', width: 0.11, align: 'right' },
+        { title: 'Films needed', width: 0.12, align: 'right' },
+        { title: 'Detectable', width: 0.09, align: 'right' },
+      ],
+      rows: all.map((each) => [
+        text(powerName(input, each)),
+        signed(each.effect),
+        number(each.standardError),
+        text(each.settled ? 'yes' : 'no', { weight: each.settled ? 'regular' : 'semibold' }),
+        text(each.films.map((films) => films.toLocaleString('en')).join(' + ')),
+        text(
+          each.settled
+            ? '\u2013'
+            : (each.filmsNeeded?.map((films) => films.toLocaleString('en')).join(' + ') ?? 'no effect seen'),
+          { value: each.filmsNeeded?.join(' + ') ?? null },
+        ),
+        number(each.detectable),
+      ]),
+    },
+  ];
+}
+
+function powerName(input: ReportInput, each: PowerFigures): string {
+  const to = checkpointOf(input, each.checkpointId).name;
+  const from = each.fromCheckpointId === null ? null : checkpointOf(input, each.fromCheckpointId).name;
+  if (each.what === 'gap') return `${to}: target \u2212 source`;
+  const difference = `${to} \u2212 ${from}`;
+  if (each.what === 'gap-difference') return `(${difference}): target \u2212 source`;
+  return `${difference} on ${each.datasetId === null ? 'both' : datasetName(input, each.datasetId)}`;
+}
+
+// -------------------------------------------------------------------------------------------------------- disagreements
+
+export function disagreements(input: ReportInput): Block[] | Missing {
+  const { disagreements: all = [], datasets } = input.evaluation;
+  const first = all[0];
+  if (!first) return { missing: 'no film was found on which two checkpoints disagree' };
+  const [from, to] = [checkpointOf(input, first.fromCheckpointId), checkpointOf(input, first.toCheckpointId)];
+  return [
+    {
+      kind: 'paragraph',
+      words: `Films on which ${listed([from.name, to.name])} say different things, those first that weigh most: the film\u2019s part of what the change from the source to the target does to the difference between the two.`,
+    },
+    ...datasets.flatMap(({ id, name }): Block[] => {
+      const films = all.filter(({ datasetId }) => datasetId === id).slice(0, LISTED);
+      if (films.length === 0) return [];
+      return [
+        {
+          kind: 'table',
+          id: `disagreements-${id}`,
+          caption: `${name}: the ${films.length} films that weigh most of ${all.filter(({ datasetId }) => datasetId === id).length} listed in the evaluation.`,
+          size: 7.5,
+          columns: [
+            { title: 'Film', width: 0.1 },
+            { title: 'Weight', width: 0.1, align: 'right' },
+            { title: 'True', width: 0.24 },
+            { title: `Only ${from.name}`, width: 0.28 },
+            { title: `Only ${to.name}`, width: 0.28 },
+          ],
+          rows: films.map(({ filmId, contribution, labels }) => [
+            text(`Film ${filmId}`),
+            signed(contribution, 5),
+            text(labels.flatMap(({ label, truth }) => (truth === 1 ? [label] : [])).join(', ') || 'none'),
+            text(labels.flatMap((each) => (each.from && !each.to ? [each.label] : [])).join(', ') || '\u2013'),
+            text(labels.flatMap((each) => (each.to && !each.from ? [each.label] : [])).join(', ') || '\u2013'),
+          ]),
+        },
+      ];
+    }),
+  ];
+}

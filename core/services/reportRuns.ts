@@ -1,0 +1,73 @@
+/** The training runs behind an evaluation's checkpoints, and what they say that a reader must know of. */
+import { dirname, join } from 'node:path';
+import { readJsonIfThere, readJsonLines } from '../platform/files.ts';
+import type { ReportRun } from '../report/types.ts';
+import type { RunHeader, RunState } from '../training/run.ts';
+import type { TrainingLogLine } from '../training/types.ts';
+
+/** `probe-target`: data of the other institution took part in the choice. */
+interface Chosen {
+  on: string;
+  step: number;
+}
+
+interface RunFile extends RunHeader, RunState {
+  chosen: Chosen;
+  datasetId: string;
+}
+
+export interface FoundRun extends ReportRun {
+  /** The collection that it learned from, where the run was made in this workspace. */
+  datasetId: string | null;
+  /** The step whose adapter was kept, and what decided it; null where the run does not say. */
+  chosen: Chosen | null;
+}
+
+/**
+ * @param folder of the checkpoint: a run's `adapter` folder, or one with the run's `run.json` and `log.jsonl` in it
+ * @returns null where neither is there
+ */
+export async function runOf(checkpointId: string, folder: string): Promise<FoundRun | null> {
+  const above = dirname(folder);
+  const inFolder = await readJsonIfThere<Partial<RunFile>>(join(folder, 'run.json'));
+  const header = inFolder?.config ? inFolder : await readJsonIfThere<Partial<RunFile>>(join(above, 'config.json'));
+  if (!header?.config || !header.data || (header.kind !== 'sft' && header.kind !== 'grpo')) return null;
+  const home = header === inFolder ? folder : above;
+  const file = home === above ? await readJsonIfThere<Partial<RunFile>>(join(above, 'run.json')) : undefined;
+  const state = home === above ? await readJsonIfThere<Partial<RunFile>>(join(above, 'state.json')) : inFolder;
+  return {
+    checkpointId,
+    kind: header.kind,
+    createdAt: header.createdAt ?? '',
+    config: header.config,
+    departures: header.departures ?? [],
+    executor: header.executor ?? 'unknown',
+    startHash: header.startHash ?? null,
+    examples: header.data.examples,
+    dataHash: header.data.hash,
+    log: await readJsonLines<TrainingLogLine>(join(home, 'log.jsonl')),
+    datasetId: file?.datasetId ?? null,
+    chosen: state?.chosen ?? null,
+  };
+}
+
+/** Sentences: trained on a data set of this evaluation, chosen on the other institution's data. */
+export function concernsOf(
+  run: FoundRun | null,
+  trainingSource: string,
+  evaluated: readonly { id: string; name: string }[],
+): string[] {
+  const trainedOn = evaluated.filter(
+    ({ id, name }) => id === run?.datasetId || (name !== '' && name === trainingSource),
+  );
+  return [
+    ...trainedOn.map(
+      ({ name }) => `trained on ${name}, which is evaluated here: these figures are not of unseen films.`,
+    ),
+    ...(run?.chosen?.on === 'probe-target'
+      ? [
+          `its step (${run.chosen.step}) was chosen on films of the other institution: the target had a part in the choice, and the change to it is flattered.`,
+        ]
+      : []),
+  ];
+}
