@@ -3,16 +3,9 @@ import { dirname, join } from 'node:path';
 import { readJsonIfThere, readJsonLines } from '../platform/files.ts';
 import type { ReportRun } from '../report/types.ts';
 import type { RunHeader, RunState } from '../training/run.ts';
-import type { TrainingLogLine } from '../training/types.ts';
-
-/** `probe-target`: data of the other institution took part in the choice. */
-interface Chosen {
-  on: string;
-  step: number;
-}
+import type { Chosen, TrainingLogLine } from '../training/types.ts';
 
 interface RunFile extends RunHeader, RunState {
-  chosen: Chosen;
   datasetId: string;
 }
 
