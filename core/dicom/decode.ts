@@ -11,8 +11,9 @@ import { decodeJpegComponents } from './codecs/jpeg.ts';
 import { findCodestream, readJpeg2000Header, requireWholeTiles } from './codecs/jpeg2000Header.ts';
 import { decodeJpegLossless } from './codecs/jpegLossless.ts';
 import { readJpegFrameHeader } from './codecs/jpegStream.ts';
+import { decodeJpeg2000 } from './codecs/openJpeg.ts';
 import { decodeRle } from './codecs/rle.ts';
-import { decodeHtj2k, decodeJpeg2000, decodeJpegLs } from './codecs/wasm.ts';
+import { decodeHtj2k, decodeJpegLs } from './codecs/wasm.ts';
 import { type Codec, type TransferSyntax, transferSyntaxOf } from './conformance.ts';
 import type { DicomFile, PixelDataElement } from './dataSet.ts';
 import type { PixelArray } from './film.ts';
@@ -134,6 +135,7 @@ async function decodeEncapsulated(source: FrameSource, stream: Uint8Array): Prom
   }
   const expected = { width: description.columns, height: description.rows, components: description.samplesPerPixel };
   const frame = await DECODERS[codec](stream, expected);
+  source.file.warnings.push(...(frame.warnings ?? []));
   const transformed = codec === 'jpeg-2000' || codec === 'htj2k';
   return {
     pixels: fitCodecFrame(frame, description),

@@ -1,40 +1,79 @@
 /** The inside of a decoder thread (threads.ts). */
-import { parentPort } from 'node:worker_threads';
-import { toErrorData } from '../base/errors.ts';
+import { parentPort, workerData } from 'node:worker_threads';
+import { type ErrorData, fromErrorData, toErrorData } from '../base/errors.ts';
+import { decodeStripe, loadOpenJpeg } from './codecs/openJpeg.ts';
 import { decodeFileHere } from './decodeFile.ts';
 import { exportFileHere } from './deidentify/exportFile.ts';
 import { readFilmHeaders } from './headerFile.ts';
 import { openFilmHere } from './openFilm.ts';
-import type { Reply } from './threads.ts';
+import { setPartners } from './partners.ts';
 
 const JOBS = {
   openFilm: openFilmHere,
   decodeFile: decodeFileHere,
   readHeaders: readFilmHeaders,
   exportFile: exportFileHere,
+  /** Of another thread's film. */
+  decodeStripe,
 };
 export type Jobs = typeof JOBS;
 export type JobName = keyof Jobs;
 
-interface Request {
+export interface Job {
   name: JobName;
   args: unknown[];
 }
 
-parentPort?.on('message', ({ name, args }: Request) => {
-  const job = JOBS[name] as (...args: unknown[]) => Promise<unknown>;
-  job(...args).then(
-    (result) => send({ result }, transferable(result)),
-    (error) => send({ error: toErrorData(error) }, []),
-  );
-});
-
-function send(reply: Reply, transfer: ArrayBuffer[]): void {
-  parentPort?.postMessage(reply, transfer);
+export interface Outcome {
+  result?: unknown;
+  error?: ErrorData;
 }
 
-/** A film's pixels change hands without a copy. */
+/** To a thread: a job, or what became of a part that it had asked others for (no outcome: nobody had time). */
+export type ToThread = { job: Job } | { part: number; outcome?: Outcome };
+/** From a thread: it can take jobs; its job is done; it asks others for a part of it. */
+export type FromThread = { ready: true } | { done: Outcome } | { part: number; job: Job };
+
+/** Of the pool: how many threads have nothing to do. */
+export type PoolState = Int32Array;
+
+const waiting = new Map<number, (outcome: Outcome | undefined) => void>();
+let asked = 0;
+
+function start(port: NonNullable<typeof parentPort>): void {
+  const send = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
+  setPartners({
+    idle: () => Atomics.load(workerData as PoolState, 0),
+    ask: async (name, args) => {
+      const part = ++asked;
+      const answer = new Promise<Outcome | undefined>((resolve) => waiting.set(part, resolve));
+      send({ part, job: { name, args } });
+      const outcome = await answer;
+      if (outcome?.error) throw fromErrorData(outcome.error);
+      return outcome?.result;
+    },
+  });
+  port.on('message', (message: ToThread) => {
+    if ('part' in message) {
+      waiting.get(message.part)?.(message.outcome);
+      waiting.delete(message.part);
+      return;
+    }
+    const job = JOBS[message.job.name] as (...args: unknown[]) => Promise<unknown>;
+    job(...message.job.args).then(
+      (result) => send({ done: { result } }, transferable(result)),
+      (error) => send({ done: { error: toErrorData(error) } }),
+    );
+  });
+  send({ ready: true });
+  // Not waited for: a first film of another kind need not.
+  void loadOpenJpeg().catch(() => undefined);
+}
+
+/** Pixels change hands without a copy. */
 function transferable(result: unknown): ArrayBuffer[] {
-  const pixels = (result as { pixels?: ArrayBufferView } | undefined)?.pixels;
-  return pixels ? [pixels.buffer as ArrayBuffer] : [];
+  const { pixels, data } = (result ?? {}) as { pixels?: ArrayBufferView; data?: ArrayBufferView };
+  return [pixels, data].flatMap((array) => (array ? [array.buffer as ArrayBuffer] : []));
 }
+
+if (parentPort) start(parentPort);

@@ -1,26 +1,24 @@
 /**
  * Decoding in threads: films decode side by side, and a file that makes a codec run on, or that breaks it, costs its thread
  * and nothing else. Where no thread can be started (or none was set up), the same functions run in the calling thread.
+ * Threads that have nothing to do take parts of a large film from the one that decodes it (partners.ts).
  */
+import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { type ErrorData, fromErrorData, WorkbenchError } from '../base/errors.ts';
-import type { JobName, Jobs } from './thread.ts';
+import { fromErrorData, toErrorData, WorkbenchError } from '../base/errors.ts';
+import type { FromThread, Job, JobName, Jobs, Outcome, PoolState, ToThread } from './thread.ts';
 
-/** A job that takes longer is ended. Large films take a second or two, on a busy machine some more. */
-const TIME_LIMIT_MS = 20_000;
+/** A job that takes longer is ended: films take a tenth of it, on a busy machine some more. Large files get more time. */
+const TIME_LIMIT_MS = 5_000;
+const TIME_LIMIT_MS_PER_MIB = 2_000;
+/** Starting a thread takes a fraction of a second; in a checkout, on a busy machine, some more. */
+const START_LIMIT_MS = 30_000;
 /** JavaScript heap of a thread; pixels and codecs lie outside of it, and have bounds of their own. */
 const HEAP_LIMIT_MIB = 512;
 
-export interface Reply {
-  result?: unknown;
-  error?: ErrorData;
-}
-
-interface Task {
-  name: JobName;
-  args: unknown[];
+interface Task extends Job {
   resolve(result: unknown): void;
   reject(error: unknown): void;
 }
@@ -33,6 +31,11 @@ let pool: ThreadPool | undefined;
  */
 export function startDicomThreads(script: string, count = Math.max(1, Math.min(cpus().length, 8))): void {
   pool = new ThreadPool(script, count);
+}
+
+/** Starts the threads and loads what the largest films need, so that the first film need not wait for that. */
+export function warmDicomThreads(): void {
+  pool?.warm();
 }
 
 /** Ends the threads, and runs everything in the calling thread from now on. */
@@ -66,6 +69,8 @@ class ThreadPool {
   private readonly script: string;
   private threads: Thread[] = [];
   private readonly waiting: Task[] = [];
+  /** The threads read in it how many of them have nothing to do. */
+  private readonly state: PoolState = new Int32Array(new SharedArrayBuffer(4));
 
   constructor(script: string, count: number) {
     this.script = script;
@@ -85,6 +90,11 @@ class ThreadPool {
     });
   }
 
+  /** Starts all threads, so that the first film need not wait for them. */
+  warm(): void {
+    while (this.start());
+  }
+
   async stop(): Promise<void> {
     this.usable = false;
     await Promise.all(this.threads.map((thread) => thread.end()));
@@ -92,20 +102,62 @@ class ThreadPool {
 
   private next(): void {
     const task = this.waiting[0];
-    if (!task) return;
-    this.threads = this.threads.filter(({ ended }) => !ended);
-    const thread = this.threads.find(({ busy }) => !busy) ?? this.start();
+    const thread = task && this.idleThread();
     if (!thread) return;
     this.waiting.shift();
-    void thread.run(task).then(() => this.next());
+    this.give(thread, task);
+  }
+
+  private idleThread(): Thread | undefined {
+    this.threads = this.threads.filter(({ ended }) => !ended);
+    return this.threads.find(({ busy }) => !busy) ?? this.start();
+  }
+
+  private give(thread: Thread, task: Task): void {
+    const done = thread.run(task, timeLimit(task));
+    this.noteIdle();
+    void done.then(() => {
+      this.noteIdle();
+      this.next();
+    });
+  }
+
+  private noteIdle(): void {
+    Atomics.store(this.state, 0, this.threads.filter((thread) => thread.isFree).length);
+  }
+
+  /** A part of another thread's job. undefined: nobody has time; films that wait for a thread go first. */
+  private async part({ name, args }: Job): Promise<Outcome | undefined> {
+    const thread = this.waiting.length === 0 ? this.threads.find(({ isFree }) => isFree) : undefined;
+    if (!thread) return undefined;
+    return new Promise((resolve) => {
+      this.give(thread, {
+        name,
+        args,
+        resolve: (result) => resolve({ result }),
+        reject: (error) => resolve(error === CANNOT_START ? undefined : { error: toErrorData(error) }),
+      });
+    });
   }
 
   private start(): Thread | undefined {
     if (this.threads.length >= this.count) return undefined;
-    const thread = new Thread(this.script);
+    const thread = new Thread(this.script, this.state, (job) => this.part(job));
+    void thread.ready.then(() => this.noteIdle());
     this.threads.push(thread);
     return thread;
   }
+}
+
+function timeLimit({ name, args }: Job): number {
+  return TIME_LIMIT_MS + TIME_LIMIT_MS_PER_MIB * (bytesOfJob(name, args) / 2 ** 20);
+}
+
+/** Of the file that a job reads, or of the codestream that it decodes a part of. */
+function bytesOfJob(name: JobName, [first]: unknown[]): number {
+  if (name === 'decodeStripe') return (first as Uint8Array).length;
+  const paths = name === 'readHeaders' ? [] : [first as string];
+  return paths.reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
 }
 
 const CANNOT_START = Symbol('no thread can be started');
@@ -113,19 +165,33 @@ const CANNOT_START = Symbol('no thread can be started');
 /** One thread; it takes one job at a time. */
 class Thread {
   ended = false;
-  private answered = false;
   private readonly worker: Worker;
+  readonly ready: Promise<void>;
+  private isReady = false;
   /** Settles the job under way. */
   private current: ((settle: (task: Task) => void) => void) | undefined;
 
-  constructor(script: string) {
-    const options = { resourceLimits: { maxOldGenerationSizeMb: HEAP_LIMIT_MIB } };
+  /** @param ask finds another thread for a part of this one's job. */
+  constructor(script: string, state: PoolState, ask: (job: Job) => Promise<Outcome | undefined>) {
+    const options = { workerData: state, resourceLimits: { maxOldGenerationSizeMb: HEAP_LIMIT_MIB } };
     this.worker = script.endsWith('.ts')
       ? new Worker(sourceLoader(script), { ...options, eval: true })
       : new Worker(script, options);
-    this.worker.on('message', ({ result, error }: Reply) => {
-      this.answered = true;
-      this.current?.((task) => (error ? task.reject(fromErrorData(error)) : task.resolve(result)));
+    this.worker.unref();
+    let setReady: () => void = () => undefined;
+    this.ready = new Promise((resolve) => {
+      setReady = resolve;
+    });
+    this.worker.on('message', (message: FromThread) => {
+      if ('ready' in message) {
+        this.isReady = true;
+        setReady();
+      } else if ('part' in message) {
+        void ask(message.job).then((outcome) => this.answer(message.part, outcome));
+      } else {
+        const { result, error } = message.done;
+        this.current?.((task) => (error ? task.reject(fromErrorData(error)) : task.resolve(result)));
+      }
     });
     this.worker.on('error', (error) => this.fail(error.message));
     this.worker.on('exit', (code) => this.fail(`exit ${code}`));
@@ -135,14 +201,16 @@ class Thread {
     return this.current !== undefined;
   }
 
-  /** Settles the task; the promise itself never fails. */
-  run(task: Task): Promise<void> {
+  /** It would begin at once. */
+  get isFree(): boolean {
+    return this.isReady && !this.busy && !this.ended;
+  }
+
+  /** Settles the task within `limitMs` of the thread's being ready; the promise itself never fails. */
+  run(task: Task, limitMs: number): Promise<void> {
     this.worker.ref();
     return new Promise((done) => {
-      const timer = setTimeout(() => {
-        void this.end();
-        this.current?.(({ reject }) => reject(timedOut()));
-      }, TIME_LIMIT_MS);
+      let timer = setTimeout(() => this.fail('it did not start'), START_LIMIT_MS);
       this.current = (settle) => {
         clearTimeout(timer);
         this.current = undefined;
@@ -150,13 +218,30 @@ class Thread {
         settle(task);
         done();
       };
-      this.worker.postMessage({ name: task.name, args: task.args });
+      void this.ready.then(() => {
+        clearTimeout(timer);
+        if (!this.busy) return;
+        timer = setTimeout(() => {
+          void this.end();
+          this.current?.(({ reject }) => reject(timedOut(limitMs)));
+        }, limitMs);
+        this.post({ job: { name: task.name, args: task.args } });
+      });
     });
+  }
+
+  private answer(part: number, outcome: Outcome | undefined): void {
+    const { data } = (outcome?.result ?? {}) as { data?: ArrayBufferView };
+    this.post(outcome ? { part, outcome } : { part }, data ? [data.buffer as ArrayBuffer] : []);
+  }
+
+  private post(message: ToThread, transfer: ArrayBuffer[] = []): void {
+    this.worker.postMessage(message, transfer);
   }
 
   private fail(cause: string): void {
     this.ended = true;
-    this.current?.(({ reject }) => reject(this.answered ? crashed(cause) : CANNOT_START));
+    this.current?.(({ reject }) => reject(this.isReady ? crashed(cause) : CANNOT_START));
   }
 
   async end(): Promise<void> {
@@ -165,10 +250,14 @@ class Thread {
   }
 }
 
-function timedOut(): WorkbenchError {
-  return new WorkbenchError('FILM_TIMEOUT', `Decoding took longer than ${TIME_LIMIT_MS / 1000} s and was ended.`, {
-    limitMs: TIME_LIMIT_MS,
-  });
+function timedOut(limitMs: number): WorkbenchError {
+  return new WorkbenchError(
+    'FILM_TIMEOUT',
+    `Decoding took longer than ${Math.round(limitMs / 1000)} s and was ended.`,
+    {
+      limitMs,
+    },
+  );
 }
 
 function crashed(cause: string): WorkbenchError {

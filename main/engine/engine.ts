@@ -1,11 +1,12 @@
 /** The program of the engine process. */
-import { startDicomThreads } from '../../core/dicom/threads.ts';
+import { startDicomThreads, warmDicomThreads } from '../../core/dicom/threads.ts';
 import { nodePlatform, stderrLog } from '../../core/platform/node.ts';
 import { createEngine } from '../../core/services/engine.ts';
 import { dicomThreadPath } from '../places.ts';
 import { runEngineProcess } from './process.ts';
 
 startDicomThreads(dicomThreadPath());
+warmDicomThreads();
 runEngineProcess(({ resourcesDir, userDir, workspace }) =>
   createEngine(nodePlatform({ resourcesDir, userDir }, stderrLog), { workspace }),
 );

@@ -36,19 +36,39 @@ async function encoder(packagePath: string, name: string): Promise<Encoder> {
   return new module[name]!();
 }
 
-async function compress(packagePath: string, name: string, values: Uint8Array, bits: number): Promise<Uint8Array> {
+export interface Size {
+  rows: number;
+  columns: number;
+}
+const SIZE: Size = { rows: ROWS, columns: COLUMNS };
+
+/**
+ * Gray values in one of the packages' encoders.
+ * @param step 0: lossless; else what JPEG 2000 and HTJ2K take for lossy: the ratio of compression, the quantization step.
+ */
+export async function compress(
+  packagePath: string,
+  name: string,
+  values: Uint8Array,
+  bits: number,
+  { rows, columns } = SIZE,
+  step = 0,
+): Promise<Uint8Array> {
   const instance = await encoder(packagePath, name);
   const frame = {
-    width: COLUMNS,
-    height: ROWS,
+    width: columns,
+    height: rows,
     bitsPerSample: bits,
     componentCount: 1,
     isSigned: false,
     isUsingColorTransform: false,
   };
   instance.getDecodedBuffer(frame).set(values);
-  if (name === 'J2KEncoder') (instance['setQuality'] as (reversible: boolean, ratio: number) => void)(true, 0);
-  if (name === 'HTJ2KEncoder') (instance['setQuality'] as (reversible: boolean, step: number) => void)(true, 0);
+  if (name === 'J2KEncoder' && step > 0)
+    (instance['setCompressionRatio'] as (layer: number, ratio: number) => void)(0, step);
+  if (name.endsWith('2KEncoder')) {
+    (instance['setQuality'] as (reversible: boolean, step: number) => void)(step === 0, step);
+  }
   instance.encode();
   return Uint8Array.from(instance.getEncodedBuffer());
 }
@@ -84,7 +104,14 @@ function packBits(bytes: Uint8Array): Uint8Array {
   return Uint8Array.from(output);
 }
 
-function film(name: string, transferSyntax: string, bits: 8 | 12, pixelData: Buffer): Buffer {
+/** A film around pixel data that are encoded already. */
+export function benchFilm(
+  name: string,
+  transferSyntax: string,
+  bits: 8 | 12,
+  pixelData: Buffer,
+  { rows, columns } = SIZE,
+): Buffer {
   const sopClassUid = '1.2.840.10008.5.1.4.1.1.1.1';
   const sopInstanceUid = `2.25.${name.length}${transferSyntax.replaceAll('.', '')}`;
   return encodeFile({ transferSyntax, sopClassUid, sopInstanceUid }, [
@@ -97,8 +124,8 @@ function film(name: string, transferSyntax: string, bits: 8 | 12, pixelData: Buf
     encodeElement(0x0020000e, 'UI', '2.25.2'),
     encodeShort(0x00280002, 1),
     encodeElement(0x00280004, 'CS', 'MONOCHROME2'),
-    encodeShort(0x00280010, ROWS),
-    encodeShort(0x00280011, COLUMNS),
+    encodeShort(0x00280010, rows),
+    encodeShort(0x00280011, columns),
     encodeShort(0x00280100, bits === 8 ? 8 : 16),
     encodeShort(0x00280101, bits),
     encodeShort(0x00280102, bits - 1),
@@ -148,7 +175,7 @@ export async function writeBenchFilms(folder: string): Promise<Record<string, st
   const paths: Record<string, string> = {};
   for (const [name, syntax, bits, pixels] of films) {
     paths[name] = join(folder, `${name}.dcm`);
-    await writeFile(paths[name], film(name, syntax, bits, pixels));
+    await writeFile(paths[name], benchFilm(name, syntax, bits, pixels));
   }
   return paths;
 }

@@ -9,7 +9,9 @@ export interface CodecFrame {
   /** Bits of a sample in the codestream. */
   precision: number;
   signed: boolean;
-  data: Uint8Array | Int8Array | Uint16Array | Int16Array;
+  data: Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array;
+  /** What the decoder complained of, and went on. */
+  warnings?: string[];
 }
 
 /** The size that the DICOM header claims; a codestream of another size is refused before memory is asked for. */

@@ -39,14 +39,6 @@ declare module '@cornerstonejs/codec-charls/decodewasmjs' {
   export default factory;
 }
 
-declare module '@cornerstonejs/codec-openjpeg/decodewasmjs' {
-  interface OpenJpeg extends WasmModule {
-    J2KDecoder: new () => WasmDecoder;
-  }
-  const factory: (options: WasmOptions) => Promise<OpenJpeg>;
-  export default factory;
-}
-
 declare module '@cornerstonejs/codec-openjph/wasmjs' {
   interface OpenJph extends WasmModule {
     HTJ2KDecoder: new () => WasmDecoder;

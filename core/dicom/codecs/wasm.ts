@@ -1,6 +1,6 @@
 /// <reference path="./packages.d.ts" />
 /**
- * The WebAssembly codecs: CharLS (JPEG-LS), OpenJPEG (JPEG 2000), OpenJPH (HTJ2K), libjpeg-turbo (JPEG, 8 bits).
+ * The packages' WebAssembly codecs: CharLS (JPEG-LS), OpenJPH (HTJ2K), libjpeg-turbo (JPEG, 8 bits). OpenJPEG: openJpeg.ts.
  *
  * Each is loaded on first use. The packages' own scripts look for their .wasm file beside themselves, in a bundle beside
  * the bundled script: scripts/build.ts copies it there.
@@ -9,19 +9,11 @@
 import { readFile } from 'node:fs/promises';
 import loadCharls from '@cornerstonejs/codec-charls/decodewasmjs';
 import loadTurbo from '@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs';
-import loadOpenJpeg from '@cornerstonejs/codec-openjpeg/decodewasmjs';
 import loadOpenJph from '@cornerstonejs/codec-openjph/wasmjs';
 import { type CodecFrame, damaged, type ExpectedSize, requireSize } from './frame.ts';
+import { WebAssembly } from './webAssembly.ts';
 
-/** What is used of WebAssembly's JavaScript interface; TypeScript has its types among the DOM's, which core does without. */
-interface WasmApi {
-  compile(bytes: Uint8Array): Promise<object>;
-  Instance: new (module: object, imports: object) => WasmInstance;
-  Memory: new (...none: never[]) => { buffer: ArrayBuffer; grow(pages: number): number };
-}
-const { WebAssembly } = globalThis as unknown as { WebAssembly: WasmApi };
-
-/** Highest memory of one codec; a frame of 128 MiB needs about three times as much in OpenJPEG. */
+/** Highest memory of one codec; a frame may take 128 MiB, and stands there twice. */
 const MAX_CODEC_BYTES = 448 * 2 ** 20;
 /** A codec that grew beyond this is not kept. */
 const KEPT_CODEC_BYTES = 160 * 2 ** 20;
@@ -125,7 +117,6 @@ function tidy(message: string): string {
 }
 
 const charls = new WasmCodec('JPEG-LS', loadCharls, (module) => new module.JpegLSDecoder());
-const openJpeg = new WasmCodec('JPEG 2000', loadOpenJpeg, (module) => new module.J2KDecoder());
 const openJph = new WasmCodec('HTJ2K', loadOpenJph, (module) => new module.HTJ2KDecoder());
 const turbo = new WasmCodec('JPEG', loadTurbo, (module) => new module.JPEGDecoder());
 
@@ -135,10 +126,6 @@ export function decodeJpegLs(bytes: Uint8Array, expected: ExpectedSize): Promise
     const planar = (decoder as WasmDecoder & { getInterleaveMode(): number }).getInterleaveMode() === 0;
     return planar && frame.components > 1 ? { ...frame, data: interleave(frame) } : frame;
   });
-}
-
-export function decodeJpeg2000(bytes: Uint8Array, expected: ExpectedSize): Promise<CodecFrame> {
-  return openJpeg.decode(bytes, (decoder) => takeFrame(decoder, expected));
 }
 
 export function decodeHtj2k(bytes: Uint8Array, expected: ExpectedSize): Promise<CodecFrame> {

@@ -10,9 +10,9 @@ import { dicomThreadPath } from '../../places.ts';
 import type { Call } from '../call.ts';
 import { commandPlatform, pathAsGiven, userPath } from '../places.ts';
 
-/** One file is decoded here; several are decoded side by side, and answered in their order. */
+/** Files are decoded in threads, where one that does not end can be ended; side by side, and answered in their order. */
 export async function decode({ output, signal }: Call, _options: object, files: string[]): Promise<void> {
-  if (files.length > 1) startDicomThreads(dicomThreadPath());
+  startDicomThreads(dicomThreadPath());
   const ahead = dicomThreadCount();
   const results: Promise<DecodeResult>[] = [];
   for (const [index, file] of files.entries()) {
