@@ -13,6 +13,8 @@ import type { FromThread, Job, JobName, Jobs, Outcome, PoolState, ToThread } fro
 /** A job that takes longer is ended: films take a tenth of it, on a busy machine some more. Large files get more time. */
 const TIME_LIMIT_MS = 5_000;
 const TIME_LIMIT_MS_PER_MIB = 2_000;
+/** A batch of headers may lie on a slow drive. */
+const HEADERS_LIMIT_MS = 60_000;
 /** Starting a thread takes a fraction of a second; in a checkout, on a busy machine, some more. */
 const START_LIMIT_MS = 30_000;
 /** JavaScript heap of a thread; pixels and codecs lie outside of it, and have bounds of their own. */
@@ -149,15 +151,11 @@ class ThreadPool {
   }
 }
 
-function timeLimit({ name, args }: Job): number {
-  return TIME_LIMIT_MS + TIME_LIMIT_MS_PER_MIB * (bytesOfJob(name, args) / 2 ** 20);
-}
-
-/** Of the file that a job reads, or of the codestream that it decodes a part of. */
-function bytesOfJob(name: JobName, [first]: unknown[]): number {
-  if (name === 'decodeStripe') return (first as Uint8Array).length;
-  const paths = name === 'readHeaders' ? [] : [first as string];
-  return paths.reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
+function timeLimit({ name, args: [first] }: Job): number {
+  if (name === 'readHeaders') return HEADERS_LIMIT_MS;
+  const bytes =
+    typeof first === 'string' ? statSync(first, { throwIfNoEntry: false })?.size : (first as Uint8Array).length;
+  return TIME_LIMIT_MS + TIME_LIMIT_MS_PER_MIB * ((bytes ?? 0) / 2 ** 20);
 }
 
 const CANNOT_START = Symbol('no thread can be started');
