@@ -19,9 +19,8 @@ const out = join(root, 'out');
  */
 const NATIVE_PACKAGES = ['onnxruntime-node', '@tensorflow/tfjs-node-gpu'];
 
-/** Code reads these beside its own file, which after bundling is ours: folder, which files, where to. */
+/** Packages read these beside their own file, which after bundling is ours: folder, which files, where to. */
 const FILES_BESIDE_THE_BUNDLES: [folder: string, files: RegExp, to: string][] = [
-  ['../core/dicom/codecs/openjpeg', /\.wasm$/, 'openjpeg'],
   ['@cornerstonejs/codec-charls/dist', /\.wasm$/, '.'],
   ['@cornerstonejs/codec-libjpeg-turbo-8bit/dist', /\.wasm$/, '.'],
   ['@cornerstonejs/codec-openjph/dist', /\.wasm$/, '.'],

@@ -1,5 +1,5 @@
 /** Bundled for Node 16 as scripts/build.ts does, with the codecs' .wasm files beside it, the decoder works as from source. */
-import { copyFile, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
@@ -21,18 +21,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bundle-'));
   const outfile = join(folder, 'thread.cjs');
   const entry = resolve('core/dicom/thread.ts');
-  await build({
-    entryPoints: [entry],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    target: 'node16',
-    format: 'cjs',
-    define: { 'import.meta.url': '__bundleUrl' },
-    banner: { js: "const __bundleUrl = require('url').pathToFileURL(__filename).href;" },
-  });
-  await mkdir(join(folder, 'openjpeg'));
-  await copyFile(resolve('core/dicom/codecs/openjpeg/openjpeg.wasm'), join(folder, 'openjpeg/openjpeg.wasm'));
+  await build({ entryPoints: [entry], outfile, bundle: true, platform: 'node', target: 'node16', format: 'cjs' });
   const packages = resolve('node_modules/@cornerstonejs');
   for (const name of await readdir(packages)) {
     const dist = join(packages, name, 'dist');

@@ -4,12 +4,12 @@
  * threads with nothing to do decode beside this one: each decodes only the code-blocks that its rows need, so that two take
  * little more than half the time. The samples are the same to the bit.
  */
-import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { inflateSync } from 'node:zlib';
 import { latin1 } from '../characterSet.ts';
 import { askThread, idleThreads } from '../partners.ts';
 import { type CodecFrame, damaged, type ExpectedSize, requireSize, unsupported } from './frame.ts';
 import { findCodestream } from './jpeg2000Header.ts';
+import { OPENJPEG_WASM } from './openjpeg/binary.ts';
 import { WebAssembly } from './webAssembly.ts';
 
 /** What openjpeg/jpeg2000.c exports; pointers are numbers. */
@@ -49,16 +49,13 @@ const SHARED_PIXELS = 2 ** 20;
 let compiled: Promise<object> | undefined;
 let kept: OpenJpeg | undefined;
 
-/** scripts/build.ts copies the file beside the bundles, and gives `import.meta.url` a meaning there. */
-const WASM_FILE = new URL('./openjpeg/openjpeg.wasm', import.meta.url);
-
 /** Compiles the codec before it is needed. */
 export async function loadOpenJpeg(): Promise<void> {
   kept ??= await instantiate();
 }
 
 async function instantiate(): Promise<OpenJpeg> {
-  compiled ??= readFile(fileURLToPath(WASM_FILE)).then((bytes) => WebAssembly.compile(bytes));
+  compiled ??= WebAssembly.compile(inflateSync(Buffer.from(OPENJPEG_WASM, 'base64')));
   const memory = new WebAssembly.Memory({ initial: 32, maximum: MAX_MEMORY_PAGES });
   const instance = new WebAssembly.Instance(await compiled, { env: { memory }, wasi_snapshot_preview1: wasi(memory) });
   const exports = { ...instance.exports, memory } as unknown as OpenJpeg;

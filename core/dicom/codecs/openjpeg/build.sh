@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Builds openjpeg.wasm: OpenJPEG as it is, with SIMD, without threads, and jpeg2000.c around it. Its memory comes from outside,
-# where it is bounded.
+# Builds binary.ts: OpenJPEG as it is, with SIMD, without threads, and jpeg2000.c around it, as WebAssembly. Its memory comes
+# from outside, where it is bounded. Core does not ask where it lies, so the code is text in a module.
 #
 #   build.sh OPENJPEG ZIG    a checkout of https://github.com/uclouvain/openjpeg, and Zig 0.13 (`python -m ziglang` of the
 #                            Python package ziglang 0.13.0 will do)
 #
-# The file in this folder was built from commit 9dd4b3c98a78f50a48fb08f27bf198d4ae1d8528 (2.5.4 and later mending).
+# binary.ts was built from commit 9dd4b3c98a78f50a48fb08f27bf198d4ae1d8528 (2.5.4 and later mending).
 # The packages that carry OpenJPEG on npm decode whole images only, and take 1.4 times as long.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,4 +20,11 @@ printf '#define OPJ_VERSION_MAJOR 2\n#define OPJ_VERSION_MINOR 5\n#define OPJ_VE
 printf '#define OPJ_PACKAGE_VERSION "2.5.4"\n' >"$settings/opj_config_private.h"
 "$@" cc -target wasm32-wasi -mexec-model=reactor -O3 -msimd128 -mbulk-memory -flto -DNDEBUG -s \
   -Wl,--import-memory -Wl,-z,stack-size=1048576 \
-  -I"$settings" -I"$library" "$here/jpeg2000.c" "${sources[@]}" -o "$here/openjpeg.wasm"
+  -I"$settings" -I"$library" "$here/jpeg2000.c" "${sources[@]}" -o "$settings/openjpeg.wasm"
+{
+  echo '/** OpenJPEG as WebAssembly: zlib, base64. Made by build.sh; the licence is beside it. */'
+  printf "export const OPENJPEG_WASM =\n  '"
+  node -e 'process.stdout.write(require("zlib").deflateSync(require("fs").readFileSync(process.argv[1]), { level: 9 }).toString("base64"))' \
+    "$settings/openjpeg.wasm"
+  echo "';"
+} >"$here/binary.ts"
