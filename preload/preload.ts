@@ -35,4 +35,5 @@ contextBridge.exposeInMainWorld('chexreasonHost', {
   pickSavePath: (suggestion, filters) => ipcRenderer.invoke('pick-save-path', suggestion, filters),
   pathsOfLastDrop: () => lastDrop,
   reveal: (path) => ipcRenderer.invoke('reveal', path),
+  keepKey: (address, key) => ipcRenderer.invoke('keep-key', address, key),
 } satisfies Contract.DesktopHost);

@@ -22,15 +22,36 @@
  * 11. A block without text is `empty-solution`; one without a valid name is `no-valid-label`.
  */
 import { CHEXPERT_LABELS, type Label } from '../labels/labels.ts';
-import type { ParseFailure, Reading } from './types.ts';
+import { synonymOf } from './synonyms.ts';
+import type { AnswerFormat, ParseFailure, Reading } from './types.ts';
 
 /** Failures of form; the two others say that the form is right and names nothing. */
 export function isFormFailure(failure: ParseFailure | null): boolean {
   return failure !== null && failure !== 'empty-solution' && failure !== 'no-valid-label';
 }
 
+/** The reader of a checkpoint's format. */
+export function readCompletion(completion: string, format: AnswerFormat = 'solution'): Reading {
+  return format === 'answer' ? parseAnswer(completion) : parseCompletion(completion);
+}
+
 export function parseCompletion(completion: string): Reading {
-  const tags = findTags(completion, /<\s*(\/?)\s*(think|solution)\s*>/gi);
+  return read(completion, findTags(completion, /<\s*(\/?)\s*(think|solution)\s*>/gi), readNames);
+}
+
+/**
+ * NV-Reason-CXR-3B's own format: `<think>` (or `<thinking>`), then `<answer>` with abnormalities in its own words. The same
+ * rules, and: sentences separate items too, words of side, size and certainty before a name are dropped, and the synonyms of
+ * synonyms.ts count, since its prompt does not give the 14 names. Its published card shows tags and prompt, not the answer's
+ * wording; these rules are ours.
+ */
+export function parseAnswer(completion: string): Reading {
+  const tags = findTags(completion, /<\s*(\/?)\s*(think|answer)(?:ing)?\s*>/gi);
+  const named = tags.map((tag) => (tag.name === 'answer' ? { ...tag, name: 'solution' } : tag));
+  return read(completion, named, (block) => readNames(block.replace(/\.(?=\s|$)/g, '\n'), synonymOf));
+}
+
+function read(completion: string, tags: readonly Tag[], names: (block: string) => Names): Reading {
   const lastThinkEnd = tags.filter((tag) => tag.name === 'think' && tag.closes).pop()?.end ?? 0;
   const later = blocksOf('solution', tags, lastThinkEnd, completion);
   const solutions = later.open || later.blocks.length > 0 ? later : blocksOf('solution', tags, 0, completion);
@@ -39,7 +60,7 @@ export function parseCompletion(completion: string): Reading {
   if (solutions.blocks.length === 0) {
     return failed(solutions.open ? 'unclosed-solution' : 'no-solution', reasoning, outside);
   }
-  const readings = solutions.blocks.map((block) => readNames(block.text));
+  const readings = solutions.blocks.map((block) => names(block.text));
   const last = readings[readings.length - 1]!;
   if (readings.some((reading) => !sameLabels(reading.findings, last.findings))) {
     return failed('several-solutions', reasoning, outside);
@@ -135,7 +156,8 @@ function failed(parseFailure: ParseFailure, reasoning: string, outside: boolean)
 
 type Names = Pick<Reading, 'findings' | 'invalid' | 'duplicates' | 'parseFailure'>;
 
-function readNames(block: string): Names {
+/** `also`: names beyond the 14. */
+function readNames(block: string, also: (item: string) => Label | null = () => null): Names {
   const names: Names = { findings: [], invalid: [], duplicates: [], parseFailure: null };
   const items = block
     .replace(/\([^()]*\)/g, ' ')
@@ -143,7 +165,7 @@ function readNames(block: string): Names {
     .map(bare);
   for (const item of items) {
     if (item === '') continue;
-    const label = labelOf(item);
+    const label = labelOf(item, also);
     if (label === null) names.invalid.push(item);
     else if (label === 'denied') continue;
     else if (!names.findings.includes(label)) names.findings.push(label);
@@ -166,15 +188,16 @@ function bare(item: string): string {
 const DENIAL = /^(no|not|without|absent|absence of|negative for|denies|no evidence of)\b/i;
 const DENYING_VALUE = /^(no|not|none|absent|negative|false|unlikely|n)\b/i;
 
-function labelOf(item: string): Label | 'denied' | null {
-  const whole = labelNamed(item);
+function labelOf(item: string, also: (item: string) => Label | null): Label | 'denied' | null {
+  const whole = labelNamed(item) ?? also(item);
   if (whole !== null) return whole;
   if (DENIAL.test(item)) return 'denied';
   const colon = /[:=]/.exec(item)?.index;
   if (colon === undefined) return null;
-  const before = labelNamed(item.slice(0, colon));
+  const name = item.slice(0, colon);
+  const before = labelNamed(name) ?? also(name);
   const after = item.slice(colon + 1).trim();
-  if (before === null) return after === '' ? 'denied' : labelOf(after);
+  if (before === null) return after === '' ? 'denied' : labelOf(after, also);
   return saysNo(after) ? 'denied' : before;
 }
 

@@ -1,5 +1,11 @@
 import type { Label } from '../labels/labels.ts';
 
+/**
+ * How a checkpoint writes its answers: `solution` as the paper asks (`<think>`, `<solution>`), `answer` as NV-Reason-CXR-3B
+ * does by itself (`<think>`, `<answer>`).
+ */
+export type AnswerFormat = 'solution' | 'answer';
+
 /** What a completion says. A completion that cannot be read is a failure, never dropped. */
 export interface Reading {
   reasoning: string;

@@ -195,6 +195,12 @@ function warningsOf({ modules }: Adapter): string[] {
     : [`In ${untrained} of ${modules.size} modules of this adapter B is zero: they change nothing.`];
 }
 
+/** Whether the base with this adapter is the base: no pair, or in each of them one side is zero. */
+export function changesNothing({ modules }: Adapter): boolean {
+  const isZero = (values: Float32Array) => values.every((value) => value === 0);
+  return [...modules.values()].every(({ down, up, scale }) => scale === 0 || isZero(up) || isZero(down));
+}
+
 /** sha256 over names, shapes, values and scales. */
 export function hashAdapter(modules: ReadonlyMap<string, AdapterModule>): string {
   const hash = createHash('sha256');

@@ -4,23 +4,38 @@
  * computed once for all, and base, SFT and GRPO answer in one batch.
  */
 
+import { toErrorData } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
 import { throwIfCancelled } from '../base/progress.ts';
 import type { Film } from '../dicom/film.ts';
-import { parseCompletion } from '../findings/parse.ts';
+import { openFilm } from '../dicom/openFilm.ts';
+import { readCompletion } from '../findings/parse.ts';
 import { type Completion, type GenerationRequest, generate } from '../generation/generate.ts';
+import { ANSWER_TREE, labelProbabilities } from '../generation/labelProbabilities.ts';
+import { remoteLabelProbabilities } from '../generation/remote/labels.ts';
 import { CHEXPERT_LABELS } from '../labels/labels.ts';
 import { loadProcessor } from '../models/architectures.ts';
 import { type ImageFeatures, tokensOf } from '../models/runner.ts';
 import { toModelImage } from '../preprocessing/presets.ts';
-import { luminance } from '../preprocessing/resize.ts';
+import { type Image8, luminance } from '../preprocessing/resize.ts';
 import { imageQuestion, promptInput } from '../text/promptInput.ts';
 import type { Prompt } from '../text/types.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Collections } from './collections.ts';
-import type { Checkpoint, FilmEntry, ModelView, Prediction, Provenance, SampledAnswers } from './contract.ts';
+import type {
+  Checkpoint,
+  FilmEntry,
+  LabelProbabilities,
+  ModelView,
+  Prediction,
+  ProbabilitySettings,
+  Provenance,
+  SampledAnswers,
+} from './contract.ts';
 import type { LoadedModel, Models } from './models.ts';
 import { type PredictionStore, predictionKey } from './predictions.ts';
+import { DEFAULT_PROMPT, type Prompts } from './prompts.ts';
+import type { RemoteAnswers } from './remoteAnswers.ts';
 
 export interface AnswerSettings {
   temperature: number;
@@ -30,6 +45,10 @@ export interface AnswerSettings {
   seed: number;
   /** Absent: what the checkpoint's card says. */
   maxNewTokens?: number;
+  /** Absent: each checkpoint's own. */
+  promptId?: string;
+  /** Absent: none are computed. */
+  probabilities?: ProbabilitySettings;
 }
 
 export const GREEDY: AnswerSettings = { temperature: 0, topP: 1, seed: 0 };
@@ -47,6 +66,8 @@ export interface AnswerOptions {
   onText?(question: Question, text: string, tokens: number): void;
   /** Called once for each question, as answers come; stored before. */
   onAnswer?(question: Question, prediction: Prediction): void | Promise<void>;
+  /** Called instead for a question that a server did not answer; the others go on. Absent: its error ends them all. */
+  onFailure?(question: Question, error: unknown): void | Promise<void>;
 }
 
 /** Rows that are generated at once. */
@@ -57,24 +78,27 @@ export class Answers {
     private readonly collections: Collections,
     private readonly checkpoints: Checkpoints,
     private readonly models: Models,
-    private readonly prompts: ReadonlyMap<string, Prompt>,
+    private readonly prompts: Prompts,
     private readonly store: PredictionStore,
+    private readonly remote: RemoteAnswers,
     private readonly now: () => Date,
   ) {}
 
   /** Everything that the answer depends on. Opens the film and loads the base model. */
   async provenance(question: Question, settings: AnswerSettings): Promise<Provenance> {
-    const film = await this.collections.open(question.film.id);
+    const film = await this.open(question.film);
+    if (question.checkpoint.server) return this.remoteProvenance(question, film, settings);
     return this.provenanceOf(question, film, await this.model(question.checkpoint), settings);
   }
 
-  /** The stored answers to greedy decoding, by checkpoint id. */
-  async ofFilm(entry: FilmEntry): Promise<Record<string, Prediction>> {
+  /** The stored answers to greedy decoding, by checkpoint id; those with label probabilities where there are some. */
+  async ofFilm(entry: FilmEntry, promptId?: string): Promise<Record<string, Prediction>> {
+    if (promptId !== undefined) await this.prompts.named(promptId);
     const answers: Record<string, Prediction> = {};
     for (const checkpoint of this.checkpoints.list()) {
       if (checkpoint.error) continue;
-      const key = predictionKey(await this.provenance({ film: entry, checkpoint }, GREEDY));
-      const prediction = this.store.get(key);
+      const provenance = await this.provenance({ film: entry, checkpoint }, { ...GREEDY, promptId });
+      const prediction = this.store.withProbabilities(provenance) ?? this.store.get(predictionKey(provenance));
       if (prediction) answers[checkpoint.id] = { ...prediction, filmId: entry.id, checkpointId: checkpoint.id };
     }
     return answers;
@@ -82,20 +106,39 @@ export class Answers {
 
   /** The pixels that the checkpoint's network gets of the film, before normalization. */
   async modelView({ film: entry, checkpoint }: Question): Promise<ModelView> {
-    const film = await this.collections.open(entry.id);
+    const film = await this.open(entry);
+    if (checkpoint.server) return grayView(toModelImage(film, checkpoint.preprocessing), checkpoint.preprocessing);
     const processor = await loadProcessor(this.checkpoints.baseFolder(checkpoint));
-    const { width, height, channels, data } = processor.resized(toModelImage(film, checkpoint.preprocessing));
-    const gray = channels === 1 ? data : luminance(data);
-    return { width, height, gray, preprocessing: checkpoint.preprocessing };
+    const image = processor.resized(toModelImage(film, checkpoint.preprocessing));
+    return grayView(image, checkpoint.preprocessing);
   }
 
-  /** Answers every question, from the store where the answer is there already. In the order of the questions. */
+  /**
+   * Answers every question, from the store where the answer is there already. In the order of the questions; with
+   * `onFailure` the place of a question that failed stays empty.
+   */
   async answer(
     questions: readonly Question[],
     settings: AnswerSettings,
     options: AnswerOptions = {},
   ): Promise<Prediction[]> {
+    await (settings.promptId === undefined ? this.prompts.refresh() : this.prompts.named(settings.promptId));
+    if (settings.probabilities) return this.answerWithProbabilities(questions, settings, options);
     const answers = new Array<Prediction>(questions.length);
+    const remote = questions.flatMap(({ checkpoint }, index) => (checkpoint.server ? [index] : []));
+    await together(options.signal, [
+      (signal) => this.answerLocal(questions, settings, { ...options, signal }, answers),
+      (signal) => this.answerRemote(questions, remote, settings, { ...options, signal }, answers),
+    ]);
+    return answers;
+  }
+
+  private async answerLocal(
+    questions: readonly Question[],
+    settings: AnswerSettings,
+    options: AnswerOptions,
+    answers: Prediction[],
+  ): Promise<void> {
     for (const group of this.byBase(questions)) {
       for (let start = 0; start < group.length; start += BATCH) {
         const indices = group.slice(start, start + BATCH);
@@ -109,7 +152,145 @@ export class Answers {
         });
       }
     }
+  }
+
+  /** All at once; the server's own limit says how many are under way. */
+  private async answerRemote(
+    questions: readonly Question[],
+    indices: readonly number[],
+    settings: AnswerSettings,
+    options: AnswerOptions,
+    answers: Prediction[],
+  ): Promise<void> {
+    const ask = async (index: number) => {
+      const question = questions[index]!;
+      try {
+        answers[index] = await this.answerOneRemote(question, settings, options);
+      } catch (error) {
+        if (!options.onFailure || toErrorData(error).code === 'CANCELLED') throw error;
+        await options.onFailure(question, error);
+        return;
+      }
+      await options.onAnswer?.(question, answers[index]!);
+    };
+    await together(
+      options.signal,
+      indices.map((index) => () => ask(index)),
+    );
+  }
+
+  private async answerOneRemote(
+    question: Question,
+    settings: AnswerSettings,
+    options: AnswerOptions,
+  ): Promise<Prediction> {
+    const film = await this.open(question.film);
+    const current = { ...question, checkpoint: await this.checkpoints.current(question.checkpoint) };
+    const provenance = this.remoteProvenance(current, film, settings);
+    const there = this.store.get(predictionKey(provenance));
+    if (there) return there;
+    throwIfCancelled(options.signal);
+    const prompt = this.promptOf(question.checkpoint, settings);
+    const prediction = await this.remote.answer(current, film, prompt, provenance, options);
+    await this.store.add(prediction);
+    return prediction;
+  }
+
+  private remoteProvenance(question: Question, film: Film, settings: AnswerSettings): Provenance {
+    return this.remote.provenance(question, film, this.promptOf(question.checkpoint, settings), settings);
+  }
+
+  /** The same answers, each stored again with its label probabilities under a key that names their method. */
+  private async answerWithProbabilities(
+    questions: readonly Question[],
+    { probabilities, ...plain }: AnswerSettings,
+    options: AnswerOptions,
+  ): Promise<Prediction[]> {
+    const method = methodName(probabilities!);
+    const { onAnswer, ...quiet } = options;
+    const answers = await this.answer(questions, plain, quiet);
+    const finish = async (index: number): Promise<void> => {
+      const answer = answers[index];
+      if (!answer) return;
+      const question = questions[index]!;
+      try {
+        answers[index] = await this.withProbabilities(question, answer, method, probabilities!, plain, options.signal);
+      } catch (error) {
+        if (!options.onFailure || !question.checkpoint.server || toErrorData(error).code === 'CANCELLED') throw error;
+        delete answers[index];
+        await options.onFailure(question, error);
+        return;
+      }
+      await onAnswer?.(question, answers[index]!);
+    };
+    const remote = questions.flatMap(({ checkpoint }, index) => (checkpoint.server ? [index] : []));
+    await together(options.signal, [
+      ...remote.map((index) => () => finish(index)),
+      async () => {
+        for (const [index, { checkpoint }] of questions.entries()) if (!checkpoint.server) await finish(index);
+      },
+    ]);
     return answers;
+  }
+
+  private async withProbabilities(
+    question: Question,
+    answer: Prediction,
+    method: string,
+    how: ProbabilitySettings,
+    settings: AnswerSettings,
+    signal?: AbortSignal,
+  ): Promise<Prediction> {
+    const provenance = { ...answer.provenance, probabilityMethod: method };
+    const key = predictionKey(provenance);
+    const there = this.store.get(key);
+    if (there) return there;
+    throwIfCancelled(signal);
+    const probabilities =
+      how.method === 'frequency'
+        ? await this.frequencies(question, settings, how, signal)
+        : await this.treeProbabilities(question, answer, signal);
+    const prediction = { ...answer, key, provenance, probabilities: { method, ...probabilities } };
+    await this.store.add(prediction);
+    return prediction;
+  }
+
+  private async frequencies(
+    question: Question,
+    settings: AnswerSettings,
+    { samples, temperature, topP }: Extract<ProbabilitySettings, { method: 'frequency' }>,
+    signal?: AbortSignal,
+  ): Promise<Omit<LabelProbabilities, 'method'>> {
+    const drawn = { ...settings, temperature, topP, topK: 0 };
+    const { frequency, failures } = await this.sample(question, samples, drawn, { signal });
+    const values = Object.fromEntries(frequency.map(({ label, count }) => [label, count / samples]));
+    return { values, samples, failures };
+  }
+
+  private async treeProbabilities(
+    question: Question,
+    answer: Prediction,
+    signal?: AbortSignal,
+  ): Promise<Omit<LabelProbabilities, 'method'>> {
+    const { checkpoint } = question;
+    const block = checkpoint.answerFormat ?? 'solution';
+    const film = await this.open(question.film);
+    if (checkpoint.server) {
+      const prompt = this.prompts.get(answer.provenance.promptId)!;
+      const asked = await this.remote.question(question, film, prompt, answer.provenance);
+      const server = this.remote.server(checkpoint.server);
+      const answered = { text: answer.text, findings: answer.reading.findings, block };
+      const { values, unexplored } = await remoteLabelProbabilities(server, asked, answered, signal);
+      return { values, unexplored };
+    }
+    const model = await this.model(checkpoint);
+    const [features] = await this.imageFeatures([question], new Map([[question.film.id, film]]), model);
+    const request = await this.request(question, features!, model, answer.provenance);
+    const ends = model.runner.info.endTokenIds;
+    const completionIds = answer.tokenIds.filter((id) => !ends.includes(id));
+    const answered = { ...request, completionIds, text: answer.text, block, findings: answer.reading.findings };
+    const { values, unexplored } = await labelProbabilities(model.runner, model.tokenizer, answered, signal);
+    return { values, unexplored };
   }
 
   /** The film's answer drawn several times, with seeds one after the other; its prompt is read once for all of them. */
@@ -126,6 +307,7 @@ export class Answers {
   private byBase(questions: readonly Question[]): number[][] {
     const groups = new Map<string, number[]>();
     questions.forEach(({ checkpoint }, index) => {
+      if (checkpoint.server) return;
       const base = checkpoint.baseId ?? checkpoint.id;
       groups.set(base, [...(groups.get(base) ?? []), index]);
     });
@@ -139,7 +321,7 @@ export class Answers {
   ): Promise<Prediction[]> {
     const model = await this.model(questions[0]!.checkpoint);
     const films = new Map<string, Film>();
-    for (const { film } of questions) films.set(film.id, films.get(film.id) ?? (await this.collections.open(film.id)));
+    for (const { film } of questions) films.set(film.id, films.get(film.id) ?? (await this.open(film)));
     const provenances = questions.map((question) =>
       this.provenanceOf(question, films.get(question.film.id)!, model, settings),
     );
@@ -179,12 +361,17 @@ export class Answers {
     return answers as Prediction[];
   }
 
+  /** The canary film belongs to no collection. */
+  private open(film: FilmEntry): Promise<Film> {
+    return film.collectionId === '' ? openFilm(film.path) : this.collections.open(film.id);
+  }
+
   private model(checkpoint: Checkpoint): Promise<LoadedModel> {
     return this.models.base(this.checkpoints.baseFolder(checkpoint));
   }
 
-  private promptOf(checkpoint: Checkpoint): Prompt {
-    return this.prompts.get(checkpoint.promptId) ?? this.prompts.get('free-reasoning')!;
+  private promptOf(checkpoint: Checkpoint, { promptId }: Pick<AnswerSettings, 'promptId'>): Prompt {
+    return this.prompts.get(promptId ?? checkpoint.promptId) ?? this.prompts.get(DEFAULT_PROMPT)!;
   }
 
   private provenanceOf(
@@ -193,7 +380,7 @@ export class Answers {
     model: LoadedModel,
     settings: AnswerSettings,
   ): Provenance {
-    const prompt = this.promptOf(checkpoint);
+    const prompt = this.promptOf(checkpoint, settings);
     const { executor, info } = model.runner;
     return {
       imageHash: film.sha256,
@@ -201,7 +388,8 @@ export class Answers {
       baseHash: info.weightsHash,
       adapterHash: checkpoint.baseId === null ? null : checkpoint.hash,
       promptId: prompt.id,
-      promptHash: sha256(`${prompt.text}\n${model.template.source}`),
+      promptHash: sha256(prompt.text),
+      templateHash: sha256(model.template.source),
       temperature: settings.temperature,
       topP: settings.topP,
       topK: settings.topK ?? 0,
@@ -210,6 +398,7 @@ export class Answers {
       precision: 'f32',
       executor: executor.name,
       executorVersion: executor.version,
+      ...(checkpoint.answerFormat === 'answer' ? { answerFormat: checkpoint.answerFormat } : {}),
     };
   }
 
@@ -243,7 +432,7 @@ export class Answers {
     model: LoadedModel,
     provenance: Provenance,
   ): Promise<GenerationRequest> {
-    const messages = imageQuestion(this.promptOf(checkpoint).text);
+    const messages = imageQuestion(this.promptOf(checkpoint, provenance).text);
     const { inputIds } = promptInput(messages, [tokensOf(...images.grids)], model);
     const baseFolder = this.checkpoints.baseFolder(checkpoint);
     const adapter =
@@ -274,7 +463,7 @@ export class Answers {
       filmId: film.id,
       checkpointId: checkpoint.id,
       text,
-      reading: parseCompletion(text),
+      reading: readCompletion(text, provenance.answerFormat),
       tokenIds: completion.tokenIds,
       logprobs: completion.logprobs,
       stop: completion.stop,
@@ -284,6 +473,41 @@ export class Answers {
       createdAt: this.now().toISOString(),
     };
   }
+}
+
+/** The name of a method with all that its values depend on: part of a prediction's key. */
+export function methodName(how: ProbabilitySettings): string {
+  if (how.method === 'answer-tree') return ANSWER_TREE;
+  const { samples, temperature, topP } = how;
+  return `frequency k=${samples} T=${temperature} p=${topP}`;
+}
+
+/** Runs all; the first that fails stops the others, and is thrown when they have ended. */
+async function together(
+  signal: AbortSignal | undefined,
+  works: readonly ((signal: AbortSignal) => Promise<void>)[],
+): Promise<void> {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  if (signal?.aborted) abort();
+  signal?.addEventListener('abort', abort);
+  let failure: { error: unknown } | undefined;
+  try {
+    const guarded = works.map((work) =>
+      work(controller.signal).catch((error) => {
+        failure ??= { error };
+        abort();
+      }),
+    );
+    await Promise.all(guarded);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+  if (failure) throw failure.error;
+}
+
+function grayView({ width, height, channels, data }: Image8, preprocessing: string): ModelView {
+  return { width, height, gray: channels === 1 ? data : luminance(data), preprocessing };
 }
 
 /** How often each label stands in the samples. */

@@ -5,21 +5,31 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, isAbsolute, join, relative, resolve } from 'node:path';
 import { fromErrorData, locate, toErrorData, WorkbenchError } from '../base/errors.ts';
+import { sha256 } from '../base/hash.ts';
 import { openModelFolder } from '../models/modelFolder.ts';
+import { changesNothing } from '../peft/adapterFolder.ts';
+import { readJsonIfThere } from '../platform/files.ts';
 import { type CheckpointCard, readCard } from '../workspace/card.ts';
 import { slug, type Workspace } from '../workspace/workspace.ts';
-import type { CheckedParameters, Checkpoint } from './contract.ts';
+import type { CheckedParameters, Checkpoint, RemoteTarget } from './contract.ts';
 import { readAdapter } from './models.ts';
+import { modelGone } from './remoteAnswers.ts';
+import type { Servers } from './servers.ts';
 
 const FILE = 'checkpoints.json';
 
 /** What the workspace keeps of a checkpoint; the rest is read from its folder. */
 interface StoredCheckpoint extends CheckpointCard {
+  server?: RemoteTarget;
   id: string;
   /** Relative to the workspace where it lies in it. */
   path: string;
   baseId: string | null;
 }
+
+/** A folder of this name without a card: it writes answers in its own format, and was trained on its own prompt. */
+const NV_REASON = /nv[-_]?reason/i;
+const NV_REASON_CARD: Partial<CheckpointCard> = { answerFormat: 'answer', promptId: 'nv-reason', maxNewTokens: 2048 };
 
 const DEFAULT_CARD: Omit<CheckpointCard, 'name' | 'role'> = {
   trainingSource: '',
@@ -32,7 +42,10 @@ const DEFAULT_CARD: Omit<CheckpointCard, 'name' | 'role'> = {
 export class Checkpoints {
   private readonly known = new Map<string, Checkpoint>();
 
-  constructor(private readonly workspace: Workspace) {}
+  constructor(
+    private readonly workspace: Workspace,
+    private readonly servers: Servers,
+  ) {}
 
   async load(): Promise<void> {
     const stored = (await this.workspace.read<StoredCheckpoint[]>(FILE)) ?? [];
@@ -55,10 +68,12 @@ export class Checkpoints {
   }
 
   inFolder(folder: string): Checkpoint | undefined {
-    return this.list().find((checkpoint) => this.folder(checkpoint) === folder);
+    return this.list().find((checkpoint) => !checkpoint.server && this.folder(checkpoint) === folder);
   }
 
+  /** @throws CHECKPOINT_REMOTE */
   folder(checkpoint: Checkpoint): string {
+    if (checkpoint.server) throw isRemote(checkpoint);
     return resolve(this.workspace.path, checkpoint.path);
   }
 
@@ -74,6 +89,7 @@ export class Checkpoints {
     const card = await readCard(folder);
     const stored: StoredCheckpoint = {
       ...DEFAULT_CARD,
+      ...(NV_REASON.test(basename(folder)) ? NV_REASON_CARD : {}),
       role: isAdapter ? 'other' : 'base',
       ...card,
       name: params.name ?? card?.name ?? basename(folder),
@@ -89,6 +105,78 @@ export class Checkpoints {
     this.known.set(checkpoint.id, checkpoint);
     await this.save();
     return checkpoint;
+  }
+
+  /** A model or an adapter of a configured server. Adding it again takes the new settings. */
+  async addRemote(params: CheckedParameters<'checkpoints.addRemote'>): Promise<Checkpoint> {
+    const { serverId, model, ...given } = params;
+    const server = await this.target(serverId, model);
+    const before = this.list().find((each) => each.server?.address === server.address && each.server.model === model);
+    const parent = this.list().find(
+      (each) => each.server?.address === server.address && each.server.model === server.parent,
+    );
+    const stored: StoredCheckpoint = {
+      ...DEFAULT_CARD,
+      ...(NV_REASON.test(model) ? NV_REASON_CARD : {}),
+      name: model.split('/').pop()!,
+      role: server.parent === null ? 'base' : 'other',
+      ...before,
+      ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as typeof given),
+      id: before?.id ?? this.freeId(slug(given.name ?? model)),
+      path: server.address,
+      baseId: server.parent === null ? null : (parent?.id ?? null),
+      server,
+    };
+    const checkpoint = await this.open(stored);
+    this.known.set(checkpoint.id, checkpoint);
+    await this.save();
+    return checkpoint;
+  }
+
+  /** A server's checkpoint as the server has it now: another version since then is another executor. */
+  async current(checkpoint: Checkpoint): Promise<Checkpoint> {
+    const { server } = checkpoint;
+    if (!server) return checkpoint;
+    const configured = this.servers.byAddress(server.address);
+    if (!configured) throw this.notConfigured(server);
+    const now = await this.target(configured.id, server.model);
+    if (JSON.stringify(now) === JSON.stringify(server)) return checkpoint;
+    const changed = { ...checkpoint, server: now };
+    this.known.set(checkpoint.id, changed);
+    await this.save();
+    return changed;
+  }
+
+  /** After the canary film was answered. */
+  note(id: string, found: Pick<Checkpoint, 'canary' | 'warnings'>): void {
+    const checkpoint = this.known.get(id);
+    if (checkpoint) this.known.set(id, { ...checkpoint, ...found });
+  }
+
+  /** After a server was added or removed: what is on it can be used, or no longer. */
+  async reopenRemote(): Promise<void> {
+    for (const checkpoint of this.list()) {
+      if (checkpoint.server) this.known.set(checkpoint.id, await this.open(checkpoint));
+    }
+  }
+
+  private async target(serverId: string, model: string): Promise<RemoteTarget> {
+    const { address } = this.servers.list().find(({ id }) => id === serverId) ?? { address: '' };
+    const { kind, version, models } = await this.servers.facts(serverId);
+    const found = models.find(({ id }) => id === model);
+    const { parent = null, precision = '' } = found ?? {};
+    const target = { address, kind, version, model, parent, precision };
+    if (!found) throw modelGone(target);
+    return target;
+  }
+
+  private notConfigured({ address }: RemoteTarget): WorkbenchError {
+    return new WorkbenchError(
+      'SERVER_NOT_CONFIGURED',
+      'This checkpoint is on a server that you have not added, and nothing is sent there.',
+      { server: address },
+      'Add the server on this screen, if you trust it with films.',
+    );
   }
 
   /** Forgets it; its folder stays. */
@@ -108,7 +196,7 @@ export class Checkpoints {
 
   /** The base that fits: an adapter names modules and their shapes, and only its own base has them all. */
   private async baseOf(folder: string): Promise<string> {
-    const bases = this.list().filter((checkpoint) => checkpoint.baseId === null && checkpoint.error === null);
+    const bases = this.list().filter(({ baseId, error, server }) => baseId === null && error === null && !server);
     let reason: unknown;
     for (const base of bases) {
       try {
@@ -137,6 +225,7 @@ export class Checkpoints {
   }
 
   private async inspect(stored: StoredCheckpoint): Promise<Pick<Checkpoint, 'hash' | 'info' | 'bytes' | 'warnings'>> {
+    if (stored.server) return this.inspectRemote(stored.server);
     const folder = resolve(this.workspace.path, stored.path);
     if (stored.baseId === null) {
       const model = await openModelFolder(folder);
@@ -145,7 +234,15 @@ export class Checkpoints {
     }
     const base = this.usable(stored.baseId);
     const { adapter, warnings } = await readAdapter(folder, this.folder(base));
-    return { hash: adapter.hash, info: base.info, bytes: await bytesOf(folder), warnings };
+    if (changesNothing(adapter)) throw adapterChangesNothing(folder, adapter.modules.size);
+    const named = await otherBaseName(folder, this.folder(base));
+    const all = named === null ? warnings : [...warnings, named];
+    return { hash: adapter.hash, info: base.info, bytes: await bytesOf(folder), warnings: all };
+  }
+
+  private inspectRemote(server: RemoteTarget): Pick<Checkpoint, 'hash' | 'info' | 'bytes' | 'warnings'> {
+    if (!this.servers.byAddress(server.address)) throw this.notConfigured(server);
+    return { hash: sha256(`${server.address}\n${server.model}`), info: null, bytes: 0, warnings: [] };
   }
 
   private shortPath(folder: string): string {
@@ -161,17 +258,19 @@ export class Checkpoints {
 
   private async save(): Promise<void> {
     const stored = this.list().map(
-      ({ id, name, role, path, baseId, trainingSource, preprocessing, promptId, maxNewTokens, phantomOnly }) => ({
+      ({ id, name, role, path, baseId, ...rest }): StoredCheckpoint => ({
         id,
         name,
         role,
         path,
         baseId,
-        trainingSource,
-        preprocessing,
-        promptId,
-        maxNewTokens,
-        phantomOnly,
+        trainingSource: rest.trainingSource,
+        preprocessing: rest.preprocessing,
+        promptId: rest.promptId,
+        maxNewTokens: rest.maxNewTokens,
+        phantomOnly: rest.phantomOnly,
+        ...(rest.answerFormat ? { answerFormat: rest.answerFormat } : {}),
+        ...(rest.server ? { server: rest.server } : {}),
       }),
     );
     await this.workspace.write(stored, FILE);
@@ -193,6 +292,38 @@ async function isFile(path: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** The base that an adapter's own configuration names, where that is another one by its name; it fits by its shapes. */
+async function otherBaseName(folder: string, baseFolder: string): Promise<string | null> {
+  const config = await readJsonIfThere<{ base_model_name_or_path?: unknown }>(join(folder, 'adapter_config.json'));
+  const base = await readJsonIfThere<{ _name_or_path?: unknown }>(join(baseFolder, 'config.json'));
+  const named = lastName(config?.base_model_name_or_path);
+  const names = [lastName(baseFolder), lastName(base?._name_or_path)].filter(Boolean);
+  if (named === '' || names.includes(named)) return null;
+  return `Its configuration names the base model ${named}; it was added to ${names[0]}, whose layers have the same shapes.`;
+}
+
+function lastName(path: unknown): string {
+  return typeof path === 'string' ? (path.split(/[\\/]/).filter(Boolean).pop() ?? '') : '';
+}
+
+function adapterChangesNothing(folder: string, modules: number): WorkbenchError {
+  return new WorkbenchError(
+    'ADAPTER_CHANGES_NOTHING',
+    'This adapter changes nothing: in every pair one side is zero, so that its answers are those of its base.',
+    { folder, modules },
+    'It was saved before the first step of training, or by a training that reached no parameter.',
+  );
+}
+
+function isRemote({ id, server }: Checkpoint): WorkbenchError {
+  return new WorkbenchError(
+    'CHECKPOINT_REMOTE',
+    'This checkpoint is on a server; its weights are not on this machine.',
+    { checkpoint: id, server: server!.address },
+    'Choose a checkpoint whose folder lies here.',
+  );
 }
 
 function notACheckpoint(folder: string): WorkbenchError {

@@ -12,7 +12,9 @@ import type { Progress } from '../base/progress.ts';
 import type { Film } from '../dicom/film.ts';
 import type { ScanSummary } from '../dicom/scan.ts';
 import type { EvaluationResult } from '../evaluation/types.ts';
-import type { Reading } from '../findings/types.ts';
+import type { AnswerFormat, Reading } from '../findings/types.ts';
+import type { ServerKind } from '../generation/remote/chat.ts';
+import type { RemoteModel, ServerFacts } from '../generation/remote/detect.ts';
 import { CHEXPERT_LABELS, type Label, type LabelValues, type UncertaintyPolicy } from '../labels/labels.ts';
 import type { ExecutorInfo, ModelInfo } from '../models/runner.ts';
 import type { Prompt } from '../text/types.ts';
@@ -65,6 +67,57 @@ export interface Checkpoint {
   warnings: string[];
   /** Set where the folder cannot be used. */
   error: ErrorData | null;
+  /** Where a server answers in its place; absent: its folder lies on this machine. */
+  server?: RemoteTarget;
+  /** How its answers are written; absent: `solution`, as the paper's. */
+  answerFormat?: AnswerFormat;
+  /** What it said to the canary film; absent: not asked yet. */
+  canary?: Canary;
+}
+
+/** A checkpoint on a server. */
+export interface RemoteTarget {
+  address: string;
+  /** As it was when the server was last asked. */
+  kind: ServerKind;
+  version: string;
+  /** What a request names. */
+  model: string;
+  /** The base model of an adapter; null: a base model. */
+  parent: string | null;
+  precision: string;
+}
+
+/** A server that the user configured: nothing is sent to any other. */
+export interface ServerInfo {
+  id: string;
+  name: string;
+  address: string;
+  /** null: it has not answered yet. */
+  kind: ServerKind | null;
+  version: string;
+  models: RemoteModel[];
+  /** Where its key comes from; the key itself never comes back. */
+  key: 'none' | 'session' | 'environment';
+  /** The environment variable that can hold it. */
+  keyVariable: string;
+  /** Requests at once. */
+  concurrency: number;
+  timeoutSeconds: number;
+  error: ErrorData | null;
+}
+
+/** The same phantom film, read by a checkpoint and by its base when it is opened: shows at once what an adapter changes. */
+export interface Canary {
+  text: string;
+  findings: Label[];
+  parseFailure: string | null;
+  /** Of its first tokens, natural logarithms. */
+  logprobs: number[];
+  executor: string;
+  at: string;
+  /** null: a base model. */
+  base: { text: string; findings: Label[]; largestDifference: number | null; same: boolean } | null;
 }
 
 /** A row of the study list: one film (instance) with its study. */
@@ -122,6 +175,19 @@ export interface Prediction {
   provenance: Provenance;
   seconds: { vision: number; prefill: number; decode: number };
   createdAt: string;
+  /** Where they were asked for; their method is part of the key. */
+  probabilities?: LabelProbabilities;
+}
+
+/** How sure the checkpoint is of each label (core/generation/labelProbabilities.ts says what each method means). */
+export interface LabelProbabilities {
+  method: string;
+  values: Partial<Record<Label, number>>;
+  /** `answer-tree`: share of the answers that were not looked at; no value is further off than this. */
+  unexplored?: number;
+  /** `frequency`: completions counted, and those among them that could not be read. */
+  samples?: number;
+  failures?: number;
 }
 
 /** Several answers of one checkpoint to one film, drawn with seeds one after the other: what changes between them is noise. */
@@ -140,7 +206,10 @@ export interface Provenance {
   baseHash: string;
   adapterHash: string | null;
   promptId: string;
+  /** Of the instruction. */
   promptHash: string;
+  /** Of the model's chat template; absent: the server's. */
+  templateHash?: string;
   temperature: number;
   topP: number;
   /** 0: off. */
@@ -148,8 +217,16 @@ export interface Provenance {
   seed: number;
   maxNewTokens: number;
   precision: string;
+  /** On a server: its kind. */
   executor: string;
   executorVersion: string;
+  /** Only on a server: its address, and its name of the model. */
+  server?: string;
+  serverModel?: string;
+  /** Which reader read the answer; absent: the paper's format. */
+  answerFormat?: AnswerFormat;
+  /** Method of the label probabilities; absent: none. */
+  probabilityMethod?: string;
 }
 
 export interface FilmView {
@@ -172,7 +249,7 @@ export interface ScanProgress extends Progress {
 
 export interface JobInfo {
   id: string;
-  kind: 'scan' | 'generate' | 'evaluate' | 'train' | 'report' | 'load' | 'export';
+  kind: 'scan' | 'generate' | 'evaluate' | 'train' | 'report' | 'load' | 'canary' | 'export';
   title: string;
   state: 'running' | 'done' | 'failed' | 'cancelled';
   /** The last progress of its request, whole: a window opened later sees the grid of a running evaluation too. */
@@ -263,13 +340,28 @@ export interface TrainingRun {
 
 export type { AnnotationKind } from './annotationKinds.ts';
 export type { Annotation, FindingBox } from './annotations.ts';
-export type { ConfigField, Prompt, ScanSummary, TrainingLogLine };
+export type { ConfigField, Prompt, RemoteModel, ScanSummary, ServerFacts, ServerKind, TrainingLogLine };
 
 // ---------------------------------------------------------------------------------------------------------- requests
 
 const id = z.string().min(1).max(200);
 const path = z.string().min(1).max(4096);
 const none = z.object({}).strict();
+/** Label probabilities: from the answers that the model might give after its reasoning, or counted over samples. */
+const probabilities = z
+  .discriminatedUnion('method', [
+    z.object({ method: z.literal('answer-tree') }).strict(),
+    z
+      .object({
+        method: z.literal('frequency'),
+        samples: z.number().int().min(1).max(1024),
+        temperature: z.number().gt(0).max(10).default(0.8),
+        topP: z.number().gt(0).max(1).default(0.95),
+      })
+      .strict(),
+  ])
+  .optional();
+export type ProbabilitySettings = NonNullable<z.output<typeof probabilities>>;
 
 /** What a report is of; what is absent is all that the evaluation has. */
 const reportChoice = {
@@ -328,9 +420,45 @@ export const parameters = {
     .object({ path, name: z.string().max(200).optional(), role: z.enum(['base', 'sft', 'grpo', 'other']).optional() })
     .strict(),
   'checkpoints.remove': z.object({ checkpointId: id }).strict(),
+  /** A model or an adapter of a configured server. */
+  'checkpoints.addRemote': z
+    .object({
+      serverId: id,
+      model: z.string().min(1).max(500),
+      name: z.string().max(200).optional(),
+      role: z.enum(['base', 'sft', 'grpo', 'other']).optional(),
+      preprocessing: z.string().max(100).optional(),
+      promptId: id.optional(),
+      maxNewTokens: z.number().int().min(1).max(32_768).optional(),
+      trainingSource: z.string().max(200).optional(),
+      answerFormat: z.enum(['solution', 'answer']).optional(),
+    })
+    .strict(),
+  /** Asks it about the canary film again. */
+  'checkpoints.canary': z.object({ checkpointId: id }).strict(),
+  'servers.list': none,
+  /** What is at an address, before it is added. */
+  'servers.probe': z.object({ address: z.string().min(1).max(500), key: z.string().max(4096).optional() }).strict(),
+  'servers.add': z
+    .object({
+      address: z.string().min(1).max(500),
+      name: z.string().min(1).max(100).optional(),
+      key: z.string().max(4096).optional(),
+      concurrency: z.number().int().min(1).max(256).optional(),
+      timeoutSeconds: z.number().min(1).max(86_400).optional(),
+    })
+    .strict(),
+  'servers.refresh': z.object({ serverId: id }).strict(),
+  'servers.remove': z.object({ serverId: id }).strict(),
+  /** For this session, in memory; an empty key forgets it. */
+  'servers.setKey': z.object({ address: z.string().min(1).max(500), key: z.string().max(4096) }).strict(),
+  /** vLLM: an adapter that lies on the server's disk. */
+  'servers.loadAdapter': z.object({ serverId: id, name: z.string().min(1).max(200), path }).strict(),
   'prompts.list': none,
-  /** The answers that are there already, by checkpoint id. */
-  'predictions.ofFilm': z.object({ filmId: id }).strict(),
+  /** Files of the workspace's prompts folder that cannot be used, and why. */
+  'prompts.problems': none,
+  /** The answers that are there already, by checkpoint id; with a prompt, those to it. */
+  'predictions.ofFilm': z.object({ filmId: id, promptId: id.optional() }).strict(),
   /** Progress: GenerationProgress, the text as it grows. */
   'predictions.generate': z
     .object({
@@ -354,6 +482,9 @@ export const parameters = {
       topK: z.number().int().min(0).default(0),
       seed: z.number().int().min(0).default(0),
       maxNewTokens: z.number().int().min(1).max(4096).optional(),
+      /** Another prompt than the checkpoint's own. */
+      promptId: id.optional(),
+      probabilities,
     })
     .strict(),
   'evaluations.list': none,
@@ -371,6 +502,9 @@ export const parameters = {
       targetDatasetId: id,
       checkpointIds: z.array(id).min(1),
       limit: z.number().int().min(1).nullable(),
+      /** One prompt for all; absent: each checkpoint's own. */
+      promptId: id.optional(),
+      probabilities,
     })
     .strict(),
   'evaluations.result': z.object({ evaluationId: id }).strict(),
@@ -443,7 +577,17 @@ export interface Results {
   'checkpoints.list': Checkpoint[];
   'checkpoints.add': Checkpoint;
   'checkpoints.remove': null;
+  'checkpoints.addRemote': Checkpoint;
+  'checkpoints.canary': Checkpoint;
+  'servers.list': ServerInfo[];
+  'servers.probe': ServerFacts & { address: string };
+  'servers.add': ServerInfo;
+  'servers.refresh': ServerInfo;
+  'servers.remove': null;
+  'servers.setKey': null;
+  'servers.loadAdapter': ServerInfo;
   'prompts.list': Prompt[];
+  'prompts.problems': ErrorData[];
   'predictions.ofFilm': Record<string, Prediction>;
   'predictions.generate': Prediction;
   'predictions.sample': SampledAnswers;
@@ -483,7 +627,15 @@ export type EngineEvent =
   | { type: 'jobs'; jobs: JobInfo[] }
   | {
       type: 'changed';
-      what: 'films' | 'collections' | 'checkpoints' | 'predictions' | 'evaluations' | 'training' | 'workspace';
+      what:
+        | 'films'
+        | 'collections'
+        | 'checkpoints'
+        | 'servers'
+        | 'predictions'
+        | 'evaluations'
+        | 'training'
+        | 'workspace';
     }
   /** From the host: the engine process ended and a new one is there. Requests under way ended with ENGINE_CRASHED. */
   | { type: 'engine-restarted'; reason: string }
@@ -536,6 +688,11 @@ export interface HostBridge {
   pathsOfDrop(files: readonly unknown[]): Promise<string[]>;
   /** Shows a file in the system's file manager, where there is one. */
   reveal(path: string): Promise<void>;
+  /**
+   * Keeps a server's key in the system's key store for the next sessions; an empty key forgets it. false: there is no safe
+   * store, and the key lives in the engine's memory only.
+   */
+  keepKey(address: string, key: string): Promise<boolean>;
 }
 
 /** What the desktop host says to its window: events, and that the engine has ended (its port will bring nothing more). */
@@ -555,6 +712,8 @@ export interface DesktopHost {
   /** Paths of the files of the last drop on the window. */
   pathsOfLastDrop(): string[];
   reveal(path: string): Promise<void>;
+  /** See `HostBridge.keepKey`. */
+  keepKey(address: string, key: string): Promise<boolean>;
 }
 
 export { ENGINE_PORT_MESSAGE, PAGE_HOST } from './addresses.ts';

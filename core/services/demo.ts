@@ -18,6 +18,7 @@ import {
 } from './builtIn.ts';
 import type { EvaluationProgress, TrainingLogLine, TrainingProgress, TrainingRun } from './contract.ts';
 import type { ModelOptions } from './models.ts';
+import { Servers } from './servers.ts';
 import { Session } from './session.ts';
 
 export interface DemoOptions extends ModelOptions {
@@ -53,7 +54,7 @@ export async function demo(platform: Platform, options: DemoOptions, work: Work)
   const { films = 200, steps = 2 } = options;
   const folder = options.out ?? join(platform.userDir, 'workspace');
   const workspace = await openBuiltIn(platform, folder);
-  const session = await Session.open(platform, workspace, options);
+  const session = await Session.open(platform, workspace, await Servers.open(platform.userDir), options);
   const clock = new Clock();
   try {
     const { collections, checkpoints, evaluations, reports } = session;

@@ -13,6 +13,7 @@ import { addBuiltInCheckpoints, addBuiltInDatasets, addBuiltInStudies, openBuilt
 import {
   type AppState,
   type CheckedParameters,
+  type Checkpoint,
   type Engine,
   type EngineEvent,
   type FilmEntry,
@@ -26,12 +27,15 @@ import { deidentifyFiles } from './deidentification.ts';
 import { Jobs } from './jobs.ts';
 import type { ModelOptions } from './models.ts';
 import { recognisePath } from './recognise.ts';
+import { Servers } from './servers.ts';
 import { Session } from './session.ts';
 import { Settings } from './settings.ts';
 
 export interface EngineOptions extends ModelOptions {
   /** Folder of the workspace to open; absent: the built-in one in the user's folder, made where it is missing. */
   workspace?: string;
+  /** Every checkpoint reads the canary film when it is opened, where that costs seconds. Absent: only when asked. */
+  canaries?: boolean;
 }
 
 interface Call<M extends Method> {
@@ -58,6 +62,7 @@ class LocalEngine implements Engine {
   private readonly jobs: Jobs;
   private session!: Session;
   private settings!: Settings;
+  private servers!: Servers;
   private readonly handlers: Handlers;
 
   constructor(
@@ -81,14 +86,16 @@ class LocalEngine implements Engine {
   async open(folder: string | undefined): Promise<void> {
     const { platform } = this;
     this.settings ??= await Settings.open(platform.userDir);
+    this.servers ??= await Servers.open(platform.userDir);
     const workspace =
       folder === undefined
         ? await openBuiltIn(platform, join(platform.userDir, 'workspace'))
         : await Workspace.open(folder, { name: folder, builtIn: false, now: platform.now() });
     const before = this.session;
-    this.session = await Session.open(platform, workspace, this.options);
+    this.session = await Session.open(platform, workspace, this.servers, this.options);
     await before?.close();
     if (workspace.file.builtIn) this.fillBuiltIn();
+    else this.askCanaries();
     this.changed('workspace');
   }
 
@@ -98,6 +105,7 @@ class LocalEngine implements Engine {
     const loading = this.jobs.run('load', 'Opening the built-in checkpoints', {}, async () => {
       await addBuiltInCheckpoints(this.platform, checkpoints);
       this.changed('checkpoints');
+      this.askCanaries();
     });
     const filling = this.jobs.run('load', 'Making the built-in films', {}, async (work) => {
       if (collections.list().length === 0) {
@@ -110,6 +118,25 @@ class LocalEngine implements Engine {
     });
     // A job shows its error; the engine goes on with what is there.
     for (const job of [loading, filling]) job.catch(() => {});
+  }
+
+  /** Of the checkpoints that have not read the canary film: those that do it within seconds, or the one that was just added. */
+  private askCanaries(added?: Checkpoint): void {
+    if (!this.options.canaries) return;
+    const { canaries, checkpoints } = this.session;
+    const wanted = checkpoints
+      .list()
+      .filter((each) => canaries.isMissing(each) && (each.id === added?.id || canaries.isCheap(each)));
+    if (wanted.length === 0) return;
+    const asking = this.jobs.run('canary', 'Reading the canary film', {}, async (work) => {
+      for (const [done, { id }] of wanted.entries()) {
+        work.report({ stage: 'Reading the canary film', done, total: wanted.length });
+        await canaries.ask(id, work.signal);
+        this.changed('checkpoints');
+      }
+    });
+    // The job shows its error; the card stays without a canary.
+    asking.catch(() => {});
   }
 
   private emit(event: EngineEvent): void {
@@ -132,7 +159,7 @@ class LocalEngine implements Engine {
         memoryBytes: process.memoryUsage().rss,
       },
       workspace: { path: workspace.path, name, builtIn },
-      network: [],
+      network: this.servers.addresses(),
       paperLabels: { chexpert: CHEXPERT_LABELS, nih: NIH_NINE },
     };
   }
@@ -142,6 +169,7 @@ class LocalEngine implements Engine {
       ...this.workspaceHandlers(),
       ...this.filmHandlers(),
       ...this.checkpointHandlers(),
+      ...this.serverHandlers(),
       ...this.predictionHandlers(),
       ...this.evaluationHandlers(),
       ...this.trainingHandlers(),
@@ -167,7 +195,14 @@ class LocalEngine implements Engine {
         await this.settings.set(key, value);
         return null;
       },
-      'prompts.list': () => [...this.session.prompts.values()],
+      'prompts.list': async () => {
+        await this.session.prompts.refresh();
+        return this.session.prompts.list();
+      },
+      'prompts.problems': async () => {
+        await this.session.prompts.refresh();
+        return this.session.prompts.problems();
+      },
     } satisfies Partial<Handlers>;
   }
 
@@ -239,8 +274,21 @@ class LocalEngine implements Engine {
       'checkpoints.add': async (params) => {
         const checkpoint = await this.session.checkpoints.add(params);
         this.changed('checkpoints');
+        this.askCanaries(checkpoint);
         return checkpoint;
       },
+      'checkpoints.addRemote': async (params) => {
+        const checkpoint = await this.session.checkpoints.addRemote(params);
+        this.changed('checkpoints');
+        this.askCanaries(checkpoint);
+        return checkpoint;
+      },
+      'checkpoints.canary': ({ checkpointId }, call) =>
+        this.jobs.run('canary', 'Reading the canary film', call, async (work) => {
+          const checkpoint = await this.session.canaries.ask(checkpointId, work.signal);
+          this.changed('checkpoints');
+          return checkpoint;
+        }),
       'checkpoints.remove': async ({ checkpointId }) => {
         await this.session.checkpoints.remove(checkpointId);
         this.changed('checkpoints');
@@ -249,10 +297,33 @@ class LocalEngine implements Engine {
     } satisfies Partial<Handlers>;
   }
 
+  private serverHandlers() {
+    const changed = async <T>(result: T): Promise<T> => {
+      await this.session.checkpoints.reopenRemote();
+      this.changed('servers');
+      return result;
+    };
+    return {
+      'servers.list': () => this.servers.list(),
+      'servers.probe': (params, { signal }) => this.servers.probe(params, signal),
+      'servers.add': async (params) => changed(await this.servers.add(params)),
+      'servers.refresh': async ({ serverId }, { signal }) => changed(await this.servers.refresh(serverId, signal)),
+      'servers.remove': async ({ serverId }) => {
+        await this.servers.remove(serverId);
+        return changed(null);
+      },
+      'servers.setKey': async ({ address, key }) => {
+        this.servers.setKey(address, key);
+        return changed(null);
+      },
+      'servers.loadAdapter': async (params) => changed(await this.servers.loadAdapter(params)),
+    } satisfies Partial<Handlers>;
+  }
+
   private predictionHandlers() {
     return {
-      'predictions.ofFilm': async ({ filmId }) =>
-        this.session.answers.ofFilm(await this.session.collections.entry(filmId)),
+      'predictions.ofFilm': async ({ filmId, promptId }) =>
+        this.session.answers.ofFilm(await this.session.collections.entry(filmId), promptId),
       'predictions.generate': async ({ filmId, checkpointId, ...settings }, call) => {
         const { collections, checkpoints, answers } = this.session;
         const question = { film: await collections.entry(filmId), checkpoint: checkpoints.usable(checkpointId) };

@@ -14,9 +14,10 @@ import type { Confusion, EvaluationResult } from '../evaluation/types.ts';
 import { isLabel, type Label, type UncertaintyPolicy } from '../labels/labels.ts';
 import { countedAs } from '../labels/uncertainty.ts';
 import type { Workspace } from '../workspace/workspace.ts';
-import { type AnswerSettings, type Answers, GREEDY } from './answers.ts';
+import { type AnswerSettings, type Answers, GREEDY, methodName } from './answers.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import { type Collections, isLateral } from './collections.ts';
+import { refusal } from './comparability.ts';
 import type {
   CheckedParameters,
   Checkpoint,
@@ -25,6 +26,7 @@ import type {
   EvaluationSummary,
   FilmEntry,
   Prediction,
+  Provenance,
   Results,
 } from './contract.ts';
 import { Rate } from './jobs.ts';
@@ -52,7 +54,7 @@ interface EvaluationFile {
   total: number;
 }
 
-/** A line of `<id>.jsonl`: the answer's key, or why the film could not be read. */
+/** A line of `<id>.jsonl`: the answer's key, or why the film could not be read. Of several of one cell and film the last counts. */
 interface Item {
   datasetId: string;
   checkpointId: string;
@@ -121,13 +123,15 @@ export class Evaluations {
 
   /** Starts an evaluation, or goes on with the one of the same data sets, checkpoints (by hash) and limit. */
   async run(params: CheckedParameters<'evaluations.run'>, work: Work<EvaluationProgress>): Promise<EvaluationResult> {
-    const file = await this.begin(params);
+    const { settings, provenances } = await this.comparable(params);
+    const file = await this.begin(params, settings);
     if (this.running.has(file.id)) {
       throw new WorkbenchError('EVALUATION_RUNNING', 'This evaluation is running already.', { evaluation: file.id });
     }
     this.running.add(file.id);
     try {
       const cells = await this.cells(file);
+      for (const cell of cells) this.forgetOutdated(cell, provenances.get(cell.checkpoint.id));
       await this.fill(file, cells, work);
       await this.workspace.append({ peakMemoryBytes: peakMemoryBytes() }, FOLDER, `${file.id}.sessions.jsonl`);
       return await this.result(file.id, { signal: work.signal, report: () => {} });
@@ -145,6 +149,7 @@ export class Evaluations {
     const key = JSON.stringify([id, done, checkpointIds, sourceDatasetId, targetDatasetId, choice.labels]);
     const there = this.results.get(key);
     if (there) return there;
+    checkComparable(cells.flatMap(({ items }) => [...items.values()].flatMap((item) => this.predictionOf(item) ?? [])));
     const checkpoints = file.checkpointIds.map((checkpointId) => {
       const { id, name, role, trainingSource } = this.checkpoints.usable(checkpointId);
       return { id, name, role, trainingSource };
@@ -209,10 +214,59 @@ export class Evaluations {
     return peaks.length === 0 ? null : Math.max(...peaks);
   }
 
-  private async begin(params: CheckedParameters<'evaluations.run'>): Promise<EvaluationFile> {
+  /**
+   * The settings, where nothing but the checkpoint differs between the checkpoints with them, and how each would answer now.
+   * @throws CHECKPOINTS_NOT_COMPARABLE with what differs
+   */
+  private async comparable(
+    params: CheckedParameters<'evaluations.run'>,
+  ): Promise<{ settings: AnswerSettings; provenances: Map<string, Provenance> }> {
+    const { promptId, probabilities } = params;
+    const settings: AnswerSettings = {
+      ...GREEDY,
+      ...(promptId === undefined ? {} : { promptId }),
+      ...(probabilities === undefined ? {} : { probabilities }),
+    };
+    const checkpoints = params.checkpointIds.map((id) => this.checkpoints.usable(id));
+    const film = await this.firstReadable(params);
+    const provenances = new Map<string, Provenance>();
+    for (const checkpoint of film ? checkpoints : []) {
+      provenances.set(checkpoint.id, await this.answers.provenance({ film: film!, checkpoint }, settings));
+    }
+    for (const { id, name } of checkpoints) {
+      const [first, own] = [provenances.get(checkpoints[0]!.id), provenances.get(id)];
+      const why = first && own ? refusal(first, own) : null;
+      if (why !== null) throw notComparable(checkpoints[0]!.name, name, why);
+    }
+    return { settings, provenances };
+  }
+
+  /** Answers that were made in another way than they would be now (another version, another precision) are made anew. */
+  private forgetOutdated({ items }: Cell, now: Provenance | undefined): void {
+    for (const [filmId, item] of items) {
+      const prediction = this.predictionOf(item);
+      if (prediction && now && refusal(prediction.provenance, now) !== null) items.delete(filmId);
+    }
+  }
+
+  private async firstReadable(params: CheckedParameters<'evaluations.run'>): Promise<FilmEntry | null> {
+    for (const film of (await this.select(params.sourceDatasetId, params.limit)).slice(0, 20)) {
+      const readable = await this.collections.open(film.id).then(
+        () => true,
+        () => false,
+      );
+      if (readable) return film;
+    }
+    return null;
+  }
+
+  private async begin(params: CheckedParameters<'evaluations.run'>, settings: AnswerSettings): Promise<EvaluationFile> {
     const checkpoints = params.checkpointIds.map((id) => this.checkpoints.usable(id));
     const { sourceDatasetId, targetDatasetId, checkpointIds, limit } = params;
-    const identity = [sourceDatasetId, targetDatasetId, limit, ...checkpoints.map((checkpoint) => checkpoint.hash)];
+    const { promptId = null, probabilities } = settings;
+    const asked =
+      promptId === null && !probabilities ? [] : [promptId, probabilities ? methodName(probabilities) : null];
+    const identity = [sourceDatasetId, targetDatasetId, limit, ...checkpoints.map(({ hash }) => hash), ...asked];
     const id = sha256(JSON.stringify(identity)).slice(0, 12);
     const there = await this.workspace.read<EvaluationFile>(FOLDER, `${id}.json`);
     if (there) return there;
@@ -233,7 +287,7 @@ export class Evaluations {
       targetDatasetId,
       checkpointIds,
       limit,
-      settings: GREEDY,
+      settings,
       films,
       total,
     };
@@ -315,6 +369,12 @@ export class Evaluations {
         await this.keep(file, cell, film, { key: prediction.key });
         report();
       },
+      // Kept as a failure that is tried again when the evaluation is resumed.
+      onFailure: async ({ film, checkpoint }, error) => {
+        const cell = cells.find((c) => c.checkpoint.id === checkpoint.id)!;
+        await this.keep(file, cell, film, { error: toErrorData(error) });
+        report();
+      },
     });
   }
 
@@ -345,7 +405,8 @@ export class Evaluations {
         const own = items.filter(
           (item) => item.datasetId === datasetId && item.checkpointId === checkpointId && wanted.has(item.filmId),
         );
-        const usable = own.filter((item) => item.error || this.store.get(item.key!));
+        const last = [...new Map(own.map((item) => [item.filmId, item])).values()];
+        const usable = last.filter((item) => (item.error ? !ofServer(item.error) : this.store.get(item.key!)));
         const checkpoint = this.checkpoints.usable(checkpointId);
         cells.push({ datasetId, checkpoint, films, items: new Map(usable.map((item) => [item.filmId, item])) });
       }
@@ -394,6 +455,7 @@ export class Evaluations {
           truth: film.truth ?? {},
           findings: prediction.reading.findings,
           failed: prediction.reading.parseFailure !== null,
+          ...(prediction.probabilities ? { probabilities: prediction.probabilities.values } : {}),
         },
       ];
     });
@@ -401,7 +463,9 @@ export class Evaluations {
 
   private async summary(file: EvaluationFile): Promise<EvaluationSummary> {
     const { id, name, createdAt, checkpointIds, limit, total } = file;
-    const done = (await this.workspace.lines(FOLDER, `${id}.jsonl`)).length;
+    const items = await this.workspace.lines<Item>(FOLDER, `${id}.jsonl`);
+    const answered = items.filter(({ error }) => !error || !ofServer(error));
+    const done = new Set(answered.map((item) => `${item.datasetId}\n${item.checkpointId}\n${item.filmId}`)).size;
     const state = this.running.has(id) ? 'running' : done >= total ? 'complete' : 'stopped';
     const datasetIds = datasetsOf(file);
     return { id, name, createdAt, state, datasetIds, checkpointIds, limit, done, total };
@@ -436,6 +500,39 @@ function onLabels(dataset: DatasetInput, labels: readonly Label[] | undefined): 
     dataset: dataset.id,
     known: dataset.labels,
   });
+}
+
+/** What a server did wrong may be right the next time. */
+function ofServer({ code }: ErrorData): boolean {
+  return code.startsWith('SERVER_');
+}
+
+function notComparable(first: string, second: string, why: string): WorkbenchError {
+  return new WorkbenchError(
+    'CHECKPOINTS_NOT_COMPARABLE',
+    `${first} and ${second} cannot be compared: more than the checkpoint differs: ${why}.`,
+    { first, second, differences: why },
+    'Ask all with one prompt, give them the same settings, or evaluate each by itself.',
+  );
+}
+
+/** Answers of an evaluation that went on with another version, precision or server. @throws EVALUATION_NOT_COMPARABLE */
+function checkComparable([first, ...others]: readonly Prediction[]): void {
+  const seen = new Set<string>();
+  for (const { provenance } of others) {
+    const { imageHash: _, ...rest } = provenance;
+    const kind = JSON.stringify(rest);
+    if (seen.has(kind)) continue;
+    seen.add(kind);
+    const why = refusal(first!.provenance, provenance);
+    if (why === null) continue;
+    throw new WorkbenchError(
+      'EVALUATION_NOT_COMPARABLE',
+      `The answers of this evaluation cannot be compared: more than the checkpoint differs between them: ${why}.`,
+      { differences: why },
+      'Start it again: only the answers that were made in another way are made anew.',
+    );
+  }
 }
 
 /** Source and target; once where they are the same. */

@@ -9,9 +9,11 @@ import { z } from 'zod';
 import { locate, WorkbenchError } from '../base/errors.ts';
 import type { Film } from '../dicom/film.ts';
 import { openFilm } from '../dicom/openFilm.ts';
-import { parseCompletion } from '../findings/parse.ts';
-import type { ParseFailure } from '../findings/types.ts';
+import { readCompletion } from '../findings/parse.ts';
+import type { AnswerFormat, ParseFailure } from '../findings/types.ts';
 import { type Completion, type GenerationRequest, generate } from '../generation/generate.ts';
+import { ANSWER_TREE, labelProbabilities } from '../generation/labelProbabilities.ts';
+import type { Prompt } from '../generation/prompt.ts';
 import type { Sampling } from '../generation/sampling.ts';
 import { score } from '../generation/score.ts';
 import type { Label } from '../labels/labels.ts';
@@ -28,12 +30,12 @@ import { readCard } from '../workspace/card.ts';
 import { type LoadedModel, Models } from './models.ts';
 
 /** For a folder without a card: DICOM as MIMIC-CXR-JPG made its JPEGs, PNG and JPEG as somebody else has prepared them. */
-const DEFAULT_PREPROCESSING: Record<Film['kind'], Preset> = {
+export const DEFAULT_PREPROCESSING: Record<Film['kind'], Preset> = {
   dicom: 'mimic-cxr-jpg',
   png: 'as-stored',
   jpeg: 'as-stored',
 };
-const DEFAULT_MAX_NEW_TOKENS = 512;
+export const DEFAULT_MAX_NEW_TOKENS = 512;
 
 export interface InferenceOptions {
   /** Folder of a model. */
@@ -44,6 +46,8 @@ export interface InferenceOptions {
   threads?: number;
   /** Name of the preset that turns a film into model input; absent: the checkpoint's own, else by the kind of file. */
   preprocessing?: string;
+  /** How the answers are written; absent: what the checkpoint's card says, else the paper's format. */
+  answerFormat?: AnswerFormat;
 }
 
 export interface Question {
@@ -58,6 +62,8 @@ export interface InferenceSettings {
   maxNewTokens?: number;
   /** Completions; sample i is drawn with seed + i. */
   samples: number;
+  /** The probability of each label after the first completion's own reasoning. */
+  labelProbabilities?: boolean;
   signal?: AbortSignal;
 }
 
@@ -83,6 +89,17 @@ export interface InferenceResult extends Sample {
   samples?: Sample[];
   /** In how many of the samples a label is named, for the labels that are. */
   frequency?: Partial<Record<Label, number>>;
+  /** Label probabilities, where they were asked for, and their method. */
+  scores?: Record<Label, number>;
+  scoreMethod?: string;
+  /** No score is further off than this. */
+  scoresUnexplored?: number;
+}
+
+/** What asks: a model here, or a server (remoteInference.ts). */
+export interface Asks {
+  infer(question: Question, settings: InferenceSettings): Promise<InferenceResult>;
+  dispose(): Promise<void>;
 }
 
 export interface ScoreResult {
@@ -93,13 +110,14 @@ export interface ScoreResult {
   engine: ExecutorInfo;
 }
 
-export class Inference {
+export class Inference implements Asks {
   private constructor(
     private readonly models: Models,
     private readonly model: LoadedModel,
     private readonly adapter: Adapter | null,
     private readonly preprocessing: string | undefined,
     private readonly maxNewTokens: number,
+    private readonly answerFormat: AnswerFormat,
     private readonly loadSeconds: number,
   ) {}
 
@@ -111,7 +129,9 @@ export class Inference {
     const card = (await readCard(options.adapter ?? options.model)) ?? (await readCard(options.model));
     const preprocessing = options.preprocessing ?? card?.preprocessing;
     const maxNewTokens = card?.maxNewTokens ?? DEFAULT_MAX_NEW_TOKENS;
-    return new Inference(models, model, adapter, preprocessing, maxNewTokens, (performance.now() - start) / 1000);
+    const format = options.answerFormat ?? card?.answerFormat ?? 'solution';
+    const seconds = (performance.now() - start) / 1000;
+    return new Inference(models, model, adapter, preprocessing, maxNewTokens, format, seconds);
   }
 
   async infer(question: Question, settings: InferenceSettings): Promise<InferenceResult> {
@@ -136,7 +156,16 @@ export class Inference {
       ...this.engine(),
       seconds: { load: this.loadSeconds, vision, prefill: completions[0]!.seconds.prefill, decode },
       ...(settings.samples > 1 ? { samples, frequency: frequencyOf(samples) } : {}),
+      ...(settings.labelProbabilities ? await this.scores(prompt, samples[0]!, settings.signal) : {}),
     };
+  }
+
+  private async scores(prompt: Prompt, { tokenIds, text, findings }: Sample, signal?: AbortSignal) {
+    const { runner, tokenizer } = this.model;
+    const completionIds = tokenIds.filter((id) => !runner.info.endTokenIds.includes(id));
+    const answered = { ...prompt, completionIds, text, findings, block: this.answerFormat };
+    const { values, unexplored } = await labelProbabilities(runner, tokenizer, answered, signal);
+    return { scores: values, scoreMethod: ANSWER_TREE, scoresUnexplored: unexplored };
   }
 
   /** Log-probabilities of a given completion's tokens, given what is before them; the token that ends a turn closes it. */
@@ -181,12 +210,12 @@ export class Inference {
 
   private sampleOf({ tokenIds, logprobs, stop }: Completion): Sample {
     const text = this.model.tokenizer.decode(tokenIds);
-    const { reasoning, findings, parseFailure } = parseCompletion(text);
+    const { reasoning, findings, parseFailure } = readCompletion(text, this.answerFormat);
     return { text, tokenIds, logprobs, stop, reasoning, findings, parseFailure };
   }
 }
 
-function frequencyOf(samples: readonly Sample[]): Partial<Record<Label, number>> {
+export function frequencyOf(samples: readonly Sample[]): Partial<Record<Label, number>> {
   const count: Partial<Record<Label, number>> = {};
   for (const { findings } of samples) for (const label of findings) count[label] = (count[label] ?? 0) + 1;
   return count;

@@ -18,15 +18,11 @@ export function predictionKey(provenance: Provenance): string {
   return sha256(canonical(provenance)).slice(0, 32);
 }
 
-/** What must be equal for two answers to be compared: all but the film and the adapter. */
-export function comparabilityDifferences(a: Provenance, b: Provenance): string[] {
-  const may: (keyof Provenance)[] = ['imageHash', 'adapterHash', 'baseHash'];
-  return (Object.keys(a) as (keyof Provenance)[]).filter((field) => !may.includes(field) && a[field] !== b[field]);
-}
-
 export class PredictionStore {
   private readonly byKey = new Map<string, Prediction>();
   private readonly asked = new Set<string>();
+  /** By the key of the answer without label probabilities. */
+  private readonly scored = new Map<string, Prediction>();
 
   constructor(private readonly workspace: Workspace) {}
 
@@ -42,6 +38,11 @@ export class PredictionStore {
     return this.byKey.get(key);
   }
 
+  /** The same answer with label probabilities, the latest method's. */
+  withProbabilities(provenance: Provenance): Prediction | undefined {
+    return this.scored.get(predictionKey(provenance));
+  }
+
   async add(prediction: Prediction): Promise<void> {
     if (this.byKey.has(prediction.key)) return;
     await this.workspace.append(prediction, FOLDER, `${prediction.checkpointId}.jsonl`);
@@ -50,6 +51,8 @@ export class PredictionStore {
 
   private remember(prediction: Prediction): void {
     this.byKey.set(prediction.key, prediction);
+    const { probabilityMethod, ...plain } = prediction.provenance;
+    if (probabilityMethod !== undefined) this.scored.set(predictionKey(plain), prediction);
     // A drawn sample is not the answer that an evaluation asks for.
     if (prediction.provenance.temperature === 0) this.asked.add(`${prediction.filmId}/${prediction.checkpointId}`);
   }

@@ -1,18 +1,19 @@
 /** Everything that belongs to one open workspace. */
-import { join } from 'node:path';
 import type { Platform } from '../platform/platform.ts';
-import { loadPrompts } from '../text/prompts.ts';
-import type { Prompt } from '../text/types.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { AnnotationStore } from './annotations.ts';
 import { Answers } from './answers.ts';
 import { Boxes } from './boxes.ts';
+import { Canaries } from './canaries.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { Collections } from './collections.ts';
 import { Evaluations } from './evaluations.ts';
 import { type ModelOptions, Models } from './models.ts';
 import { PredictionStore } from './predictions.ts';
+import { Prompts } from './prompts.ts';
+import { RemoteAnswers } from './remoteAnswers.ts';
 import { Reports } from './reports.ts';
+import type { Servers } from './servers.ts';
 import { Trainings } from './trainings.ts';
 
 export class Session {
@@ -21,6 +22,7 @@ export class Session {
   readonly models: Models;
   readonly predictions: PredictionStore;
   readonly answers: Answers;
+  readonly canaries: Canaries;
   readonly evaluations: Evaluations;
   readonly trainings: Trainings;
   readonly reports: Reports;
@@ -30,13 +32,13 @@ export class Session {
   private constructor(
     platform: Platform,
     readonly workspace: Workspace,
-    /** By id. */
-    readonly prompts: ReadonlyMap<string, Prompt>,
+    readonly prompts: Prompts,
+    servers: Servers,
     options: ModelOptions,
   ) {
     this.collections = new Collections(workspace, platform.now);
-    this.checkpoints = new Checkpoints(workspace);
     this.annotations = new AnnotationStore(workspace);
+    this.checkpoints = new Checkpoints(workspace, servers);
     this.models = new Models(options);
     this.predictions = new PredictionStore(workspace);
     this.answers = new Answers(
@@ -45,8 +47,10 @@ export class Session {
       this.models,
       prompts,
       this.predictions,
+      new RemoteAnswers(servers, platform.now),
       platform.now,
     );
+    this.canaries = new Canaries(workspace, this.checkpoints, this.answers, platform.userDir, platform.now);
     this.evaluations = new Evaluations(
       workspace,
       this.collections,
@@ -59,10 +63,16 @@ export class Session {
     this.reports = new Reports(platform, this.collections, this.checkpoints, this.evaluations, this.models);
   }
 
-  static async open(platform: Platform, workspace: Workspace, options: ModelOptions = {}): Promise<Session> {
-    const prompts = await loadPrompts(join(platform.resourcesDir, 'prompts'));
-    const session = new Session(platform, workspace, new Map(prompts.map((prompt) => [prompt.id, prompt])), options);
+  static async open(
+    platform: Platform,
+    workspace: Workspace,
+    servers: Servers,
+    options: ModelOptions = {},
+  ): Promise<Session> {
+    const prompts = await Prompts.open(platform.resourcesDir, workspace.pathOf('prompts'));
+    const session = new Session(platform, workspace, prompts, servers, options);
     await Promise.all([session.collections.load(), session.checkpoints.load(), session.predictions.load()]);
+    await session.canaries.load();
     return session;
   }
 

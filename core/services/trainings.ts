@@ -16,7 +16,6 @@ import { readJsonLines } from '../platform/files.ts';
 import type { Platform } from '../platform/platform.ts';
 import { toModelImage } from '../preprocessing/presets.ts';
 import { openTfjs } from '../tensor/tfjs/backend.ts';
-import type { Prompt } from '../text/types.ts';
 import { configFields, parseTrainingConfig } from '../training/config.ts';
 import { trainGrpo } from '../training/grpo.ts';
 import type { RunHeader, RunProgress, RunState } from '../training/run.ts';
@@ -35,6 +34,7 @@ import type {
   TrainingRun,
 } from './contract.ts';
 import { readAdapter } from './models.ts';
+import type { Prompts } from './prompts.ts';
 
 const FOLDER = 'runs';
 /** Where the answers to learn from are looked for, beside the label table: `{"path": image as in the table, "text": ...}`. */
@@ -61,7 +61,7 @@ export class Trainings {
     private readonly workspace: Workspace,
     private readonly collections: Collections,
     private readonly checkpoints: Checkpoints,
-    private readonly prompts: ReadonlyMap<string, Prompt>,
+    private readonly prompts: Prompts,
   ) {}
 
   fields(kind: 'sft' | 'grpo'): ConfigField[] {
@@ -154,9 +154,7 @@ export class Trainings {
   /** Frontal films of the data set with what SFT is to answer (the teacher's trace, else the labels alone) and the labels. */
   private async examples(file: RunFile, start: Checkpoint): Promise<TrainingExample[]> {
     const { promptId } = parseTrainingConfig(file.kind as 'sft', file.config);
-    const prompt = this.prompts.get(promptId);
-    if (!prompt)
-      throw new WorkbenchError('PROMPT_UNKNOWN', 'This instruction format is not there.', { prompt: promptId });
+    const prompt = await this.prompts.named(promptId);
     const collection = this.collections.collection(file.datasetId);
     const traces = await this.traces(collection.path);
     const films = (await this.collections.films(file.datasetId)).filter((film) => !isLateral(film.viewPosition));

@@ -8,31 +8,46 @@
  *     ---
  *     Look at this chest film ...
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
-import { WorkbenchError } from '../base/errors.ts';
+import { type JsonValue, WorkbenchError } from '../base/errors.ts';
 import { readJson } from '../platform/files.ts';
 import type { Prompt } from './types.ts';
 
+/** What a prompt's file is called. */
+export const PROMPT_FILE = /^[^.].*\.(md|json)$/;
+/** An instruction longer than this is a mistake, and fills the context of most models. */
+const MAX_BYTES = 64 * 1024;
+
 /** Every prompt of the folder, by id. @throws PROMPT_UNREADABLE, and FILE_NOT_FOUND where there is no such folder */
 export async function loadPrompts(folder: string): Promise<Prompt[]> {
-  const files = (await readdir(folder)).filter((file) => /\.(md|json)$/.test(file)).sort();
+  const files = (await readdir(folder)).filter((file) => PROMPT_FILE.test(file)).sort();
   return Promise.all(files.map((file) => loadPrompt(join(folder, file))));
 }
 
-async function loadPrompt(file: string): Promise<Prompt> {
+/** One file. @throws PROMPT_UNREADABLE with what is wrong, and where; JSON_UNREADABLE */
+export async function loadPrompt(file: string): Promise<Prompt> {
   const id = basename(file, extname(file));
+  const { size } = await stat(file);
+  if (size > MAX_BYTES) throw unreadable(file, 'It is longer than 64 KiB.', { bytes: size });
   const fields = extname(file) === '.json' ? await readJson<object>(file) : frontMatter(await readFile(file, 'utf8'));
+  if (typeof fields !== 'object' || fields === null) throw unreadable(file, 'It is no object.');
   const { name, text, format } = fields as Partial<Record<keyof Prompt, unknown>>;
-  if (typeof name !== 'string' || typeof text !== 'string' || typeof format !== 'string' || text.trim() === '') {
-    throw new WorkbenchError(
-      'PROMPT_UNREADABLE',
-      'This prompt file has no name, format or text.',
-      { file },
-      'Write "name:" and "format:" between two lines "---", and the instruction below.',
-    );
+  for (const [field, value] of Object.entries({ name, format, text })) {
+    if (value === undefined) throw unreadable(file, `It has no ${field}.`, { field });
+    if (typeof value !== 'string') throw unreadable(file, `Its ${field} is no text.`, { field });
+    if (value.trim() === '') throw unreadable(file, `Its ${field} is empty.`, { field });
   }
-  return { id, name, format, text: text.trim() };
+  return { id, name: name as string, format: format as string, text: (text as string).trim() };
+}
+
+function unreadable(file: string, problem: string, details: Record<string, JsonValue> = {}): WorkbenchError {
+  return new WorkbenchError(
+    'PROMPT_UNREADABLE',
+    `This prompt file cannot be used. ${problem}`,
+    { file, ...details },
+    'Write "name:" and "format:" between two lines "---", and the instruction below.',
+  );
 }
 
 function frontMatter(source: string): Record<string, string> {

@@ -3,6 +3,7 @@
  * with defaults, and says so.
  */
 import { join } from 'node:path';
+import type { AnswerFormat } from '../findings/types.ts';
 import { readJsonIfThere, writeJson } from '../platform/files.ts';
 
 export interface CheckpointCard {
@@ -17,6 +18,8 @@ export interface CheckpointCard {
   maxNewTokens: number;
   /** Knows phantom films only; what it says about a real film means nothing. */
   phantomOnly: boolean;
+  /** How its answers are written; absent: `solution`. */
+  answerFormat?: AnswerFormat;
 }
 
 const FILE = 'chexreason.json';

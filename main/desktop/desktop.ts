@@ -9,6 +9,7 @@ import { userDirectory } from '../../core/platform/node.ts';
 import type { EngineEvent } from '../../core/services/contract.ts';
 import { enginePath, preloadPath, resourcesDir } from '../places.ts';
 import { EngineHost } from './engineHost.ts';
+import { KeyStore } from './keys.ts';
 import { installMenu } from './menu.ts';
 import { declarePageProtocol, PAGE_URL, servePage } from './pageProtocol.ts';
 import { answerRequests } from './requests.ts';
@@ -54,14 +55,16 @@ function run(): void {
 
 function start(): void {
   servePage(session.defaultSession);
-  const engine = new EngineHost(enginePath(), { resourcesDir, userDir, workspace: workspaceIn(process.argv) });
+  const keys = new KeyStore(join(userDir, 'desktop', 'keys.json'));
+  const engineArguments = { resourcesDir, userDir, workspace: workspaceIn(process.argv) };
+  const engine = new EngineHost(enginePath(), engineArguments, () => keys.all());
   app.on('will-quit', () => engine.stop());
   answerRequests((event) => {
     engine.connect(event.sender);
     const events = waitingEvents ?? [];
     waitingEvents = null;
     for (const waiting of events) event.sender.send('host-event', waiting);
-  });
+  }, keys);
   installMenu(tell, () => window);
   openWindow();
   app.on('activate', () => {

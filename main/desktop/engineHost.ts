@@ -4,22 +4,25 @@
  */
 import { MessageChannelMain, type MessagePortMain, utilityProcess, type WebContents } from 'electron';
 import type { DesktopEvent } from '../../core/services/contract.ts';
-import type { EngineArguments } from '../engine/process.ts';
+import type { EngineArguments, HostMessage } from '../engine/process.ts';
 import { type Supervised, Supervisor } from '../engine/supervisor.ts';
 
 interface EngineProcess extends Supervised {
   pid(): number | undefined;
   connect(port: MessagePortMain): void;
+  tell(message: HostMessage): void;
 }
 
 export class EngineHost {
   private readonly windows = new Set<WebContents>();
   private readonly supervisor: Supervisor<EngineProcess>;
 
-  constructor(program: string, args: EngineArguments) {
+  /** @param keys of servers, which every engine is told when it starts */
+  constructor(program: string, args: EngineArguments, keys: () => Record<string, string>) {
     this.supervisor = new Supervisor(
       () => launch(program, args),
-      (_process, reason) => {
+      (engine, reason) => {
+        engine.tell({ keys: keys() });
         if (reason === null) return;
         for (const window of this.windows) this.giveThePort(window);
         this.tell({ type: 'engine-restarted', reason });
@@ -67,6 +70,7 @@ function launch(program: string, args: EngineArguments): EngineProcess {
   return {
     pid: () => child.pid,
     connect: (port) => child.postMessage(null, [port]),
+    tell: (message) => child.postMessage(message),
     onEnd: (listener) => child.once('exit', (code) => listener(`ended with status ${code}`)),
     stop: () => child.kill(),
   };

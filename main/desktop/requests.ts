@@ -1,6 +1,7 @@
 /** What a window may ask of the desktop host: dialogs and the file manager. Every sender and every argument is checked. */
 import { BrowserWindow, dialog, type IpcMainEvent, type IpcMainInvokeEvent, ipcMain, shell } from 'electron';
 import { z } from 'zod';
+import type { KeyStore } from './keys.ts';
 import { PAGE_ORIGIN } from './pageProtocol.ts';
 
 const filters = z
@@ -9,7 +10,7 @@ const filters = z
   .optional();
 const path = z.string().min(1).max(4096);
 
-export function answerRequests(onConnect: (event: IpcMainEvent) => void): void {
+export function answerRequests(onConnect: (event: IpcMainEvent) => void, keys: KeyStore): void {
   ipcMain.on('connect', (event) => {
     if (isOurPage(event)) onConnect(event);
   });
@@ -28,6 +29,9 @@ export function answerRequests(onConnect: (event: IpcMainEvent) => void): void {
     return canceled || !filePath ? null : filePath;
   });
   handle('reveal', z.tuple([path]), async (_window, [file]) => shell.showItemInFolder(file));
+  handle('keep-key', z.tuple([z.string().min(1).max(500), z.string().max(4096)]), async (_window, [address, key]) =>
+    keys.keep(address, key),
+  );
 }
 
 function handle<A extends z.ZodType>(

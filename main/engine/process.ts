@@ -24,8 +24,13 @@ interface PortMain {
   start(): void;
 }
 
+/** What the desktop host says to the engine itself: the keys of servers, by address, that it keeps. */
+export interface HostMessage {
+  keys: Record<string, string>;
+}
+
 interface ParentPort {
-  on(event: 'message', listener: (message: { ports: PortMain[] }) => void): void;
+  on(event: 'message', listener: (message: { data: HostMessage | null; ports: PortMain[] }) => void): void;
 }
 
 /** Serves until the host goes away. Requests wait while the engine starts, and fail with its error where it cannot. */
@@ -33,7 +38,10 @@ export function runEngineProcess(create: (args: EngineArguments) => Promise<Engi
   const engine = whenReady(create(JSON.parse(process.argv[2]!) as EngineArguments));
   const parent = (process as { parentPort?: ParentPort }).parentPort;
   if (parent) {
-    parent.on('message', ({ ports }) => {
+    parent.on('message', ({ data, ports }) => {
+      for (const [address, key] of Object.entries(data?.keys ?? {})) {
+        engine.call('servers.setKey', { address, key }).catch(() => {});
+      }
       for (const port of ports) serveEngine(engine, portOf(port));
     });
   } else {

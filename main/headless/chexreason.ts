@@ -86,6 +86,11 @@ const EXECUTORS: readonly ExecutorChoice[] = ['auto', 'onnxruntime-cpu', 'tfjs-t
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
 const policy = () =>
   new Option('--policy <name>', 'what an uncertain label counts as').choices(['zeros', 'ones', 'ignore']);
+const answerFormat = () =>
+  new Option('--answer-format <name>', 'solution: the paper’s; answer: NV-Reason-CXR-3B’s').choices([
+    'solution',
+    'answer',
+  ]);
 const json = () => new Option('--json', 'exactly one JSON object per line on stdout');
 
 subcommand('decode <file...>', 'decodes films: header facts, range and hashes of their pixels')
@@ -110,10 +115,10 @@ subcommand('deidentify <path...>', 'copies films without their patients (DICOM P
 
 function asksAModel(command: Command): Command {
   return command
-    .requiredOption('--model <dir>', 'folder of a model in Hugging Face’s layout')
+    .option('--model <dir>', 'folder of a model in Hugging Face’s layout')
     .option('--adapter <dir>', 'folder of a LoRA adapter in PEFT’s format')
     .option('--image <file>', 'film: DICOM, PNG or JPEG; several times: one answer for each', collect)
-    .option('--prompt <name>', 'instruction format of resources/prompts (default: free-reasoning)')
+    .option('--prompt <name>', 'instruction format of resources/prompts, or a prompt file (default: free-reasoning)')
     .option('--text <text>', 'instruction')
     .option('--messages <file>', 'JSON list of messages; --image then fills its places in order')
     .addOption(new Option('--executor <name>', 'what runs the model').choices(EXECUTORS).default('auto'))
@@ -129,6 +134,12 @@ asksAModel(subcommand('infer', 'asks a model about films: reasoning and findings
   .option('--top-k <k>', '0: off', integer(0), 0)
   .option('--seed <n>', 'sample i is drawn with seed + i', integer(0), 0)
   .option('--samples <n>', 'completions of each film', integer(1, 1024), 1)
+  .option('--label-probabilities', 'the probability of each label after the answer’s own reasoning, as “scores”')
+  .addOption(answerFormat())
+  .option('--server <url>', 'an OpenAI-compatible server instead of --model; its key in CHEXREASON_API_KEY')
+  .option('--model-name <name>', 'the server’s name of the model (default: its only one)')
+  .option('--adapter-name <name>', 'the server’s name of the adapter')
+  .option('--timeout <seconds>', 'until the server’s answer begins, and between its pieces', real(0.001, 86_400))
   .action(runs(async () => (await import('./commands/models.ts')).infer));
 
 asksAModel(subcommand('score', 'log-probabilities of a given completion'))
@@ -160,6 +171,11 @@ subcommand('evaluate', 'films of two institutions read by checkpoints; stopped, 
   .option('--images <dir>', 'folder of a data set’s images, in the order of the data sets', collect)
   .requiredOption('--checkpoint <id>', 'folder of a model or an adapter, or an id of the workspace', collect)
   .option('--model <dir>', 'base model of the adapters, where it is not evaluated itself')
+  .option('--server <url>', 'where checkpoints that are no folder are: their names there; key: CHEXREASON_API_KEY')
+  .option('--prompt <name>', 'one instruction format for all (default: each checkpoint’s own)')
+  .option('--label-probabilities', 'also the probability of each label, for AUROC and calibration')
+  .option('--samples <n>', 'label probabilities as frequencies over so many samples', integer(1, 1024))
+  .option('--scores <dir>', 'writes the label probabilities as tables, one for each data set and checkpoint')
   .option('--workspace <dir>', 'where answers are kept (default: the built-in workspace)')
   .option('--limit <n>', 'films of each data set, a fixed sample', integer(1))
   .option('--predictions <file>', 'writes every answer as JSON lines, as “metrics” reads them')

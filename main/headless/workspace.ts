@@ -1,6 +1,7 @@
 /** The engine in this process, on a workspace, for the commands that work on one. */
+import { fromErrorData } from '../../core/base/errors.ts';
 import type { DatasetKind } from '../../core/labels/mapping.ts';
-import type { Engine, Parameters } from '../../core/services/contract.ts';
+import type { Checkpoint, Engine, Parameters, ServerInfo } from '../../core/services/contract.ts';
 import { createEngine } from '../../core/services/engine.ts';
 import { UsageError } from './call.ts';
 import { commandPlatform, userPath } from './places.ts';
@@ -44,9 +45,27 @@ export async function datasetId(engine: Engine, text: string, settings: DatasetS
   return (await engine.call('datasets.add', { kind: kind as DatasetKind, csv, ...settings })).id;
 }
 
-/** A checkpoint of the workspace by its id, or the folder of a model or an adapter, which is added. */
-export async function checkpointId(engine: Engine, text: string): Promise<string> {
+/** Adds the server of an address; its key is that of CHEXREASON_API_KEY, for this call only. */
+export async function serverOf(engine: Engine, address: string): Promise<ServerInfo> {
+  const server = await engine.call('servers.add', { address, key: process.env['CHEXREASON_API_KEY'] });
+  if (server.error) throw fromErrorData(server.error);
+  return server;
+}
+
+/**
+ * A checkpoint of the workspace by its id, a model or an adapter of the server by its name there, or the folder of one,
+ * which is added.
+ */
+export async function checkpointId(engine: Engine, text: string, server?: ServerInfo): Promise<string> {
   const known = await engine.call('checkpoints.list', {});
   if (known.some(({ id }) => id === text)) return text;
+  if (server?.models.some(({ id }) => id === text))
+    return (await engine.call('checkpoints.addRemote', { serverId: server.id, model: text, role: roleOf(text) })).id;
   return (await engine.call('checkpoints.add', { path: userPath(text) })).id;
+}
+
+/** From the name, where it says so. */
+function roleOf(name: string): Checkpoint['role'] | undefined {
+  const found = /(?:^|[^a-z])(base|sft|grpo)(?:[^a-z]|$)/.exec(name.toLowerCase())?.[1];
+  return found as Checkpoint['role'] | undefined;
 }

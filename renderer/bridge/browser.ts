@@ -24,6 +24,7 @@ export function connectBrowser(location: Pick<Location, 'protocol' | 'host'>): H
     pickSavePath: async () => null,
     pathsOfDrop: (files) => Promise.all((files as File[]).map(upload)),
     reveal: async () => {},
+    keepKey: async () => false,
   };
 }
 

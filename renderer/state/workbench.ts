@@ -9,6 +9,7 @@ import { createLibrary } from './library.ts';
 import { createPanes } from './panes.ts';
 import { createReading } from './reading.ts';
 import { createReporting } from './reporting.ts';
+import { createServers } from './servers.ts';
 import { createTraining } from './training.ts';
 
 export type Workbench = ReturnType<typeof createWorkbench>;
@@ -17,6 +18,7 @@ export function createWorkbench(bridge: HostBridge) {
   const frame = createFrame(bridge);
   const keys = createKeys(bridge);
   const checkpoints = createCheckpoints(bridge, frame);
+  const servers = createServers(bridge, frame);
   const library = createLibrary(bridge, frame);
   const reading = createReading(bridge, library, checkpoints);
   const panes = createPanes(bridge, frame, library, reading);
@@ -27,6 +29,8 @@ export function createWorkbench(bridge: HostBridge) {
     films: library.refresh,
     collections: library.refresh,
     checkpoints: checkpoints.refresh,
+    // The status bar names every server that anything may be sent to.
+    servers: () => Promise.all([servers.refresh(), frame.refresh(), checkpoints.refresh()]),
     // An answer also tells what the next one of its checkpoint will cost.
     predictions: () => Promise.all([reading.refresh(), checkpoints.refresh()]),
     evaluations: () => Promise.all([evaluating.refresh(), reading.refresh(), checkpoints.refresh()]),
@@ -36,7 +40,7 @@ export function createWorkbench(bridge: HostBridge) {
 
   async function refreshAll(): Promise<void> {
     reading.forget();
-    await Promise.all([frame.refresh(), checkpoints.refresh(), library.refresh()]);
+    await Promise.all([frame.refresh(), checkpoints.refresh(), servers.refresh(), library.refresh()]);
     await Promise.all([evaluating.refresh(), training.refresh()]);
   }
 
@@ -91,6 +95,7 @@ export function createWorkbench(bridge: HostBridge) {
     frame,
     keys,
     checkpoints,
+    servers,
     library,
     reading,
     panes,

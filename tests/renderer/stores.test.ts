@@ -16,6 +16,7 @@ function bridgeTo(engine: FixtureEngine): HostBridge {
     pickSavePath: async () => null,
     pathsOfDrop: async () => [],
     reveal: async () => {},
+    keepKey: async () => false,
   };
 }
 

@@ -1,12 +1,13 @@
 /** The commands from films to figures to the report: evaluate, metrics, report. */
+import { join } from 'node:path';
 import { metricsOfPredictions } from '../../../core/evaluation/predictionsFile.ts';
 import type { EvaluationResult } from '../../../core/evaluation/types.ts';
-import type { UncertaintyPolicy } from '../../../core/labels/labels.ts';
+import { CHEXPERT_LABELS, type UncertaintyPolicy } from '../../../core/labels/labels.ts';
 import { writeFileAtomic } from '../../../core/platform/files.ts';
-import type { Engine } from '../../../core/services/contract.ts';
+import type { Engine, ProbabilitySettings } from '../../../core/services/contract.ts';
 import { type Call, UsageError } from '../call.ts';
 import { userPath } from '../places.ts';
-import { checkpointId, datasetId, openWorkspace } from '../workspace.ts';
+import { checkpointId, datasetId, openWorkspace, serverOf } from '../workspace.ts';
 
 export interface EvaluateOptions {
   workspace?: string;
@@ -21,6 +22,13 @@ export interface EvaluateOptions {
   limit?: number;
   threads?: number;
   predictions?: string;
+  server?: string;
+  prompt?: string;
+  labelProbabilities?: boolean;
+  /** Label probabilities as frequencies over so many samples. */
+  samples?: number;
+  /** Folder for tables of label probabilities. */
+  scores?: string;
 }
 
 /** Reads every film by every checkpoint, or goes on where the same evaluation was stopped. */
@@ -34,9 +42,10 @@ export async function evaluate({ output, signal }: Call, options: EvaluateOption
     const folder = images[i] === undefined ? undefined : userPath(images[i]);
     datasetIds.push(await datasetId(engine, text, { images: folder, policy, role }));
   }
+  const server = options.server === undefined ? undefined : await serverOf(engine, options.server);
   if (options.model !== undefined) await checkpointId(engine, options.model);
   const checkpointIds: string[] = [];
-  for (const text of checkpoint) checkpointIds.push(await checkpointId(engine, text));
+  for (const text of checkpoint) checkpointIds.push(await checkpointId(engine, text, server));
   const result = await engine.call(
     'evaluations.run',
     {
@@ -44,12 +53,41 @@ export async function evaluate({ output, signal }: Call, options: EvaluateOption
       targetDatasetId: datasetIds[datasetIds.length - 1]!,
       checkpointIds,
       limit,
+      promptId: options.prompt,
+      probabilities: probabilitiesOf(options),
     },
     { signal, onProgress: (progress) => output.progress(progress) },
   );
   const predictions = options.predictions === undefined ? null : userPath(options.predictions);
   if (predictions !== null) await writePredictions(engine, result, predictions);
+  if (options.scores !== undefined) await writeScores(engine, result, userPath(options.scores));
   output.result({ predictions, ...result }, () => summaryOf(result));
+}
+
+function probabilitiesOf({ labelProbabilities, samples, scores }: EvaluateOptions): ProbabilitySettings | undefined {
+  if (samples !== undefined && labelProbabilities)
+    throw new UsageError('give --label-probabilities or --samples: they are two methods.');
+  if (samples !== undefined) return { method: 'frequency', samples, temperature: 0.8, topP: 0.95 };
+  if (labelProbabilities) return { method: 'answer-tree' };
+  if (scores !== undefined) throw new UsageError('--scores needs --label-probabilities or --samples.');
+  return undefined;
+}
+
+/** Tables of scores by film and label, as core/datasets/scores.ts reads them: <data set>-<checkpoint>.csv. */
+async function writeScores(engine: Engine, result: EvaluationResult, folder: string): Promise<void> {
+  for (const { datasetId, checkpointId } of result.cells) {
+    const films = await engine.call('evaluations.films', { evaluationId: result.id, datasetId, checkpointId });
+    const rows = films.flatMap(({ entry, prediction }) => {
+      const values = prediction?.probabilities?.values;
+      return values ? [[quoted(entry.path), ...CHEXPERT_LABELS.map((label) => values[label] ?? '')].join(',')] : [];
+    });
+    const table = [['Path', ...CHEXPERT_LABELS].join(','), ...rows, ''].join('\n');
+    await writeFileAtomic(join(folder, `${datasetId}-${checkpointId}.csv`), table);
+  }
+}
+
+function quoted(path: string): string {
+  return /[",\n]/.test(path) ? `"${path.replace(/"/g, '""')}"` : path;
 }
 
 /** Every answer in the form that `chexreason metrics` reads. */
@@ -61,8 +99,9 @@ async function writePredictions(engine: Engine, result: EvaluationResult, file: 
     for (const { entry, truth, prediction } of films) {
       if (!prediction) continue;
       const { text, key } = prediction;
+      const probabilities = prediction.probabilities?.values;
       const answer = { film: entry.id, patient: entry.patientId, dataset: datasetId, checkpoint: checkpointId, role };
-      lines.push(`${JSON.stringify({ ...answer, path: entry.path, truth, text, key })}\n`);
+      lines.push(`${JSON.stringify({ ...answer, path: entry.path, truth, text, probabilities, key })}\n`);
     }
   }
   await writeFileAtomic(file, lines.join(''));

@@ -1,19 +1,20 @@
 /** The commands that ask a model: infer, score. */
 import { join } from 'node:path';
 import { WorkbenchError } from '../../../core/base/errors.ts';
+import type { AnswerFormat } from '../../../core/findings/types.ts';
 import type { ExecutorChoice } from '../../../core/models/openRunner.ts';
-import { Inference, type Question, readMessages } from '../../../core/services/inference.ts';
+import { type Asks, Inference, type Question, readMessages } from '../../../core/services/inference.ts';
+import { DEFAULT_PROMPT } from '../../../core/services/prompts.ts';
+import { RemoteInference } from '../../../core/services/remoteInference.ts';
 import { imageQuestion } from '../../../core/text/promptInput.ts';
-import { loadPrompts } from '../../../core/text/prompts.ts';
+import { loadPrompt, loadPrompts } from '../../../core/text/prompts.ts';
 import type { Message } from '../../../core/text/types.ts';
 import { resourcesDir } from '../../places.ts';
 import { type Call, UsageError } from '../call.ts';
 import { userPath } from '../places.ts';
 
-const DEFAULT_PROMPT = 'free-reasoning';
-
 export interface QuestionOptions {
-  model: string;
+  model?: string;
   adapter?: string;
   image?: string[];
   prompt?: string;
@@ -31,31 +32,71 @@ export interface InferOptions extends QuestionOptions {
   topK: number;
   seed: number;
   samples: number;
+  labelProbabilities?: boolean;
+  answerFormat?: AnswerFormat;
+  server?: string;
+  modelName?: string;
+  adapterName?: string;
+  timeout?: number;
 }
 
-export async function infer({ output, signal }: Call, options: InferOptions): Promise<void> {
-  const { temperature, topP, topK, seed, samples, maxNewTokens } = options;
-  const settings = { sampling: { temperature, topP, topK, seed }, samples, maxNewTokens, signal };
-  await askEach({ output, signal }, options, (inference, question) => inference.infer(question, settings));
+export async function infer(call: Call, options: InferOptions): Promise<void> {
+  const { temperature, topP, topK, seed, samples, maxNewTokens, labelProbabilities } = options;
+  const { signal } = call;
+  const settings = { sampling: { temperature, topP, topK, seed }, samples, maxNewTokens, labelProbabilities, signal };
+  await askEach(
+    call,
+    options,
+    () => openAsked(options),
+    (inference, question) => inference.infer(question, settings),
+  );
 }
 
 export async function score(call: Call, options: QuestionOptions & { completion: string }): Promise<void> {
-  await askEach(call, options, (inference, question) => inference.score(question, options.completion, call.signal));
+  const ask = (inference: Inference, question: Question) => inference.score(question, options.completion, call.signal);
+  await askEach(call, options, () => openModel(options), ask);
+}
+
+/** The server that `--server` names, else the model of `--model`. */
+async function openAsked(options: InferOptions): Promise<Asks> {
+  const { server, modelName, adapterName, preprocessing, answerFormat, timeout } = options;
+  if (server === undefined) {
+    if (modelName !== undefined || adapterName !== undefined)
+      throw new UsageError('--model-name and --adapter-name belong to --server; a folder is --model and --adapter.');
+    return openModel(options);
+  }
+  if (options.model !== undefined || options.adapter !== undefined)
+    throw new UsageError('give --server or --model, not both; a server’s models are --model-name and --adapter-name.');
+  return RemoteInference.open({
+    address: server,
+    key: process.env['CHEXREASON_API_KEY'],
+    model: modelName,
+    adapter: adapterName,
+    preprocessing,
+    answerFormat,
+    timeoutSeconds: timeout,
+  });
+}
+
+async function openModel(options: QuestionOptions & { answerFormat?: AnswerFormat }): Promise<Inference> {
+  const { executor, threads, preprocessing, answerFormat } = options;
+  if (options.model === undefined) throw new UsageError('a model is needed: --model DIR.');
+  const adapter = options.adapter === undefined ? undefined : userPath(options.adapter);
+  return Inference.open({ model: userPath(options.model), adapter, executor, threads, preprocessing, answerFormat });
 }
 
 /** One answer for each image; one for a conversation, or for a text without an image. */
-async function askEach(
+async function askEach<I extends { dispose(): Promise<void> }>(
   { output, signal }: Call,
   options: QuestionOptions,
-  ask: (inference: Inference, question: Question) => Promise<object>,
+  open: () => Promise<I>,
+  ask: (inference: I, question: Question) => Promise<object>,
 ): Promise<void> {
   if ([options.prompt, options.text, options.messages].filter((given) => given !== undefined).length > 1) {
     throw new UsageError('give one of --prompt, --text and --messages.');
   }
-  const { executor, threads, preprocessing } = options;
-  const adapter = options.adapter === undefined ? undefined : userPath(options.adapter);
   const questions = await questionsOf(options);
-  const inference = await Inference.open({ model: userPath(options.model), adapter, executor, threads, preprocessing });
+  const inference = await open();
   try {
     for (const [file, question] of questions) {
       await output.attempt(file, signal, async () => {
@@ -84,8 +125,9 @@ async function questionsOf({ image = [], prompt, text, messages }: QuestionOptio
   return image.map((file) => [file, async () => ({ messages: question, images: [userPath(file)] })]);
 }
 
-/** @throws PROMPT_UNKNOWN with the names that there are */
+/** Of the application by its name, or from a file. @throws PROMPT_UNKNOWN with the names that there are, PROMPT_UNREADABLE */
 async function promptText(id: string): Promise<string> {
+  if (/\.(md|json)$/.test(id)) return (await loadPrompt(userPath(id))).text;
   const prompts = await loadPrompts(join(resourcesDir, 'prompts'));
   const found = prompts.find((prompt) => prompt.id === id);
   if (found) return found.text;

@@ -338,6 +338,8 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
     },
     'checkpoints.list': () => CHECKPOINTS,
     'prompts.list': () => [],
+    'prompts.problems': () => [],
+    'servers.list': () => [],
     'predictions.ofFilm': ({ filmId }) => predictions.get(filmId) ?? {},
     'predictions.generate': async ({ filmId, checkpointId }, { signal, progress }) => {
       const prediction = predictionOf(filmId, checkpointId);

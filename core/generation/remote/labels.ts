@@ -1,0 +1,99 @@
+/**
+ * Label probabilities of a checkpoint on a server, by the method of ../labelProbabilities.ts: the answer as far as it was
+ * begun is handed to the server as the beginning of its message, and it tells the probabilities of the next token. Tokens
+ * are the server's own (POST /tokenize, /detokenize).
+ *
+ *  - vLLM: continue_final_message, and logprob_token_ids of just the tokens that matter.
+ *  - llama.cpp: a last message of the assistant is gone on with; the most probable tokens are told, and one that is not
+ *    among them counts as the least of them, which is more than it has.
+ *  - others: a message cannot be gone on with reliably; frequencies over samples are what remains.
+ */
+import { WorkbenchError } from '../../base/errors.ts';
+import type { Label } from '../../labels/labels.ts';
+import {
+  answerForm,
+  answerTree,
+  continuations,
+  type Path,
+  stepOf,
+  type TreeResult,
+  tokenTree,
+} from '../labelProbabilities.ts';
+import { GREEDY } from '../sampling.ts';
+import type { RemoteQuestion, RemoteServer } from './server.ts';
+
+/** Most probable tokens that llama.cpp is asked for. */
+const TOP = 200;
+
+export interface RemoteAnswered {
+  text: string;
+  findings: readonly Label[];
+  block: 'solution' | 'answer';
+}
+
+/** Errors: those of RemoteServer; LABEL_PROBABILITIES_REMOTE where the kind of server cannot. */
+export async function remoteLabelProbabilities(
+  server: RemoteServer,
+  question: RemoteQuestion,
+  { text, findings, block }: RemoteAnswered,
+  signal?: AbortSignal,
+): Promise<TreeResult> {
+  const { kind, model } = question;
+  if (kind !== 'vllm' && kind !== 'llama.cpp') throw cannot(server.address, kind);
+  const form = answerForm(text, block, findings);
+  const tokens = remembered((part: string) => server.tokenize(kind, model, part, signal));
+  const texts = remembered((ids: string) => server.detokenize(kind, model, ids.split(',').map(Number), signal));
+  const open = (paths: Path[]) =>
+    Promise.all(
+      paths.map(async (path) => {
+        const options = await Promise.all(
+          continuations(form, path).map(async ({ label, text }) => ({ label, ids: await tokens(text) })),
+        );
+        const { branches } = tokenTree(options);
+        const logprobs = await Promise.all(
+          branches.map(async ({ prefix, next }) => {
+            const begun = form.before + (prefix.length === 0 ? '' : await texts(prefix.join()));
+            return nextLogprobs(server, question, begun, [...next.keys()], signal);
+          }),
+        );
+        return stepOf(branches, (branch, id) => logprobs[branch]!(id));
+      }),
+    );
+  return answerTree(open, form.own);
+}
+
+async function nextLogprobs(
+  server: RemoteServer,
+  question: RemoteQuestion,
+  answer: string,
+  ids: number[],
+  signal?: AbortSignal,
+): Promise<(id: number) => number> {
+  const wanted = question.kind === 'vllm' ? { logprobTokenIds: ids } : { topLogprobs: TOP };
+  const asked = { ...question, ...wanted, answer, sampling: GREEDY, maxNewTokens: 1 };
+  const { tokens } = await server.ask(asked, { signal });
+  const told = tokens[0]?.top ?? [];
+  if (told.length === 0 || told.every(({ id }) => id === null)) throw cannot(server.address, question.kind);
+  const byId = new Map(told.map(({ id, logprob }) => [id, logprob]));
+  const least = Math.min(...told.map(({ logprob }) => logprob));
+  return (id) => byId.get(id) ?? least;
+}
+
+/** The same text is asked about at many steps. */
+function remembered<T>(ask: (key: string) => Promise<T>): (key: string) => Promise<T> {
+  const known = new Map<string, Promise<T>>();
+  return (key) => {
+    const there = known.get(key) ?? ask(key);
+    known.set(key, there);
+    return there;
+  };
+}
+
+function cannot(server: string, kind: string): WorkbenchError {
+  return new WorkbenchError(
+    'LABEL_PROBABILITIES_REMOTE',
+    'This server cannot say how probable a label is at a place in an answer.',
+    { server, kind },
+    'Count labels over samples instead.',
+  );
+}
