@@ -1,6 +1,6 @@
 /** A network as two ONNX graphs: one for images, one for text. Names of inputs and outputs are those used by onnxRunner.ts. */
 import { type DataType, type Dimension, type EncodedGraph, OnnxGraph, type Value } from '../tensor/onnx/graph.ts';
-import { type LocateWeight, type LoraPlan, OnnxOps } from '../tensor/onnx/ops.ts';
+import { type LocateWeight, OnnxOps, type OnnxOpsOptions } from '../tensor/onnx/ops.ts';
 import { layerKinds } from './config.ts';
 import type { ByKind, Network, Watch } from './network.ts';
 
@@ -8,33 +8,46 @@ import type { ByKind, Network, Watch } from './network.ts';
 type Watched = readonly string[];
 
 /** The network's own image inputs -> `features` `[M,D]`. */
-export function visionGraph(network: Network, locate: LocateWeight, watched: Watched = []): EncodedGraph {
+export function visionGraph(
+  network: Network,
+  locate: LocateWeight,
+  options: OnnxOpsOptions = {},
+  watched: Watched = [],
+): EncodedGraph {
   const graph = new OnnxGraph('vision');
-  const inputs: Record<string, Value> = {};
-  for (const [name, { kind, shape }] of Object.entries(network.imageSignature))
-    inputs[name] = graph.input(name, kind === 'rows' ? 'int32' : 'float', shape);
-  const features = network.encodeImages(new OnnxOps(graph, locate), inputs, watch(graph, watched));
-  graph.output(features, 'features', 'float');
+  recordVision(network, graph, new OnnxOps(graph, locate, options), watched);
   return graph.encode();
 }
 
+export function recordVision(network: Network, graph: OnnxGraph, ops: OnnxOps, watched: Watched = []): void {
+  const inputs: Record<string, Value> = {};
+  for (const [name, { kind, shape }] of Object.entries(network.imageSignature))
+    inputs[name] = graph.input(name, kind === 'rows' ? 'int32' : 'float', shape);
+  const features = network.encodeImages(ops, inputs, watch(graph, watched));
+  graph.output(features, 'features', 'float');
+}
+
 /**
- * Inputs: `ids`, `imageIndex` `[B,T]`; `imageFeatures` `[M,D]`; `cos.<kind>`, `sin.<kind>` `[B,T,C/2]` and
- * `bias.<kind>` `[B,1,T,S]` for each kind of layer; `rows` `[N]`; `past.key.<i>`, `past.value.<i>` `[P,B,K,C]` (P may
- * be 0); those of LoRA (tensor/onnx/ops.ts). Outputs: `logits` `[N,V]`; `key.<i>`, `value.<i>` `[T,B,K,C]`, to be joined
- * to the past ones.
+ * Inputs: `ids` (or embeddings: tensor/onnx/ops.ts), `imageIndex` `[B,T]`; `imageFeatures` `[M,D]`; `cos.<kind>`,
+ * `sin.<kind>` `[B,T,C/2]` and `bias.<kind>` `[B,1,T,S]` for each kind of layer; `rows` `[N]`; `past.key.<i>`,
+ * `past.value.<i>` `[P,B,K,C]` (P may be 0); those of LoRA (tensor/onnx/ops.ts). Outputs: `logits` `[N,V]`; `key.<i>`,
+ * `value.<i>` `[T,B,K,C]`, to be joined to the past ones.
  */
 export function languageGraph(
   network: Network,
   locate: LocateWeight,
-  lora?: LoraPlan,
+  options: OnnxOpsOptions = {},
   watched: Watched = [],
 ): EncodedGraph {
   const graph = new OnnxGraph('language');
+  recordLanguage(network, graph, new OnnxOps(graph, locate, options), watched);
+  return graph.encode();
+}
+
+export function recordLanguage(network: Network, graph: OnnxGraph, ops: OnnxOps, watched: Watched = []): void {
   const { text } = network.config;
   const byKind = (name: string, type: DataType, shape: Dimension[]): ByKind<Value> =>
     Object.fromEntries(layerKinds(text).map((kind) => [kind, graph.input(`${name}.${kind}`, type, shape)]));
-  const ops = new OnnxOps(graph, locate, lora);
   const past = (name: string) =>
     text.layerTypes.map((_, i) => ops.cacheInput(`past.${name}.${i}`, text.keyValueHeads, text.headWidth));
   const inputs = {
@@ -51,7 +64,6 @@ export function languageGraph(
   graph.output(logits, 'logits', 'float');
   for (const [i, key] of keys.entries()) graph.output(ops.newInCache(key), `key.${i}`, 'float');
   for (const [i, value] of values.entries()) graph.output(ops.newInCache(value), `value.${i}`, 'float');
-  return graph.encode();
 }
 
 function watch(graph: OnnxGraph, watched: Watched): Watch<Value> | undefined {

@@ -7,14 +7,10 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
 import { readJson, readJsonIfThere } from '../platform/files.ts';
-import {
-  elements,
-  hashTensors,
-  openCheckpoint,
-  Safetensors,
-  type TensorEntry,
-  writeSafetensors,
-} from '../tensor/safetensors.ts';
+import { elements } from '../tensor/dtypes.ts';
+import type { FileRegion } from '../tensor/onnx/graph.ts';
+import type { StoredWeight } from '../tensor/onnx/ops.ts';
+import { hashTensors, openCheckpoint, Safetensors, type TensorEntry, writeSafetensors } from '../tensor/safetensors.ts';
 import { architectureOf } from './architectures.ts';
 import type { Network } from './network.ts';
 import type { ModelInfo } from './runner.ts';
@@ -100,6 +96,17 @@ function tensorError(
 ) {
   const remedy = 'Download the model folder again; config.json and weights must be of the same model.';
   return new WorkbenchError(code, `The tensor ${tensor} ${problem}.`, { file, tensor, ...details }, remedy);
+}
+
+/** A weight for ONNX Runtime, in a region of some file. @throws TENSOR_DTYPE where it is no float */
+export function storedWeight({ name, file, dtype, shape }: TensorEntry, region: FileRegion): StoredWeight {
+  if (dtype === 'F32' || dtype === 'F16' || dtype === 'BF16') return { ...region, dtype, shape };
+  throw new WorkbenchError(
+    'TENSOR_DTYPE',
+    `Weights of the dtype ${dtype} cannot be used.`,
+    { file, tensor: name, dtype },
+    'Save the checkpoint as F32, F16 or BF16.',
+  );
 }
 
 function weightsOf(entries: ReadonlyMap<string, TensorEntry>): Weights {

@@ -6,17 +6,22 @@
  */
 import { realpath } from 'node:fs/promises';
 import { WorkbenchError } from '../base/errors.ts';
+import type { Work } from '../base/progress.ts';
 import type { PixelValues } from '../preprocessing/imageProcessor.ts';
+import { elements } from '../tensor/dtypes.ts';
 import type { EncodedGraph } from '../tensor/onnx/graph.ts';
-import type { LocateWeight, StoredWeight } from '../tensor/onnx/ops.ts';
+import { EMBEDDING_INPUT, type LocateWeight, type LoraPlan, type OnnxOpsOptions } from '../tensor/onnx/ops.ts';
 import { loadOnnxRuntime, OnnxSession, type OnnxSettings, type PlainTensor } from '../tensor/onnx/session.ts';
+import type { Precision } from '../tensor/precision.ts';
+import { RowReader } from '../tensor/rowReader.ts';
 import type { LayerType } from './config.ts';
 import { languageGraph, visionGraph } from './graphs.ts';
 import type { HostInputs } from './hostInputs.ts';
-import type { ModelFolder } from './modelFolder.ts';
+import { type ModelFolder, storedWeight } from './modelFolder.ts';
 import type { TokenPositions } from './network.ts';
 import { AdapterInputs, OneGraphAdapterInputs } from './onnxAdapters.ts';
 import { OnnxCache } from './onnxCache.ts';
+import { EMBEDDING_TABLE, quantizedWeights } from './quantizedWeights.ts';
 import {
   type ExecutorInfo,
   type ForwardInput,
@@ -30,20 +35,65 @@ import {
 
 /** Above, a second and third graph's copy of the weights is too much memory for the speed that it gains. */
 const ONE_GRAPH_PARAMETERS = 5e8;
+/** Above (in f32), rows of the table of embeddings are read from the checkpoint as they are needed. */
+const MAX_TABLE_BYTES = 2 ** 28;
 
 export interface OnnxRunnerSettings extends OnnxSettings {
   /** One graph for batches with and without adapters; absent: for large models. */
   oneGraph?: boolean;
+  /** Absent: f32. */
+  precision?: Precision;
+  /** Where converted weights are kept; needed for precisions other than f32. */
+  cacheDir?: string;
+  work?: Work;
 }
 
 /**
- * Throws ONNXRUNTIME_UNAVAILABLE where ONNX Runtime cannot be loaded; later, when weights are first needed, TENSOR_DTYPE
- * for weights that are no floats.
+ * Converts the weights where the precision asks for it and they are not in the cache yet.
+ * Throws ONNXRUNTIME_UNAVAILABLE where ONNX Runtime cannot be loaded, PRECISION_UNAVAILABLE where it has no kernels; later,
+ * when weights are first needed, TENSOR_DTYPE for weights that are no floats.
  */
 export async function openOnnxRunner(folder: ModelFolder, settings: OnnxRunnerSettings): Promise<OnnxRunner> {
   const oneGraph = settings.oneGraph ?? folder.info.parameters > ONE_GRAPH_PARAMETERS;
   const adapters = oneGraph ? new OneGraphAdapterInputs(folder.network.linears) : new AdapterInputs();
-  return new OnnxRunner(folder, await weightLocator(folder), await onnxExecutor(settings), adapters);
+  const executor = await onnxExecutor(settings);
+  const precision = settings.precision ?? 'f32';
+  return new OnnxRunner(folder, executor, precision, await weightSource(folder, precision, settings), adapters);
+}
+
+/** What graphs are recorded with. */
+interface WeightSource {
+  locate: LocateWeight;
+  options: Pick<OnnxOpsOptions, 'quantized' | 'embeddingWidth'>;
+  /** Set where embeddings are an input. */
+  embeddings: RowReader | null;
+}
+
+async function weightSource(
+  folder: ModelFolder,
+  precision: Precision,
+  { cacheDir, work }: OnnxRunnerSettings,
+): Promise<WeightSource> {
+  const table = folder.weights.entry(EMBEDDING_TABLE);
+  if (precision === 'f32') {
+    const embeddings = 4 * elements(table.shape) > MAX_TABLE_BYTES ? await RowReader.open(table) : null;
+    const embeddingWidth = embeddings && folder.info.width;
+    return { locate: await weightLocator(folder), options: { embeddingWidth }, embeddings };
+  }
+  if (precision === 'f16' || cacheDir === undefined) throw precisionUnavailable(precision);
+  const { quantized, locate } = await quantizedWeights(folder, precision, cacheDir, work);
+  return { locate, options: { quantized, embeddingWidth: folder.info.width }, embeddings: await RowReader.open(table) };
+}
+
+function precisionUnavailable(precision: Precision): WorkbenchError {
+  return new WorkbenchError(
+    'PRECISION_UNAVAILABLE',
+    precision === 'f16'
+      ? 'ONNX Runtime has no f16 kernels on this processor: it would widen the weights to f32.'
+      : 'There is no folder to keep converted weights in.',
+    { precision },
+    'Choose f32, int8 or int4.',
+  );
 }
 
 /** Throws ONNXRUNTIME_UNAVAILABLE where ONNX Runtime cannot be loaded. */
@@ -64,24 +114,10 @@ async function weightLocator({ weights }: ModelFolder): Promise<LocateWeight> {
     if (!realPaths.has(file)) realPaths.set(file, await realpath(file));
   }
   return (name) => {
-    const { file, offset, byteLength, dtype, shape } = weights.entry(name);
-    if (!isFloat(dtype)) throw weightDtype(name, file, dtype);
-    return { file: realPaths.get(file)!, offset, length: byteLength, dtype, shape };
+    const entry = weights.entry(name);
+    const { offset, byteLength } = entry;
+    return storedWeight(entry, { file: realPaths.get(entry.file)!, offset, length: byteLength });
   };
-}
-
-function weightDtype(tensor: string, file: string, dtype: string): WorkbenchError {
-  const remedy = 'Save the checkpoint as F32, F16 or BF16.';
-  return new WorkbenchError(
-    'TENSOR_DTYPE',
-    `Weights of the dtype ${dtype} cannot be used.`,
-    { file, tensor, dtype },
-    remedy,
-  );
-}
-
-function isFloat(dtype: string): dtype is StoredWeight['dtype'] {
-  return dtype === 'F32' || dtype === 'F16' || dtype === 'BF16';
 }
 
 export class OnnxRunner implements Runner {
@@ -89,8 +125,9 @@ export class OnnxRunner implements Runner {
 
   constructor(
     private readonly folder: ModelFolder,
-    private readonly locate: LocateWeight,
     readonly executor: ExecutorInfo,
+    readonly precision: Precision,
+    private readonly weights: WeightSource,
     private readonly adapters: AdapterInputs | OneGraphAdapterInputs,
   ) {}
 
@@ -102,7 +139,8 @@ export class OnnxRunner implements Runner {
     const { network } = this.folder;
     const { width } = this.info;
     const grids = images.map((image) => network.tokenGrid(image));
-    const session = await this.session('vision', () => visionGraph(network, this.locate));
+    const { locate, options } = this.weights;
+    const session = await this.session('vision', () => visionGraph(network, locate, options));
     const data = new Float32Array(tokensOf(...grids) * width);
     let done = 0;
     for (let i = 0; i < images.length; i += network.imagesAtOnce) {
@@ -119,21 +157,32 @@ export class OnnxRunner implements Runner {
   }
 
   async forward(input: ForwardInput): Promise<ForwardOutput> {
-    const { plan, feeds, past } = this.languageFeeds(input);
+    const { plan, feeds, past } = await this.languageFeeds(input);
     const key = `language/${plan.mixed}/${[...plan.modules].sort().join()}`;
-    const session = await this.session(key, () => languageGraph(this.folder.network, this.locate, plan));
+    const session = await this.session(key, () => this.languageGraph(plan));
     const { logits, ...added } = await session.run(feeds, ['logits', ...(input.keepCache ? past.names : [])]);
     const output = { logits: logits!.data as Float32Array };
     return input.keepCache ? { ...output, cache: past.append(added, input.length) } : output;
   }
 
-  private languageFeeds(input: ForwardInput) {
+  private languageGraph(lora: LoraPlan, watched: readonly string[] = []): EncodedGraph {
+    const { locate, options } = this.weights;
+    return languageGraph(this.folder.network, locate, { ...options, lora }, watched);
+  }
+
+  private async languageFeeds(input: ForwardInput) {
     const { network, info } = this.folder;
     const past = input.cache ? ownCache(input.cache, input.batch) : OnnxCache.empty(network.config, input.batch);
     const features = input.imageFeatures ?? noFeatures(info.width);
     const host = network.languageInputs(input, past.length, tokensOf(...features.grids));
     const adapter = this.adapters.feeds(input.adapter, input.batch);
     const feeds = { ...hostFeeds(host, features), ...past.inputs(), ...adapter.inputs };
+    if (this.weights.embeddings) {
+      // Rows that image features replace are not read.
+      const ids = host.ids.map((id, at) => ((host.imageIndex?.[at] ?? -1) >= 0 ? -1 : id));
+      const data = await this.weights.embeddings.gather(ids);
+      feeds[EMBEDDING_INPUT] = { data, shape: [host.batch, host.length, info.width] };
+    }
     return { plan: adapter.plan, feeds, past };
   }
 
@@ -144,17 +193,22 @@ export class OnnxRunner implements Runner {
   ): Promise<Map<string, Float32Array>> {
     const { network } = this.folder;
     const { graph, feeds } = isImages(input)
-      ? { graph: visionGraph(network, this.locate, names), feeds: network.imageInputs(input) }
-      : this.watchedLanguage(input, names);
+      ? { graph: this.watchedVision(names), feeds: network.imageInputs(input) }
+      : await this.watchedLanguage(input, names);
     const session = await OnnxSession.open(graph, this.executor);
     const values = await session.run(feeds, names);
     await session.release();
     return new Map(Object.entries(values).map(([name, { data }]) => [name, data as Float32Array]));
   }
 
-  private watchedLanguage(input: ForwardInput, names: readonly string[]) {
-    const { plan, feeds } = this.languageFeeds(input);
-    return { graph: languageGraph(this.folder.network, this.locate, plan, names), feeds };
+  private watchedVision(names: readonly string[]): EncodedGraph {
+    const { locate, options } = this.weights;
+    return visionGraph(this.folder.network, locate, options, names);
+  }
+
+  private async watchedLanguage(input: ForwardInput, names: readonly string[]) {
+    const { plan, feeds } = await this.languageFeeds(input);
+    return { graph: this.languageGraph(plan, names), feeds };
   }
 
   async selectRows(cache: KvCache, rows: Int32Array): Promise<KvCache> {
@@ -165,6 +219,7 @@ export class OnnxRunner implements Runner {
     const sessions = [...this.sessions.values()];
     this.sessions.clear();
     for (const session of sessions) await (await session).release();
+    await this.weights.embeddings?.close();
   }
 
   private session(key: string, record: () => EncodedGraph): Promise<OnnxSession> {

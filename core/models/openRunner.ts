@@ -1,7 +1,8 @@
 /** Chooses what runs a model: the fastest executor that is there, or the one that was asked for. */
-import { cpus } from 'node:os';
+import { cpus, totalmem } from 'node:os';
 import { toErrorData, WorkbenchError } from '../base/errors.ts';
 import type { Work } from '../base/progress.ts';
+import { bytesPerParameter, PRECISIONS, type Precision } from '../tensor/precision.ts';
 import { openTfjs, type TfjsBackend } from '../tensor/tfjs/backend.ts';
 import { type ModelFolder, openModelFolder } from './modelFolder.ts';
 import { onnxExecutor, openOnnxRunner } from './onnxRunner.ts';
@@ -18,7 +19,19 @@ export interface RunnerOptions {
   executor?: ExecutorChoice;
   /** ONNX Runtime's threads; absent: as many as the model is worth, and no more than processors. */
   threads?: number;
+  /** `auto`: f32 where half of the machine's memory holds the weights, else int8 on ONNX Runtime. Absent: f32. */
+  precision?: PrecisionChoice;
+  /** Where converted weights are kept. */
+  cacheDir?: string;
   work?: Work;
+}
+
+export const PRECISION_CHOICES = ['auto', ...PRECISIONS] as const;
+export type PrecisionChoice = (typeof PRECISION_CHOICES)[number];
+
+/** What `auto` means for a model of this size on this machine. */
+export function usefulPrecision(parameters: number, memoryBytes = totalmem()): Precision {
+  return parameters * bytesPerParameter('f32') <= memoryBytes / 2 ? 'f32' : 'int8';
 }
 
 /** What `auto` would run, found out without a model. */
@@ -39,15 +52,28 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
   const folder = typeof options.model === 'string' ? await openModelFolder(options.model) : options.model;
   const threads = options.threads ?? usefulThreads(folder.info.parameters);
   const executor = options.executor ?? 'auto';
-  if (executor === 'tfjs-tensorflow' || executor === 'tfjs-wasm')
+  const asked = options.precision ?? 'f32';
+  const precision = asked === 'auto' ? usefulPrecision(folder.info.parameters) : asked;
+  if (executor === 'tfjs-tensorflow' || executor === 'tfjs-wasm') {
+    if (asked !== 'auto' && precision !== 'f32') throw onlyF32(executor, precision);
     return openTfjsRunner(folder, options, executor === 'tfjs-wasm' ? 'wasm' : 'tensorflow');
+  }
   try {
-    return await openOnnxRunner(folder, { threads });
+    return await openOnnxRunner(folder, { threads, precision, cacheDir: options.cacheDir, work: options.work });
   } catch (error) {
     const unavailable = error instanceof WorkbenchError && error.code === 'ONNXRUNTIME_UNAVAILABLE';
-    if (!unavailable || executor !== 'auto') throw error;
+    if (!unavailable || executor !== 'auto' || (asked !== 'auto' && precision !== 'f32')) throw error;
     return openTfjsRunner(folder, options, undefined, error.message);
   }
+}
+
+function onlyF32(executor: string, precision: Precision): WorkbenchError {
+  return new WorkbenchError(
+    'PRECISION_UNAVAILABLE',
+    `${executor} computes in f32 only.`,
+    { executor, precision },
+    'Use ONNX Runtime (onnxruntime-cpu) for other precisions.',
+  );
 }
 
 /** Each operation of a small model is done before a second thread has woken up, and waiting for it costs time. */

@@ -5,6 +5,7 @@
 import type { Adapter } from '../peft/adapter.ts';
 import type { PixelValues } from '../preprocessing/imageProcessor.ts';
 import type { ExecutorInfo } from '../tensor/executor.ts';
+import type { Precision } from '../tensor/precision.ts';
 import type { TokenPositions } from './network.ts';
 
 export type { ExecutorInfo } from '../tensor/executor.ts';
@@ -85,6 +86,8 @@ export interface ForwardOutput {
 
 export interface Runner {
   readonly executor: ExecutorInfo;
+  /** Of the weights in memory. */
+  readonly precision: Precision;
   readonly info: ModelInfo;
   /** Images as the model's processor makes them. */
   encodeImages(images: readonly PixelValues[]): Promise<ImageFeatures>;

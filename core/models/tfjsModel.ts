@@ -40,6 +40,9 @@ export class TfjsModel implements Runner, TrainableModel {
     },
   );
 
+  /** The differentiable executor is the reference. */
+  readonly precision = 'f32';
+
   private constructor(
     private readonly tfjs: Tfjs,
     readonly info: ModelInfo,

@@ -18,6 +18,11 @@ export function userDirectory(env: NodeJS.ProcessEnv = process.env, system: stri
   return join(env['XDG_DATA_HOME'] || join(homedir(), '.local', 'share'), 'chexreason');
 }
 
+/** Of what can be made again: converted weights, image features. */
+export function cacheDirectory(userDir: string = userDirectory()): string {
+  return join(userDir, 'cache');
+}
+
 export const silentLog: Log = { info: () => {}, warn: () => {} };
 
 /** One JSON object a line on stderr, so that a script's stdout stays its own. */

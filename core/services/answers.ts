@@ -395,7 +395,7 @@ export class Answers {
       topK: settings.topK ?? 0,
       seed: seed ?? settings.seed,
       maxNewTokens: settings.maxNewTokens ?? checkpoint.maxNewTokens,
-      precision: 'f32',
+      precision: model.runner.precision,
       executor: executor.name,
       executorVersion: executor.version,
       ...(checkpoint.answerFormat === 'answer' ? { answerFormat: checkpoint.answerFormat } : {}),

@@ -17,12 +17,13 @@ import type { Prompt } from '../generation/prompt.ts';
 import type { Sampling } from '../generation/sampling.ts';
 import { score } from '../generation/score.ts';
 import type { Label } from '../labels/labels.ts';
-import type { ExecutorChoice } from '../models/openRunner.ts';
+import type { ExecutorChoice, PrecisionChoice } from '../models/openRunner.ts';
 import { type ImageFeatures, tokensOf } from '../models/runner.ts';
 import type { Adapter } from '../peft/adapter.ts';
 import type { PixelValues } from '../preprocessing/imageProcessor.ts';
 import { type Preset, toModelImage } from '../preprocessing/presets.ts';
 import type { ExecutorInfo } from '../tensor/executor.ts';
+import type { Precision } from '../tensor/precision.ts';
 import { promptInput } from '../text/promptInput.ts';
 import type { ContentPart, Message } from '../text/types.ts';
 import { conversationSequence } from '../training/batch.ts';
@@ -44,6 +45,10 @@ export interface InferenceOptions {
   adapter?: string;
   executor?: ExecutorChoice;
   threads?: number;
+  /** Absent: `auto`. */
+  precision?: PrecisionChoice;
+  /** As in `ModelOptions`. */
+  cacheDir?: string;
   /** Name of the preset that turns a film into model input; absent: the checkpoint's own, else by the kind of file. */
   preprocessing?: string;
   /** How the answers are written; absent: what the checkpoint's card says, else the paper's format. */
@@ -83,6 +88,8 @@ export interface InferenceResult extends Sample {
   /** Its name; `engine` says which version, with how many threads, and why this one. */
   executor: string;
   engine: ExecutorInfo;
+  /** Of the weights. */
+  precision: Precision;
   /** `load` is the model's, once for all questions. */
   seconds: { load: number; vision: number; prefill: number; decode: number };
   /** All of them, where more than one was asked for; the first is repeated above. */
@@ -108,6 +115,7 @@ export interface ScoreResult {
   promptTokenIds: number[];
   executor: string;
   engine: ExecutorInfo;
+  precision: Precision;
 }
 
 export class Inference implements Asks {
@@ -123,7 +131,8 @@ export class Inference implements Asks {
 
   static async open(options: InferenceOptions): Promise<Inference> {
     const start = performance.now();
-    const models = new Models({ executor: options.executor, threads: options.threads });
+    const { executor, threads, precision, cacheDir } = options;
+    const models = new Models({ executor, threads, precision, cacheDir });
     const model = await models.base(options.model);
     const adapter = options.adapter === undefined ? null : await models.adapter(options.adapter, options.model);
     const card = (await readCard(options.adapter ?? options.model)) ?? (await readCard(options.model));
@@ -180,9 +189,9 @@ export class Inference implements Asks {
     await this.models.dispose();
   }
 
-  private engine(): { executor: string; engine: ExecutorInfo } {
-    const engine = this.model.runner.executor;
-    return { executor: engine.name, engine };
+  private engine(): { executor: string; engine: ExecutorInfo; precision: Precision } {
+    const { executor: engine, precision } = this.model.runner;
+    return { executor: engine.name, engine, precision };
   }
 
   /** The question as the network gets it. */

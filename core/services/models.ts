@@ -3,7 +3,7 @@ import { ImageFeatureCache } from '../generation/imageFeatureCache.ts';
 import { loadProcessor, loadPromptModel, type PromptModel } from '../models/architectures.ts';
 import { openModelFolder } from '../models/modelFolder.ts';
 import { adapterTarget } from '../models/network.ts';
-import { type ExecutorChoice, openRunner } from '../models/openRunner.ts';
+import { type ExecutorChoice, openRunner, type PrecisionChoice } from '../models/openRunner.ts';
 import type { Runner } from '../models/runner.ts';
 import type { Adapter } from '../peft/adapter.ts';
 import { openAdapter } from '../peft/adapterFolder.ts';
@@ -19,6 +19,10 @@ export interface ModelOptions {
   /** Absent: the fastest that is there. */
   executor?: ExecutorChoice;
   threads?: number;
+  /** Absent: `auto`. */
+  precision?: PrecisionChoice;
+  /** Where converted weights and image features are kept; absent: features in memory only, and f32. */
+  cacheDir?: string;
 }
 
 /** Base models kept at once: two can be compared without loading them again. */

@@ -6,31 +6,13 @@
  * checkpoint of many gigabytes needs memory for one tensor only.
  */
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
 import { bytesOf } from '../base/hash.ts';
 import { readJson } from '../platform/files.ts';
-
-const BYTES = {
-  BOOL: 1,
-  U8: 1,
-  I8: 1,
-  F8_E4M3: 1,
-  F8_E5M2: 1,
-  U16: 2,
-  I16: 2,
-  F16: 2,
-  BF16: 2,
-  U32: 4,
-  I32: 4,
-  F32: 4,
-  U64: 8,
-  I64: 8,
-  F64: 8,
-} as const;
-
-export type TensorDtype = keyof typeof BYTES;
+import { DTYPE_BYTES, elements, type TensorDtype, WIDEN } from './dtypes.ts';
+import { type TensorSpec, writeTensorFile } from './safetensorsWriter.ts';
 
 /** Where a tensor lies: `offset` counts from the start of the file, so that other engines can read or map it. */
 export interface TensorEntry {
@@ -147,14 +129,14 @@ function parseEntry(file: string, name: string, value: unknown, dataStart: numbe
   const where = { tensor: name };
   if (!isRecord(value)) throw headerError(file, 'A tensor has no description.', where);
   const { dtype, shape, data_offsets: offsets } = value;
-  if (typeof dtype !== 'string' || !Object.hasOwn(BYTES, dtype))
+  if (typeof dtype !== 'string' || !Object.hasOwn(DTYPE_BYTES, dtype))
     throw headerError(file, 'A tensor has an unknown dtype.', { ...where, dtype: String(dtype) });
   if (!Array.isArray(shape) || shape.length > 16 || !shape.every(isSize))
     throw headerError(file, 'A tensor has no valid shape.', where);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize) || offsets[0] > offsets[1])
     throw offsetError(file, 'A tensor has no valid offsets.', where);
   const [begin, end] = offsets as [number, number];
-  const expected = elements(shape) * BYTES[dtype as TensorDtype];
+  const expected = elements(shape) * DTYPE_BYTES[dtype as TensorDtype];
   if (end - begin !== expected)
     throw offsetError(file, 'The bytes of a tensor do not fit its shape.', {
       ...where,
@@ -203,7 +185,7 @@ async function readTensor(entry: TensorEntry): Promise<Float32Array> {
   let done = 0;
   for await (const bytes of readRange(entry)) {
     widen(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), values, done);
-    done += bytes.byteLength / BYTES[entry.dtype];
+    done += bytes.byteLength / DTYPE_BYTES[entry.dtype];
   }
   return values;
 }
@@ -222,38 +204,8 @@ function allocate(entry: TensorEntry): Float32Array {
   }
 }
 
-type Widen = (from: DataView, to: Float32Array, at: number) => void;
-
-const WIDEN: { [D in TensorDtype]?: Widen } = {
-  F32: (from, to, at) => {
-    bytesOf(to).set(new Uint8Array(from.buffer, from.byteOffset, from.byteLength), at * 4);
-  },
-  BF16: (from, to, at) => {
-    const bits = new Uint32Array(to.buffer, to.byteOffset, to.length);
-    for (let i = 0; i < from.byteLength / 2; i++) bits[at + i] = from.getUint16(i * 2, true) << 16;
-  },
-  F16: (from, to, at) => {
-    for (let i = 0; i < from.byteLength / 2; i++) to[at + i] = widenHalf(from.getUint16(i * 2, true));
-  },
-  I32: (from, to, at) => {
-    for (let i = 0; i < from.byteLength / 4; i++) to[at + i] = from.getInt32(i * 4, true);
-  },
-  I64: (from, to, at) => {
-    for (let i = 0; i < from.byteLength / 8; i++) to[at + i] = Number(from.getBigInt64(i * 8, true));
-  },
-};
-
-/** IEEE 754 binary16: 1 sign bit, 5 of the exponent, 10 of the fraction. */
-function widenHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-async function* readRange(entry: TensorEntry): AsyncGenerator<Uint8Array> {
+/** The tensor's bytes in pieces of whole elements. */
+export async function* readRange(entry: TensorEntry): AsyncGenerator<Uint8Array> {
   const handle = await open(entry.file, 'r');
   try {
     for (let done = 0; done < entry.byteLength; done += CHUNK_BYTES)
@@ -286,64 +238,26 @@ export interface TensorToWrite {
   data: Float32Array | Int32Array;
 }
 
-/**
- * Writes one file (F32 and I32), beside its place first and then renamed. Names are sorted, as the reference
- * implementation does for tensors of one dtype, and the data starts at a multiple of 8 bytes.
- */
+/** Writes one file of tensors that are in memory (F32 and I32): safetensorsWriter.ts. */
 export async function writeSafetensors(
   file: string,
   tensors: readonly TensorToWrite[],
   metadata: Readonly<Record<string, string>> = { format: 'pt' },
 ): Promise<void> {
-  const sorted = [...tensors].sort((a, b) => compare(a.name, b.name));
-  const header = Buffer.from(headerOf(sorted, metadata));
-  const padding = (8 - (header.length % 8)) % 8;
-  const prefix = Buffer.alloc(8);
-  prefix.writeBigUInt64LE(BigInt(header.length + padding));
-  await mkdir(dirname(file), { recursive: true });
-  const beside = `${file}.${process.pid}.${Date.now().toString(36)}.part`;
-  try {
-    const handle = await open(beside, 'w');
-    try {
-      for (const part of [prefix, header, Buffer.alloc(padding, ' ')]) await writeAll(handle, part);
-      for (const tensor of sorted) await writeAll(handle, bytesOf(tensor.data));
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(beside, file);
-  } catch (error) {
-    await unlink(beside).catch(() => {});
-    throw error;
-  }
-}
-
-function headerOf(tensors: readonly TensorToWrite[], metadata: Readonly<Record<string, string>>): string {
-  let offset = 0;
-  const header: Record<string, unknown> = { __metadata__: metadata };
-  for (const { name, shape, data } of tensors) {
-    if (elements(shape) !== data.length || Object.hasOwn(header, name))
-      throw new WorkbenchError(
-        'TENSOR_SHAPE',
-        'A tensor to write does not have the size of its shape, or comes twice.',
-        {
-          tensor: name,
-          expected: [...shape],
-          actual: [data.length],
-        },
-      );
-    const end = offset + data.byteLength;
-    header[name] = { dtype: data instanceof Float32Array ? 'F32' : 'I32', shape, data_offsets: [offset, end] };
-    offset = end;
-  }
-  return JSON.stringify(header);
-}
-
-async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, Math.min(CHUNK_BYTES, bytes.length - done));
-    done += bytesWritten;
-  }
+  for (const { name, shape, data } of tensors)
+    if (elements(shape) !== data.length)
+      throw new WorkbenchError('TENSOR_SHAPE', 'A tensor to write does not have the size of its shape.', {
+        tensor: name,
+        expected: [...shape],
+        actual: [data.length],
+      });
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  // Names in order, as the reference implementation has tensors of one dtype.
+  const sorted = [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const specs = sorted.map(({ name, shape, data }): TensorSpec => {
+    return { name, shape, dtype: data instanceof Float32Array ? 'F32' : 'I32' };
+  });
+  await writeTensorFile(file, specs, metadata, ({ name }) => [bytesOf(byName.get(name)!.data)]);
 }
 
 /** sha256 over names, dtypes, shapes and bytes, in the order of the given names. */
@@ -354,14 +268,6 @@ export async function hashTensors(named: readonly (readonly [name: string, entry
     for await (const bytes of readRange(entry)) hash.update(bytes);
   }
   return hash.digest('hex');
-}
-
-export function elements(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function isSize(value: unknown): value is number {

@@ -5,7 +5,7 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { toErrorData } from '../../core/base/errors.ts';
 import { VERSION } from '../../core/base/version.ts';
-import type { ExecutorChoice } from '../../core/models/openRunner.ts';
+import type { ExecutorChoice, PrecisionChoice } from '../../core/models/openRunner.ts';
 import { type Call, UsageError } from './call.ts';
 import { EXIT, Output } from './output.ts';
 
@@ -83,6 +83,7 @@ function real(lowest: number, highest: number): (text: string) => number {
 
 /** core/models/openRunner.ts says what they are; it is not loaded for an explanation. */
 const EXECUTORS: readonly ExecutorChoice[] = ['auto', 'onnxruntime-cpu', 'tfjs-tensorflow', 'tfjs-wasm'];
+const PRECISIONS: readonly PrecisionChoice[] = ['auto', 'f32', 'f16', 'int8', 'int4'];
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
 const policy = () =>
   new Option('--policy <name>', 'what an uncertain label counts as').choices(['zeros', 'ones', 'ignore']);
@@ -124,6 +125,7 @@ function asksAModel(command: Command): Command {
     .addOption(new Option('--executor <name>', 'what runs the model').choices(EXECUTORS).default('auto'))
     .option('--preprocessing <name>', 'preset that turns a film into model input; by default the checkpoint’s own')
     .option('--threads <n>', 'threads of ONNX Runtime', integer(1, 1024))
+    .addOption(new Option('--precision <name>', 'form of the weights').choices(PRECISIONS).default('auto'))
     .addOption(json());
 }
 

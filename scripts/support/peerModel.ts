@@ -11,7 +11,7 @@ import { gemma3Network } from '../../core/models/gemma3/gemma3.ts';
 import { tensorShapes } from '../../core/models/gemma3/names.ts';
 import { writeModelWeights } from '../../core/models/modelFolder.ts';
 import { readJsonIfThere, writeJson } from '../../core/platform/files.ts';
-import { elements } from '../../core/tensor/safetensors.ts';
+import { elements } from '../../core/tensor/dtypes.ts';
 
 const VOCABULARY = 2048;
 const CONFIG = {

@@ -28,6 +28,7 @@ export function countCaches(runner: Runner, count: { made: number; disposed: num
   };
   return {
     executor: runner.executor,
+    precision: runner.precision,
     info: runner.info,
     encodeImages: (images) => runner.encodeImages(images),
     positions: (ids, grids) => runner.positions(ids, grids),

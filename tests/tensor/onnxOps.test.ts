@@ -35,7 +35,7 @@ interface Case {
 async function onnx({ weights = {}, inputs, network, dtype = 'F32', lora, maxTensorBytes }: Case) {
   const file = writeWeights(weights, dtype);
   const graph = new OnnxGraph('test');
-  const ops = new OnnxOps(graph, (name) => file[name]!, lora?.plan, maxTensorBytes);
+  const ops = new OnnxOps(graph, (name) => file[name]!, { lora: lora?.plan, maxTensorBytes });
   const values: Record<string, Value> = {};
   for (const [name, { shape, whole }] of Object.entries(inputs)) {
     const free = shape.map((_, axis) => `${name}.${axis}`);

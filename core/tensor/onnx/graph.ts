@@ -7,7 +7,7 @@ import { bytesOf } from '../../base/hash.ts';
 import { encodeModel } from './schema.ts';
 
 /** TensorProto.DataType of onnx.proto. */
-export const DATA_TYPES = { float: 1, int32: 6, int64: 7, float16: 10, bfloat16: 16 } as const;
+export const DATA_TYPES = { float: 1, uint8: 2, int32: 6, int64: 7, float16: 10, bfloat16: 16 } as const;
 export type DataType = keyof typeof DATA_TYPES;
 
 /** A fixed size, or the name of a free one. */

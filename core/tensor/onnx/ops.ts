@@ -8,11 +8,13 @@
  * each with a plain computation.
  *
  * Weights are not copied: an initializer points into the checkpoint's own file. f16 and bf16 get a Cast, which ONNX
- * Runtime folds when it loads the graph. No tensor is larger than `maxTensorBytes` in f32; larger ones are cut into
- * blocks of rows, because Electron 22 ends a process that allocates more than 2^30 bytes at once.
+ * Runtime folds when it loads the graph. No tensor is larger than `maxTensorBytes` in memory; larger ones are cut into
+ * blocks of rows, because Electron 22 ends a process that allocates more than 2^30 bytes at once. A linear layer whose weight
+ * is there in quantized form (tensor/quantize.ts) is a MatMulNBits.
  */
 import { WorkbenchError } from '../../base/errors.ts';
 import type { Ops } from '../ops.ts';
+import { blocksOf, type QuantizedFormat } from '../quantize.ts';
 import { type FileRegion, float, MICROSOFT, type OnnxGraph, type Value } from './graph.ts';
 
 /**
@@ -25,6 +27,28 @@ export interface StoredWeight extends FileRegion {
 }
 /** By canonical name. */
 export type LocateWeight = (name: string) => StoredWeight;
+
+/** A linear layer's weight in quantized form (QuantizedRows), each part a region of a file. */
+export interface QuantizedWeight {
+  format: QuantizedFormat;
+  out: number;
+  in: number;
+  packed: FileRegion;
+  scales: FileRegion;
+}
+
+/** What a recorded graph may be told besides where its weights lie. */
+export interface OnnxOpsOptions {
+  lora?: LoraPlan;
+  /** By module; null where the layer keeps its own weight. */
+  quantized?: (module: string) => QuantizedWeight | null;
+  /** Their width, where embeddings are the input EMBEDDING_INPUT: looked up by the caller, so that the table takes no memory. */
+  embeddingWidth?: number | null;
+  maxTensorBytes?: number;
+}
+
+/** `[B,T,D]`. */
+export const EMBEDDING_INPUT = 'embeddings';
 
 /**
  * The adapters' part of a linear layer: inputs `<module>.down` `[in,R]` and `<module>.up` `[R,out]` (scale folded in),
@@ -41,6 +65,8 @@ const NO_LORA: LoraPlan = { modules: new Set(), mixed: false };
 const MAX_TENSOR_BYTES = 2 ** 29;
 const ONNX_TYPE = { F32: 'float', F16: 'float16', BF16: 'bfloat16' } as const;
 const ONNX_FLOAT = 1;
+/** MatMulNBits' accuracy level with 8-bit activations. */
+const INT8_ACTIVATIONS = 4;
 
 /** A block of rows of a weight, as an f32 value. */
 interface RowBlock {
@@ -56,13 +82,17 @@ export class OnnxOps implements Ops<Value> {
   /** By the name of a result of appendCache: the new part of it. */
   private readonly appended = new Map<string, Value>();
   private rowsInput: Value | undefined;
+  private readonly lora: LoraPlan;
+  private readonly maxTensorBytes: number;
 
   constructor(
     private readonly graph: OnnxGraph,
     private readonly locate: LocateWeight,
-    private readonly lora: LoraPlan = NO_LORA,
-    private readonly maxTensorBytes: number = MAX_TENSOR_BYTES,
-  ) {}
+    private readonly options: OnnxOpsOptions = {},
+  ) {
+    this.lora = options.lora ?? NO_LORA;
+    this.maxTensorBytes = options.maxTensorBytes ?? MAX_TENSOR_BYTES;
+  }
 
   weight(name: string): Value {
     const blocks = this.weightBlocks(name);
@@ -78,6 +108,8 @@ export class OnnxOps implements Ops<Value> {
   }
 
   embedding(table: string, ids: Value): Value {
+    const { embeddingWidth } = this.options;
+    if (embeddingWidth) return this.graph.input(EMBEDDING_INPUT, 'float', ['B', 'T', embeddingWidth]);
     const blocks = this.weightBlocks(table);
     let found = this.node('Gather', [blocks[0]!.value, this.withinBlock(ids, blocks[0]!, blocks.length)]);
     for (const block of blocks.slice(1)) {
@@ -96,18 +128,43 @@ export class OnnxOps implements Ops<Value> {
   }
 
   linear(x: Value, module: string, bias: boolean): Value {
-    const parts = this.weightBlocks(`${module}.weight`, true).map(({ value }) =>
-      this.node('FusedMatMul', [x, value], { transB: 1 }, MICROSOFT),
-    );
+    const quantized = this.options.quantized?.(module) ?? null;
+    const parts = quantized
+      ? this.quantizedProducts(x, module, quantized)
+      : this.weightBlocks(`${module}.weight`, true).map(({ value }) =>
+          this.node('FusedMatMul', [x, value], { transB: 1 }, MICROSOFT),
+        );
     const product = parts.length === 1 ? parts[0]! : this.node('Concat', parts, { axis: -1 });
     const adapted = this.lora.modules.has(module) ? this.add(product, this.adapterPart(x, module)) : product;
     return bias ? this.add(adapted, this.weight(`${module}.bias`)) : adapted;
   }
 
+  /** x times blocks of rows of the weight, small enough to be allocated. */
+  private quantizedProducts(x: Value, module: string, weight: QuantizedWeight): Value[] {
+    const { format, in: width, packed, scales } = weight;
+    const blocks = blocksOf(width, format);
+    const blob = (format.block * format.bits) / 8;
+    const perPart = Math.max(1, Math.floor(this.maxTensorBytes / (blocks * (blob + 4))));
+    const products: Value[] = [];
+    for (let start = 0; start < weight.out; start += perPart) {
+      const rows = Math.min(perPart, weight.out - start);
+      const part = ({ file, offset }: FileRegion, rowBytes: number) => {
+        return { file, offset: offset + start * rowBytes, length: rows * rowBytes };
+      };
+      const id = `${module}.weight#${start}`;
+      const b = this.graph.external(`${id}.packed`, 'uint8', [rows, blocks, blob], part(packed, blocks * blob));
+      const s = this.graph.external(`${id}.scales`, 'float', [rows * blocks], part(scales, blocks * 4));
+      const sizes = { K: width, N: rows, bits: format.bits, block_size: format.block };
+      products.push(this.node('MatMulNBits', [x, b, s], { ...sizes, accuracy_level: INT8_ACTIVATIONS }, MICROSOFT));
+    }
+    return products;
+  }
+
   private adapterPart(x: Value, module: string): Value {
-    const [out, width] = this.locate(`${module}.weight`).shape as [number, number];
-    const down = this.graph.input(`${module}.down`, 'float', [width, 'R']);
-    const up = this.graph.input(`${module}.up`, 'float', ['R', out]);
+    const quantized = this.options.quantized?.(module);
+    const [out, width] = quantized ? [quantized.out, quantized.in] : this.locate(`${module}.weight`).shape;
+    const down = this.graph.input(`${module}.down`, 'float', [width!, 'R']);
+    const up = this.graph.input(`${module}.up`, 'float', ['R', out!]);
     const inner = this.node('MatMul', [x, down]);
     return this.node('MatMul', [this.lora.mixed ? this.mul(inner, this.adapterRows()) : inner, up]);
   }

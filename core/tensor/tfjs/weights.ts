@@ -6,7 +6,8 @@ import { totalmem } from 'node:os';
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { WorkbenchError } from '../../base/errors.ts';
 import { throwIfCancelled, type Work } from '../../base/progress.ts';
-import { elements, type TensorEntry } from '../safetensors.ts';
+import { elements } from '../dtypes.ts';
+import type { TensorEntry } from '../safetensors.ts';
 import type { Tfjs, TfjsBackend } from './backend.ts';
 import type { FrozenMatrix } from './functions.ts';
 

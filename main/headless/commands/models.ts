@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { WorkbenchError } from '../../../core/base/errors.ts';
 import type { AnswerFormat } from '../../../core/findings/types.ts';
-import type { ExecutorChoice } from '../../../core/models/openRunner.ts';
+import type { ExecutorChoice, PrecisionChoice } from '../../../core/models/openRunner.ts';
+import { cacheDirectory } from '../../../core/platform/node.ts';
 import { type Asks, Inference, type Question, readMessages } from '../../../core/services/inference.ts';
 import { DEFAULT_PROMPT } from '../../../core/services/prompts.ts';
 import { RemoteInference } from '../../../core/services/remoteInference.ts';
@@ -22,6 +23,7 @@ export interface QuestionOptions {
   messages?: string;
   executor?: ExecutorChoice;
   threads?: number;
+  precision?: PrecisionChoice;
   preprocessing?: string;
 }
 
@@ -79,10 +81,19 @@ async function openAsked(options: InferOptions): Promise<Asks> {
 }
 
 async function openModel(options: QuestionOptions & { answerFormat?: AnswerFormat }): Promise<Inference> {
-  const { executor, threads, preprocessing, answerFormat } = options;
+  const { executor, threads, precision, preprocessing, answerFormat } = options;
   if (options.model === undefined) throw new UsageError('a model is needed: --model DIR.');
   const adapter = options.adapter === undefined ? undefined : userPath(options.adapter);
-  return Inference.open({ model: userPath(options.model), adapter, executor, threads, preprocessing, answerFormat });
+  return Inference.open({
+    model: userPath(options.model),
+    adapter,
+    executor,
+    threads,
+    precision,
+    cacheDir: cacheDirectory(),
+    preprocessing,
+    answerFormat,
+  });
 }
 
 /** One answer for each image; one for a conversation, or for a text without an image. */
