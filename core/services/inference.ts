@@ -88,8 +88,8 @@ export interface InferenceResult extends Sample {
   /** Its name; `engine` says which version, with how many threads, and why this one. */
   executor: string;
   engine: ExecutorInfo;
-  /** Of the weights. */
-  precision: Precision;
+  /** Of the weights: one of PRECISIONS, or what a server says of its own. */
+  precision: string;
   /** `load` is the model's, once for all questions. */
   seconds: { load: number; vision: number; prefill: number; decode: number };
   /** All of them, where more than one was asked for; the first is repeated above. */

@@ -72,6 +72,8 @@ export class RemoteInference implements Asks {
       ...samples[0]!,
       promptTokenIds: [],
       executor: kind,
+      precision: this.model.precision || 'of the server',
+      precision: this.model.precision || 'of the server',
       engine: { name: kind, version, threads: 0, reason: `the server ${this.server.address}` },
       server: {
         address: this.server.address,
