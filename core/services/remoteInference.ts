@@ -73,7 +73,6 @@ export class RemoteInference implements Asks {
       promptTokenIds: [],
       executor: kind,
       precision: this.model.precision || 'of the server',
-      precision: this.model.precision || 'of the server',
       engine: { name: kind, version, threads: 0, reason: `the server ${this.server.address}` },
       server: {
         address: this.server.address,
