@@ -1,8 +1,9 @@
 /** Every word that the screens show. */
 import type { LengthOrigin } from '../core/dicom/film.ts';
+import type { ScanReport } from '../core/dicom/scan.ts';
 import type { ParseFailure } from '../core/findings/types.ts';
 import type { Label } from '../core/labels/labels.ts';
-import type { Checkpoint, Collection, JobInfo } from '../core/services/contract.ts';
+import type { Checkpoint, Collection, DeidentifySummary, JobInfo, ScanSummary } from '../core/services/contract.ts';
 import type { Screen } from './state/frame.ts';
 import type { Layout, Tool } from './state/panes.ts';
 import type { Slot } from './viewer/hanging.ts';
@@ -172,7 +173,26 @@ export const text = {
     unfold: (name: string) => `Unfold ${name}`,
     followed: 'Films behind a number',
     unfollow: 'Show all films',
-    scanning: (found: number) => `Scanning: ${plural(found, 'film')} found`,
+    scanning: ({ done, failures = 0, counts: { patients, studies, instances } }: ScanReport) => {
+      const found = `${plural(instances, 'film')}, ${plural(studies, 'study', 'studies')}, ${plural(patients, 'patient')}`;
+      return `Scanning: ${found} in ${plural(done, 'file')}${failures > 0 ? `, ${count(failures)} left out` : ''}`;
+    },
+    scanned: ({ patients, studies, series, instances, unchanged, seconds }: ScanSummary) => {
+      const found = [
+        plural(patients, 'patient'),
+        plural(studies, 'study', 'studies'),
+        `${count(series)} series`,
+        plural(instances, 'film'),
+      ].join(', ');
+      return `${found} in ${duration(seconds)}${unchanged > 0 ? ` (${count(unchanged)} unchanged)` : ''}`;
+    },
+    counts: ({ patients, studies, series, films }: Collection) =>
+      [
+        plural(patients, 'patient'),
+        plural(studies, 'study', 'studies'),
+        `${count(series)} series`,
+        plural(films, 'film'),
+      ].join(', '),
     rejected: (files: number) => `${plural(files, 'file')} could not be opened; the rest is listed`,
     openFailed: 'The films could not be opened',
     loading: 'Loading the study list',
@@ -193,6 +213,32 @@ export const text = {
     previous: 'Previous film',
     next: 'Next film',
     warning: 'Outside what the model knows',
+  },
+
+  export: {
+    open: 'Export films without their patients',
+    title: 'Export films without their patients',
+    what:
+      'DICOM copies under PS3.15’s Basic Application Level Confidentiality Profile: names, numbers, dates, free text and ' +
+      'private elements go, UIDs are new and consistent in this workspace. Pixels stay as they are. The films themselves ' +
+      'are not changed.',
+    choices: 'What is exported',
+    scopes: {
+      study: (films: number) => `The study on the screen (${plural(films, 'film')})`,
+      listed: (films: number) => `All in the list (${plural(films, 'film')})`,
+    },
+    out: 'Folder of the copies',
+    outHint: '/data/export',
+    shiftDates: 'Keep the time between dates: each patient’s dates move back by a secret number of days',
+    keepCharacteristics: 'Keep sex, age, size and weight',
+    run: (films: number) => `Export ${plural(films, 'film')}`,
+    running: 'Writing the copies',
+    failed: 'The export stopped',
+    done: ({ films, studies, patients, out }: DeidentifySummary) =>
+      `${plural(films, 'film')}, ${plural(studies, 'study', 'studies')}, ${plural(patients, 'patient')} written to ${out}.`,
+    look: (films: number) =>
+      `${plural(films, 'film')} may show who the patient is: look at the pixels before you pass them on.`,
+    rejected: (files: number) => `${plural(files, 'file')} not exported`,
   },
 
   viewer: {

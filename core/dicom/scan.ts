@@ -1,6 +1,7 @@
 /**
  * The index: files, folders and DICOMDIRs to film headers, as they are found. Headers only; links that lead in circles,
- * folders that may not be read and files that vanish are survived; whatever is no film is listed with its reason.
+ * folders that may not be read and files that vanish are survived; whatever is no film is listed with its reason. Files
+ * that a cache knows and that have not changed are not opened.
  */
 import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
@@ -8,18 +9,32 @@ import { join } from 'node:path';
 import { type ErrorData, toErrorData } from '../base/errors.ts';
 import { type Progress, throwIfCancelled, type Work } from '../base/progress.ts';
 import { readDicomDirectory } from './dicomDir.ts';
+import type { HeaderCache } from './headerCache.ts';
 import { type FilmHeader, readFilmHeaders } from './headerFile.ts';
+import { decodeRecord, type HeaderOutcome } from './headerRecord.ts';
 import { dicomThreadCount, inThread } from './threads.ts';
 
-/** What `chexreason scan` prints. A film is counted by its file; patients, studies and series by their identifiers. */
-export interface ScanSummary {
+/** A film is counted by its file; patients, studies and series by their identifiers. */
+export interface ScanCounts {
   patients: number;
   studies: number;
   series: number;
   /** Films: DICOM images, PNG and JPEG files. */
   instances: number;
+}
+
+/** What `chexreason scan` prints. */
+export interface ScanSummary extends ScanCounts {
   rejected: { file: string; code: string; message: string }[];
+  /** Of all that was rejected. */
+  rejectedByCode: Record<string, number>;
+  /** Files whose header came from the cache. */
+  unchanged: number;
   seconds: number;
+}
+
+export interface ScanReport extends Progress {
+  counts: ScanCounts;
 }
 
 /** Headers read by one job: few at first, so that the first film shows at once. */
@@ -31,19 +46,30 @@ const HAND_OVER_MS = 100;
 /**
  * Scans files, folders (with all that is in them) and DICOMDIRs.
  * @param onFound gets films while the scan goes on.
+ * @param loading of a cache, which is asked first and gets what is read; the first films are shown before it is loaded.
  * @throws WorkbenchError CANCELLED; everything else is in `rejected`.
  */
 export async function scanPaths(
   paths: readonly string[],
-  work: Work,
+  work: Work<ScanReport>,
   onFound: (films: FilmHeader[]) => void,
+  loading?: Promise<HeaderCache>,
 ): Promise<ScanSummary> {
-  const scan = new Scan(work, onFound);
+  const scan = new Scan(work, onFound, loading);
   const batches = inBatches(filesOf(paths, scan));
   const readers = Array.from({ length: dicomThreadCount() + 1 }, () => scan.consume(batches));
   await Promise.all(readers);
   return scan.finish();
 }
+
+/** Size and time are those of `stats`. A file that could not be read may be readable the next time. */
+function keep(cache: HeaderCache | undefined, path: string, stats: Float64Array, record: string): void {
+  const [size, mtimeMs] = stats;
+  if (!Number.isNaN(size) && !ACCESS_ERROR.test(record)) cache?.add(path, size!, mtimeMs!, record);
+}
+
+/** Of a record: what says nothing about the file's content. */
+const ACCESS_ERROR = /^\["(FILE_NOT|INTERNAL|TOO_MANY)/;
 
 class Scan {
   readonly rejected: ScanSummary['rejected'] = [];
@@ -56,13 +82,14 @@ class Scan {
   private done = 0;
   private waiting: FilmHeader[] = [];
   private handedOver = 0;
-  private readonly work: Work;
-  private readonly onFound: (films: FilmHeader[]) => void;
+  private readonly rejectedByCode: Record<string, number> = {};
+  private unchanged = 0;
 
-  constructor(work: Work, onFound: (films: FilmHeader[]) => void) {
-    this.work = work;
-    this.onFound = onFound;
-  }
+  constructor(
+    private readonly work: Work<ScanReport>,
+    private readonly onFound: (films: FilmHeader[]) => void,
+    private readonly loading: Promise<HeaderCache> | undefined,
+  ) {}
 
   /** Reads headers until the shared list of files ends. */
   async consume(batches: AsyncGenerator<string[]>): Promise<void> {
@@ -75,13 +102,35 @@ class Scan {
   }
 
   private async read(files: string[]): Promise<void> {
-    for (const result of await inThread('readHeaders', [files], () => readFilmHeaders(files))) {
-      if ('header' in result) this.add(result.header);
-      else if (result.error.code === 'DICOM_IS_DIRECTORY') await this.readDirectory(result.path);
-      else this.reject(result.path, result.error);
+    const cache = this.done === 0 ? undefined : await this.loading;
+    const known = files.map((path) => cache?.find(path));
+    const stats = Float64Array.from(known.flatMap((each) => [each?.size ?? Number.NaN, each?.mtimeMs ?? Number.NaN]));
+    const read = await inThread('readHeaders', [files, stats], () => readFilmHeaders(files, stats));
+    for (const [i, path] of files.entries()) {
+      const record = read.records[i];
+      if (typeof record === 'string') keep(cache, path, read.stats.subarray(2 * i), record);
+      else this.unchanged++;
+      await this.take(path, record ?? known[i]!.record);
       this.done++;
     }
     this.handOver();
+  }
+
+  private async take(path: string, record: string): Promise<void> {
+    const outcome = await this.outcome(path, record);
+    if ('header' in outcome) this.add({ path, ...outcome.header });
+    else if (outcome.error.code === 'DICOM_IS_DIRECTORY') await this.readDirectory(path);
+    else this.reject(path, outcome.error);
+  }
+
+  /** A damaged line of the cache costs one reading. */
+  private async outcome(path: string, record: string): Promise<HeaderOutcome> {
+    try {
+      return decodeRecord(record);
+    } catch {
+      const { records } = await readFilmHeaders([path]);
+      return decodeRecord(records[0]!);
+    }
   }
 
   /** A DICOMDIR's files; those that the scan has met already are passed over. */
@@ -109,6 +158,7 @@ class Scan {
 
   reject(file: string, { code, message }: ErrorData): void {
     this.rejected.push({ file, code, message });
+    this.rejectedByCode[code] = (this.rejectedByCode[code] ?? 0) + 1;
   }
 
   private add(film: FilmHeader): void {
@@ -132,7 +182,12 @@ class Scan {
     this.work.report(this.progress(now));
   }
 
-  private progress(now: number): Progress {
+  private counts(): ScanCounts {
+    const { patients, studies, series, instances } = this;
+    return { patients: patients.size, studies: studies.size, series: series.size, instances };
+  }
+
+  private progress(now: number): ScanReport {
     const seconds = (now - this.started) / 1000;
     return {
       stage: 'Reading films',
@@ -140,17 +195,17 @@ class Scan {
       total: null,
       rate: seconds > 0 ? this.done / seconds : 0,
       failures: this.rejected.length,
+      counts: this.counts(),
     };
   }
 
   finish(): ScanSummary {
     this.handOver(true);
     return {
-      patients: this.patients.size,
-      studies: this.studies.size,
-      series: this.series.size,
-      instances: this.instances,
+      ...this.counts(),
       rejected: this.rejected.sort((a, b) => (a.file < b.file ? -1 : 1)),
+      rejectedByCode: this.rejectedByCode,
+      unchanged: this.unchanged,
       seconds: (Date.now() - this.started) / 1000,
     };
   }

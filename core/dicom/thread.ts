@@ -7,6 +7,7 @@ import { exportFileHere } from './deidentify/exportFile.ts';
 import { readFilmHeaders } from './headerFile.ts';
 import { openFilmHere } from './openFilm.ts';
 import { setPartners } from './partners.ts';
+import { thumbnailHere } from './thumbnail.ts';
 
 const JOBS = {
   openFilm: openFilmHere,
@@ -15,6 +16,7 @@ const JOBS = {
   exportFile: exportFileHere,
   /** Of another thread's film. */
   decodeStripe,
+  thumbnail: thumbnailHere,
 };
 export type Jobs = typeof JOBS;
 export type JobName = keyof Jobs;

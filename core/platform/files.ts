@@ -2,6 +2,7 @@
 import { mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { locate, WorkbenchError } from '../base/errors.ts';
+import { nextTurn } from '../base/progress.ts';
 
 export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
@@ -40,6 +41,9 @@ export async function readJsonIfThere<T>(path: string): Promise<T | undefined> {
   }
 }
 
+/** Lines read before other work of the process gets its turn. */
+const LINES_A_TURN = 4096;
+
 /** Every whole line; a last line cut off by an interruption is left out. */
 export async function readJsonLines<T>(path: string): Promise<T[]> {
   let text: string;
@@ -50,7 +54,8 @@ export async function readJsonLines<T>(path: string): Promise<T[]> {
     throw error;
   }
   const rows: T[] = [];
-  for (const line of text.split('\n')) {
+  for (const [i, line] of text.split('\n').entries()) {
+    if (i % LINES_A_TURN === LINES_A_TURN - 1) await nextTurn();
     if (line === '') continue;
     try {
       rows.push(JSON.parse(line) as T);

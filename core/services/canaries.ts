@@ -131,6 +131,7 @@ async function canaryFilm(userDir: string): Promise<FilmEntry> {
     patientAge: '',
     studyDate: '',
     studyInstanceUid: '',
+    seriesInstanceUid: '',
     description: 'Canary film',
     modality: '',
     viewPosition: 'AP',

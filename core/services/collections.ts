@@ -5,23 +5,28 @@
 import { basename, dirname } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
-import { type Progress, unattended, type Work } from '../base/progress.ts';
+import { unattended, type Work } from '../base/progress.ts';
 import { readLabelTable } from '../datasets/summary.ts';
 import type { LabelledImage } from '../datasets/types.ts';
 import type { Film } from '../dicom/film.ts';
+import { HeaderCache } from '../dicom/headerCache.ts';
 import type { FilmHeader } from '../dicom/headerFile.ts';
 import { openFilm } from '../dicom/openFilm.ts';
-import { scanPaths } from '../dicom/scan.ts';
+import { type ScanReport, scanPaths } from '../dicom/scan.ts';
 import type { DatasetKind } from '../labels/mapping.ts';
 import { slug, type Workspace } from '../workspace/workspace.ts';
 import type { CheckedParameters, Collection, FilmEntry, ScanProgress, ScanSummary } from './contract.ts';
 
 const FOLDER = 'collections';
 const OPENED = 'opened';
+const OPENED_FILMS = `${OPENED}.films.jsonl`;
 /** What phantom films carry in (0008,0070). */
 const PHANTOM_MANUFACTURER = 'ChexReason phantom';
 /** Decoded films kept, in bytes of stored pixels. */
 const CACHE_BYTES = 256 * 2 ** 20;
+/** What a scan's result names of the files that were rejected; they are all counted. */
+const REJECTED_NAMED = 1000;
+const HEADERS = ['cache', 'headers.txt'] as const;
 
 interface StoredCollection {
   collection: Collection;
@@ -29,8 +34,6 @@ interface StoredCollection {
   phantom: boolean;
   /** For data sets. */
   table: { csv: string; images: string } | null;
-  /** For what was opened. */
-  films: FilmEntry[];
   /** ISO 8601; collections are listed in this order. */
   addedAt: string;
 }
@@ -38,6 +41,8 @@ interface StoredCollection {
 export class Collections {
   private readonly stored = new Map<string, StoredCollection>();
   private readonly entries = new Map<string, FilmEntry>();
+  /** What was opened, by id, in order. */
+  private readonly opened = new Map<string, FilmEntry>();
   private readonly rows = new Map<string, Promise<FilmEntry[]>>();
   private readonly cache = new FilmCache(CACHE_BYTES);
 
@@ -49,8 +54,8 @@ export class Collections {
   async load(): Promise<void> {
     for (const stored of await this.workspace.readAll<StoredCollection>(FOLDER)) {
       this.stored.set(stored.collection.id, stored);
-      for (const film of stored.films) this.entries.set(film.id, film);
     }
+    for (const film of await this.workspace.lines<FilmEntry>(FOLDER, OPENED_FILMS)) this.keep(film);
   }
 
   list(): Collection[] {
@@ -89,29 +94,50 @@ export class Collections {
     return this.cache.get(`${entry.path}#${wanted}`, () => openFilm(entry.path, { frame: wanted }));
   }
 
-  /** Indexes files, folders and DICOMDIRs by their headers. Films found before a cancellation stay. */
+  /**
+   * Indexes files, folders and DICOMDIRs by their headers; those that are known and have not changed are not opened. Films
+   * found before a cancellation stay.
+   */
   async add(paths: string[], work: Work<ScanProgress>): Promise<ScanSummary> {
     const stored = this.stored.get(OPENED) ?? this.begin(OPENED, openedCollection());
-    const known = new Set(stored.films.map((film) => film.id));
-    let last: Progress = { stage: 'Reading headers', done: 0, total: null };
+    const cache = HeaderCache.open(this.workspace.pathOf(...HEADERS));
+    let last: ScanReport = { stage: 'Reading headers', done: 0, total: null, counts: NO_COUNTS };
+    const appended: Promise<void>[] = [];
     const report = (found: FilmEntry[]) => work.report({ ...last, found });
-    const listen = (progress: Progress) => {
+    const listen = (progress: ScanReport) => {
       last = progress;
       report([]);
     };
     try {
-      return await scanPaths(paths, { signal: work.signal, report: listen }, (headers) => {
-        const fresh = headers.map(entryOfHeader).filter((film) => !known.has(film.id));
-        for (const film of fresh) {
-          known.add(film.id);
-          stored.films.push(film);
-        }
-        report(this.remember(fresh));
-      });
+      const found = (headers: FilmHeader[]) => {
+        const fresh = headers.map(entryOfHeader).filter((film) => this.isNew(film));
+        for (const film of fresh) this.keep(film);
+        const written = this.workspace.appendAll(fresh, FOLDER, OPENED_FILMS);
+        // Told at the end.
+        written.catch(() => {});
+        appended.push(written);
+        report(fresh);
+      };
+      const summary = await scanPaths(paths, { signal: work.signal, report: listen }, found, cache);
+      return { ...summary, rejected: summary.rejected.slice(0, REJECTED_NAMED) };
     } finally {
-      stored.collection = { ...stored.collection, ...counts(stored.films) };
+      // Without the cache the next scan takes longer, no more.
+      await (await cache).close().catch(() => {});
+      await Promise.all(appended);
+      stored.collection = { ...stored.collection, ...counts([...this.opened.values()]) };
       await this.save(stored);
     }
+  }
+
+  /** Not in the list, or not as it is now. */
+  private isNew(film: FilmEntry): boolean {
+    const known = this.opened.get(film.id);
+    return !known || JSON.stringify(known) !== JSON.stringify(film);
+  }
+
+  private keep(film: FilmEntry): void {
+    this.opened.set(film.id, film);
+    this.entries.set(film.id, film);
   }
 
   /** A data set with its label table; adding the same table again replaces it. */
@@ -130,7 +156,7 @@ export class Collections {
     const { labels } = table;
     const collection: Collection = { id, name, kind, role, path: csv, ...counts(films), policy, labels };
     const addedAt = this.stored.get(id)?.addedAt ?? this.now().toISOString();
-    const stored: StoredCollection = { collection, phantom, table: { csv, images }, films: [], addedAt };
+    const stored: StoredCollection = { collection, phantom, table: { csv, images }, addedAt };
     this.stored.set(id, stored);
     this.rows.set(id, Promise.resolve(this.remember(films)));
     await this.save(stored);
@@ -148,7 +174,7 @@ export class Collections {
   }
 
   private filmsOf(stored: StoredCollection): Promise<FilmEntry[]> {
-    if (!stored.table) return Promise.resolve(stored.films);
+    if (!stored.table) return Promise.resolve([...this.opened.values()]);
     const { id } = stored.collection;
     const there = this.rows.get(id) ?? this.readRows(stored);
     this.rows.set(id, there);
@@ -170,7 +196,7 @@ export class Collections {
 
   private begin(id: string, collection: Collection): StoredCollection {
     const addedAt = this.now().toISOString();
-    const stored: StoredCollection = { collection, phantom: false, table: null, films: [], addedAt };
+    const stored: StoredCollection = { collection, phantom: false, table: null, addedAt };
     this.stored.set(id, stored);
     return stored;
   }
@@ -187,15 +213,22 @@ function openedCollection(): Collection {
     kind: 'opened',
     role: 'none',
     path: '',
-    films: 0,
-    patients: 0,
+    ...counts([]),
     policy: 'zeros',
     labels: [],
   };
 }
 
-function counts(films: readonly FilmEntry[]): { films: number; patients: number } {
-  return { films: films.length, patients: new Set(films.map((film) => film.patientId)).size };
+const NO_COUNTS = { patients: 0, studies: 0, series: 0, instances: 0 };
+
+function counts(films: readonly FilmEntry[]): Pick<Collection, 'patients' | 'studies' | 'series' | 'films'> {
+  const different = (key: (film: FilmEntry) => string) => new Set(films.map(key)).size;
+  return {
+    patients: different((film) => film.patientId || film.id),
+    studies: different((film) => film.studyInstanceUid || film.id),
+    series: different((film) => film.seriesInstanceUid || film.studyInstanceUid || film.id),
+    films: films.length,
+  };
 }
 
 /** An opened film: its id is that of its place, so that opening it again finds it. */
@@ -212,6 +245,7 @@ function entryOfHeader(header: FilmHeader): FilmEntry {
     patientAge: tags.patientAge,
     studyDate: tags.studyDate,
     studyInstanceUid: tags.studyInstanceUid,
+    seriesInstanceUid: tags.seriesInstanceUid,
     description: tags.studyDescription || tags.seriesDescription || basename(path),
     modality: tags.modality,
     viewPosition: tags.viewPosition,
@@ -240,6 +274,7 @@ function entryOfRow(collectionId: string, row: LabelledImage, phantom: boolean):
     patientAge: row.age === null ? '' : String(row.age),
     studyDate: '',
     studyInstanceUid: row.studyId,
+    seriesInstanceUid: '',
     description: basename(row.image),
     modality: '',
     viewPosition: row.view,

@@ -10,7 +10,8 @@ import { z } from 'zod';
 import type { ErrorData } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import type { Film } from '../dicom/film.ts';
-import type { ScanSummary } from '../dicom/scan.ts';
+import type { ScanReport, ScanSummary } from '../dicom/scan.ts';
+import type { Thumbnail } from '../dicom/thumbnail.ts';
 import type { EvaluationResult } from '../evaluation/types.ts';
 import type { AnswerFormat, Reading } from '../findings/types.ts';
 import type { ServerKind } from '../generation/remote/chat.ts';
@@ -133,6 +134,8 @@ export interface FilmEntry {
   patientAge: string;
   studyDate: string;
   studyInstanceUid: string;
+  /** Empty for films of a label table. */
+  seriesInstanceUid: string;
   description: string;
   modality: string;
   viewPosition: string;
@@ -153,8 +156,11 @@ export interface Collection {
   /** Its part in the question: where the checkpoints' conventions come from, or another institution. */
   role: 'training-source' | 'source' | 'target' | 'none';
   path: string;
-  films: number;
   patients: number;
+  studies: number;
+  /** Where series are not known, their studies. */
+  series: number;
+  films: number;
   policy: UncertaintyPolicy;
   /** The labels that its table can say something about. */
   labels: Label[];
@@ -242,7 +248,7 @@ export interface ModelView {
   preprocessing: string;
 }
 
-export interface ScanProgress extends Progress {
+export interface ScanProgress extends ScanReport {
   /** Films found since the last report; the first arrive before the scan ends. */
   found: FilmEntry[];
 }
@@ -264,8 +270,8 @@ export interface DeidentifySummary {
   patients: number;
   studies: number;
   films: number;
-  /** `to` is relative to `out`; warnings say where text may be burned in, among others. */
-  files: { file: string; to: string; warnings: string[] }[];
+  /** `to` is relative to `out`. Where pixels may identify (text burned in), somebody has to look at them. */
+  files: { file: string; to: string; pixelsMayIdentify: boolean; warnings: string[] }[];
   rejected: { file: string; code: string; message: string }[];
   seconds: number;
 }
@@ -340,7 +346,7 @@ export interface TrainingRun {
 
 export type { AnnotationKind } from './annotationKinds.ts';
 export type { Annotation, FindingBox } from './annotations.ts';
-export type { ConfigField, Prompt, RemoteModel, ScanSummary, ServerFacts, ServerKind, TrainingLogLine };
+export type { ConfigField, Prompt, RemoteModel, ScanSummary, ServerFacts, ServerKind, Thumbnail, TrainingLogLine };
 
 // ---------------------------------------------------------------------------------------------------------- requests
 
@@ -388,9 +394,18 @@ export const parameters = {
   'collections.list': none,
   /** Opens files, folders and DICOMDIRs; headers only. Progress: ScanProgress. */
   'films.add': z.object({ paths: z.array(path).min(1).max(10_000) }).strict(),
-  'films.list': z.object({ collectionId: id.optional() }).strict(),
+  /** With `from` and `limit` a part of the list; a part that is shorter than its limit is the last. */
+  'films.list': z
+    .object({
+      collectionId: id.optional(),
+      from: z.number().int().min(0).optional(),
+      limit: z.number().int().min(1).optional(),
+    })
+    .strict(),
   'films.open': z.object({ filmId: id, frame: z.number().int().min(0).optional() }).strict(),
   'films.modelView': z.object({ filmId: id, checkpointId: id }).strict(),
+  /** For the study list; cancelled where it has left the screen. */
+  'films.thumbnail': z.object({ filmId: id }).strict(),
   /** Copies under PS3.15's Basic Application Level Confidentiality Profile; the sources are only read. */
   'films.deidentify': z
     .object({
@@ -570,6 +585,7 @@ export interface Results {
   'films.list': FilmEntry[];
   'films.open': FilmView;
   'films.modelView': ModelView;
+  'films.thumbnail': Thumbnail;
   'films.deidentify': DeidentifySummary;
   'annotations.ofFilm': { annotations: Annotation[]; boxes: FindingBox[] };
   'annotations.set': null;

@@ -77,7 +77,7 @@ export async function deidentifyFiles(
     studies: new Set(exported.map(({ studyInstanceUid }) => studyInstanceUid)).size,
     films: exported.length,
     files: exported
-      .map(({ file, to, warnings }) => ({ file, to, warnings }))
+      .map(({ file, to, pixelsMayIdentify, warnings }) => ({ file, to, pixelsMayIdentify, warnings }))
       .sort((a, b) => (a.file < b.file ? -1 : 1)),
     rejected: rejected.sort((a, b) => (a.file < b.file ? -1 : 1)),
     seconds: (Date.now() - started) / 1000,

@@ -216,12 +216,16 @@ class LocalEngine implements Engine {
           this.changed('collections');
           return summary;
         }),
-      'films.list': async ({ collectionId }) =>
-        (await this.session.collections.films(collectionId)).map((film) => this.withCautions(film)),
+      'films.list': async ({ collectionId, from = 0, limit }) => {
+        const films = await this.session.collections.films(collectionId);
+        return this.withCautions(films.slice(from, limit === undefined ? undefined : from + limit));
+      },
       'films.open': async ({ filmId, frame }) => ({
-        entry: this.withCautions(await this.session.collections.entry(filmId)),
+        entry: this.withCautions([await this.session.collections.entry(filmId)])[0]!,
         film: await this.session.collections.open(filmId, frame),
       }),
+      'films.thumbnail': async ({ filmId }, { signal }) =>
+        this.session.thumbnails.get(await this.session.collections.entry(filmId), signal),
       'films.modelView': async ({ filmId, checkpointId }) => {
         const film = await this.session.collections.entry(filmId);
         return this.session.answers.modelView({ film, checkpoint: this.session.checkpoints.usable(checkpointId) });
@@ -256,12 +260,12 @@ class LocalEngine implements Engine {
   }
 
   /** A real film where checkpoints know phantoms only: their answers mean nothing there. */
-  private withCautions(film: FilmEntry): FilmEntry {
+  private withCautions(films: FilmEntry[]): FilmEntry[] {
     const strangers = this.session.checkpoints.list().filter(({ phantomOnly }) => phantomOnly);
-    if (film.phantom || strangers.length === 0) return film;
+    if (strangers.length === 0) return films;
     const names = strangers.map(({ name }) => name).join(', ');
     const caution = `Real anatomy: ${names} know phantom films only, and what they say of this film means nothing.`;
-    return { ...film, warnings: [...film.warnings, caution] };
+    return films.map((film) => (film.phantom ? film : { ...film, warnings: [...film.warnings, caution] }));
   }
 
   private checkpointHandlers() {

@@ -14,10 +14,12 @@ import { Prompts } from './prompts.ts';
 import { RemoteAnswers } from './remoteAnswers.ts';
 import { Reports } from './reports.ts';
 import type { Servers } from './servers.ts';
+import { Thumbnails } from './thumbnails.ts';
 import { Trainings } from './trainings.ts';
 
 export class Session {
   readonly collections: Collections;
+  readonly thumbnails: Thumbnails;
   readonly checkpoints: Checkpoints;
   readonly models: Models;
   readonly predictions: PredictionStore;
@@ -37,6 +39,7 @@ export class Session {
     options: ModelOptions,
   ) {
     this.collections = new Collections(workspace, platform.now);
+    this.thumbnails = new Thumbnails(workspace.pathOf('cache', 'thumbnails'));
     this.annotations = new AnnotationStore(workspace);
     this.checkpoints = new Checkpoints(workspace, servers);
     this.models = new Models(options);

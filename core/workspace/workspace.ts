@@ -3,7 +3,9 @@
  *
  *   workspace.json                  name and format
  *   checkpoints.json                which model and adapter folders are known
- *   collections/<id>.json           a data set or what the user opened, with its films
+ *   collections/<id>.json           a data set, or what the user opened
+ *   collections/<id>.films.jsonl    the films that the user opened
+ *   cache/                          headers and thumbnails; may be deleted
  *   predictions/<checkpoint>.jsonl  one line an answer, appended as they come
  *   evaluations/<id>.json           what was asked of which data set and checkpoint
  *   runs/<id>/                      training runs (core/training writes them)
@@ -98,28 +100,33 @@ export class Workspace {
     return readJsonLines<T>(this.pathOf(...parts));
   }
 
-  /** Appends one line. Appends to the same file keep their order; a failed one (a full disk) is its caller's to hear of. */
   async append(value: unknown, ...parts: string[]): Promise<void> {
+    await this.appendAll([value], ...parts);
+  }
+
+  /** Appends a line for each. Appends to the same file keep their order; a failed one (a full disk) is its caller's to hear of. */
+  async appendAll(values: readonly unknown[], ...parts: string[]): Promise<void> {
     const path = this.pathOf(...parts);
     const before = this.appends.get(path) ?? Promise.resolve();
-    const line = before.then(() => appendLine(path, JSON.stringify(value)));
+    const text = values.map((value) => `${JSON.stringify(value)}\n`).join('');
+    const written = before.then(() => appendText(path, text));
     this.appends.set(
       path,
-      line.catch(() => {}),
+      written.catch(() => {}),
     );
-    await line;
+    await written;
   }
 }
 
 /** Begins on a line of its own, also after an append that was cut off. */
-async function appendLine(path: string, text: string): Promise<void> {
+async function appendText(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const file = await open(path, 'a+');
   try {
     const { size } = await file.stat();
     const last = Buffer.alloc(1);
     if (size > 0) await file.read(last, 0, 1, size - 1);
-    await file.write(`${size > 0 && last[0] !== 0x0a ? '\n' : ''}${text}\n`);
+    await file.write(`${size > 0 && last[0] !== 0x0a ? '\n' : ''}${text}`);
   } finally {
     await file.close();
   }

@@ -54,7 +54,7 @@ function nextArea(): void {
   control?.focus();
 }
 
-function readCommands({ library, reading }: Workbench): Command[] {
+function readCommands({ library, reading, exporting }: Workbench): Command[] {
   const read = (id: string, title: string, keys: string[], run: () => unknown): Command => {
     return { id: `read:${id}`, title, keys, on: 'read', run };
   };
@@ -70,6 +70,7 @@ function readCommands({ library, reading }: Workbench): Command[] {
     read('blink', text.commands.blink, ['Tab'], () => reading.blink()),
     read('truth', text.commands.truth, ['t'], () => reading.toggleTruth()),
     read('model', text.viewer.model, ['m'], () => reading.toggleModel()),
+    read('export', text.export.open, [], exporting.show),
     read('ask', text.commands.ask, ['Enter'], () => reading.askActive()),
     read('askAll', text.compare.askAll, ['Shift+Enter'], () => reading.askAll()),
     read('stop', text.compare.stop, ['Escape'], () => reading.stop()),

@@ -40,41 +40,70 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
     loaded: false,
   }));
 
+  /** Of the films in the list: a scan of 100,000 adds to it many times. */
+  let known = new Set<string>();
+  let refreshes = 0;
+
   function listed(): FilmEntry[] {
-    const found: FilmEntry[] = [];
-    for (const row of studyRows(store.getState())) if (row.kind === 'film') found.push(row.entry);
-    return found;
+    return listedFilms(store.getState());
   }
 
   async function refresh(): Promise<void> {
+    const mine = ++refreshes;
     const [collections, films] = await Promise.all([
       bridge.engine.call('collections.list', {}),
-      bridge.engine.call('films.list', {}),
+      allFilms(bridge, () => mine === refreshes),
     ]);
+    if (mine !== refreshes) return;
+    known = new Set(films.map((film) => film.id));
     store.setState({ collections, films, loaded: true });
     const { currentId } = store.getState();
-    if (!films.some((film) => film.id === currentId)) store.setState({ currentId: listed()[0]?.id ?? null });
+    if (currentId === null || !known.has(currentId)) store.setState({ currentId: listed()[0]?.id ?? null });
+  }
+
+  /** Adds what a scan has found since the last time. */
+  function addFound(scan: ScanProgress, found: FilmEntry[]): void {
+    const fresh = found.filter((film) => !known.has(film.id));
+    for (const film of fresh) known.add(film.id);
+    const { films } = store.getState();
+    store.setState(fresh.length > 0 ? { scan, films: films.concat(fresh) } : { scan });
   }
 
   /** Opens files and folders; the first film found is chosen as soon as it is known. */
   async function open(paths: string[]): Promise<void> {
     let chosen = false;
+    let waiting: FilmEntry[] = [];
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let last: ScanProgress | null = null;
+    const take = () => {
+      clearTimeout(timer);
+      timer = undefined;
+      if (last) addFound(last, waiting);
+      waiting = [];
+    };
     const onProgress = (scan: ScanProgress) => {
-      const known = new Set(store.getState().films.map((film) => film.id));
-      const found = scan.found.filter((film) => !known.has(film.id));
-      store.setState({ scan, films: [...store.getState().films, ...found] });
-      if (!chosen && scan.found.length > 0) {
-        chosen = true;
-        store.setState({ currentId: scan.found[0].id, followed: null, filter: '' });
+      last = scan;
+      waiting.push(...scan.found);
+      const first = !chosen && scan.found[0];
+      if (!first) {
+        const many = store.getState().films.length > MANY;
+        timer ??= setTimeout(take, many ? TAKE_MANY_MS : TAKE_MS);
+        return;
       }
+      chosen = true;
+      take();
+      store.setState({ currentId: first.id, followed: null, filter: '' });
     };
     try {
       const summary = await bridge.engine.call('films.add', { paths }, { onProgress });
       store.setState({ lastScan: summary });
-      if (summary.rejected.length > 0) frame.tell(text.studies.rejected(summary.rejected.length), rejection(summary));
+      const rejected = Object.values(summary.rejectedByCode).reduce((sum, count) => sum + count, 0);
+      if (rejected > 0) frame.tell(text.studies.rejected(rejected), rejection(summary, rejected));
+      frame.done(text.studies.scanned(summary));
     } catch (error) {
       frame.fail(text.studies.openFailed, error);
     } finally {
+      take();
       store.setState({ scan: null });
       await refresh().catch((error) => frame.fail(text.studies.openFailed, error));
     }
@@ -111,36 +140,79 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
 }
 
 const REJECTIONS_SHOWN = 5;
+/** Films listed, from which on a scan's finds are taken over less often: each time the whole list is grouped anew. */
+const MANY = 5_000;
+const TAKE_MS = 200;
+const TAKE_MANY_MS = 1_500;
+/** Films of one answer: 100,000 at once would hold up the engine and the window. */
+const PAGE = 5_000;
 
-/** The first files that could not be opened, each with its reason. */
-function rejection({ rejected }: ScanSummary): ErrorData {
+/** @param isWanted false: a later reading is on its way and knows more */
+async function allFilms(bridge: HostBridge, isWanted: () => boolean): Promise<FilmEntry[]> {
+  const films: FilmEntry[] = [];
+  for (;;) {
+    const page = await bridge.engine.call('films.list', { from: films.length, limit: PAGE });
+    films.push(...page);
+    if (page.length < PAGE || !isWanted()) return films;
+  }
+}
+
+/** How many of each kind, and the first files that could not be opened, each with its reason. */
+function rejection({ rejected, rejectedByCode }: ScanSummary, total: number): ErrorData {
   const lines = rejected.slice(0, REJECTIONS_SHOWN).map(({ file, message }) => `${file}: ${message}`);
-  const rest = rejected.length - lines.length;
-  const codes = [...new Set(rejected.map(({ code }) => code))];
+  const rest = total - lines.length;
+  const codes = Object.entries(rejectedByCode).map(([code, files]) => (files > 1 ? `${code} × ${files}` : code));
   return { code: codes.join(', '), message: [...lines, ...(rest > 0 ? [`+${rest}`] : [])].join('\n'), details: {} };
 }
 
-const cache = new WeakMap<object, StudyRow[]>();
+/** What the lines are made from; as long as these are the same, so are the lines. */
+type Shown = Pick<LibraryState, 'collections' | 'films' | 'filter' | 'folded' | 'followed'>;
+let last: { shown: Shown; rows: StudyRow[]; films: FilmEntry[] } | null = null;
 
-/** The lines of the list, for a state; the same state gives the same array. */
-export function studyRows(state: LibraryState): StudyRow[] {
-  const known = cache.get(state);
-  if (known) return known;
-  const rows = state.collections.flatMap((collection) => collectionRows(state, collection));
-  cache.set(state, rows);
-  return rows;
+function lines(state: LibraryState): { rows: StudyRow[]; films: FilmEntry[] } {
+  const { collections, films, filter, folded, followed } = state;
+  const shown: Shown = { collections, films, filter, folded, followed };
+  if (last && (Object.keys(shown) as (keyof Shown)[]).every((key) => shown[key] === last?.shown[key])) return last;
+  const groups = byCollection(films);
+  const rows = collections.flatMap((collection) => collectionRows(shown, collection, groups.get(collection.id) ?? []));
+  last = { shown, rows, films: rows.flatMap((row) => (row.kind === 'film' ? [row.entry] : [])) };
+  return last;
 }
 
-function collectionRows(state: LibraryState, collection: Collection): StudyRow[] {
-  const { followed } = state;
-  const match = matches(state.filter);
-  const films = state.films.filter(
-    (film) => film.collectionId === collection.id && (!followed || followed.ids.has(film.id)) && match(film),
-  );
-  if (films.length === 0 && (followed || state.filter !== '')) return [];
-  const folded = state.folded.has(collection.id);
-  const head: StudyRow = { kind: 'collection', id: `c:${collection.id}`, collection, shown: films.length, folded };
-  return folded ? [head] : [head, ...byPatient(films)];
+/** The lines of the list, for a state. */
+export function studyRows(state: LibraryState): StudyRow[] {
+  return lines(state).rows;
+}
+
+/** The films among them, in order. */
+export function listedFilms(state: LibraryState): FilmEntry[] {
+  return lines(state).films;
+}
+
+function byCollection(films: FilmEntry[]): Map<string, FilmEntry[]> {
+  const groups = new Map<string, FilmEntry[]>();
+  for (const film of films) {
+    const group = groups.get(film.collectionId);
+    if (group) group.push(film);
+    else groups.set(film.collectionId, [film]);
+  }
+  return groups;
+}
+
+function collectionRows({ followed, filter, folded }: Shown, collection: Collection, all: FilmEntry[]): StudyRow[] {
+  const match = matches(filter);
+  const films =
+    followed || filter ? all.filter((film) => (!followed || followed.ids.has(film.id)) && match(film)) : all;
+  if (films.length === 0 && (followed || filter !== '')) return [];
+  const isFolded = folded.has(collection.id);
+  const head: StudyRow = {
+    kind: 'collection',
+    id: `c:${collection.id}`,
+    collection,
+    shown: films.length,
+    folded: isFolded,
+  };
+  return isFolded ? [head] : [head, ...byPatient(films)];
 }
 
 /** A patient's films stand together, patients in the order in which they first appear. */

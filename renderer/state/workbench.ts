@@ -3,6 +3,7 @@ import type { EngineEvent, HostBridge } from '../../core/services/contract.ts';
 import { text } from '../text.ts';
 import { createCheckpoints } from './checkpoints.ts';
 import { createEvaluating, NEW_TABLE } from './evaluating.ts';
+import { createExporting } from './exporting.ts';
 import { createFrame } from './frame.ts';
 import { createKeys } from './keys.ts';
 import { createLibrary } from './library.ts';
@@ -10,6 +11,7 @@ import { createPanes } from './panes.ts';
 import { createReading } from './reading.ts';
 import { createReporting } from './reporting.ts';
 import { createServers } from './servers.ts';
+import { createThumbnails } from './thumbnails.ts';
 import { createTraining } from './training.ts';
 
 export type Workbench = ReturnType<typeof createWorkbench>;
@@ -20,6 +22,8 @@ export function createWorkbench(bridge: HostBridge) {
   const checkpoints = createCheckpoints(bridge, frame);
   const servers = createServers(bridge, frame);
   const library = createLibrary(bridge, frame);
+  const thumbnails = createThumbnails(bridge);
+  const exporting = createExporting(bridge, library);
   const reading = createReading(bridge, library, checkpoints);
   const panes = createPanes(bridge, frame, library, reading);
   const evaluating = createEvaluating(bridge, frame, library, checkpoints);
@@ -40,6 +44,7 @@ export function createWorkbench(bridge: HostBridge) {
 
   async function refreshAll(): Promise<void> {
     reading.forget();
+    thumbnails.forget();
     await Promise.all([frame.refresh(), checkpoints.refresh(), servers.refresh(), library.refresh()]);
     await Promise.all([evaluating.refresh(), training.refresh()]);
   }
@@ -97,6 +102,8 @@ export function createWorkbench(bridge: HostBridge) {
     checkpoints,
     servers,
     library,
+    thumbnails,
+    exporting,
     reading,
     panes,
     /** Of the film that is read. */

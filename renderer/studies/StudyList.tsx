@@ -3,14 +3,16 @@
 import { type FormEvent, memo, useEffect, useRef, useState } from 'react';
 import type { FilmEntry } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
-import { ChevronDown, ChevronRight, FolderOpen, FolderPlus, TriangleAlert, X } from '../frame/icons.ts';
+import { ChevronDown, ChevronRight, FolderOpen, FolderPlus, ShieldCheck, TriangleAlert, X } from '../frame/icons.ts';
 import { Empty, IconButton } from '../frame/parts.tsx';
 import { type StudyRow, studyRows } from '../state/library.ts';
 import { text } from '../text.ts';
 import { dateText } from '../viewer/Overlay.tsx';
+import { ExportSheet } from './ExportSheet.tsx';
+import { FilmPicture } from './FilmPicture.tsx';
 import { positives } from './filter.ts';
 
-const ROW_HEIGHT = 44;
+const ROW_HEIGHT = 52;
 /** Lines drawn beyond each edge, so that scrolling shows no gaps. */
 const OVERSCAN = 8;
 const CHIPS = 4;
@@ -52,9 +54,10 @@ export function StudyList() {
       ) : (
         <Nothing loaded={loaded} filtered={filter !== ''} />
       )}
-      {scan && <div className="scan">{text.studies.scanning(scan.done)}</div>}
+      {scan && <div className="scan">{text.studies.scanning(scan)}</div>}
       <Hint />
       <PathBox />
+      <ExportSheet />
     </section>
   );
 }
@@ -93,8 +96,7 @@ function Nothing({ loaded, filtered }: { loaded: boolean; filtered: boolean }) {
 
 function OpenButtons() {
   const workbench = useWorkbench();
-  const { bridge } = workbench;
-  if (!bridge.dialogs) return null;
+  const { bridge, exporting } = workbench;
   const files = async () => workbench.openPaths(await bridge.pickFiles());
   const folder = async () => {
     const path = await bridge.pickFolder();
@@ -102,12 +104,19 @@ function OpenButtons() {
   };
   return (
     <div className="row">
-      <IconButton title={text.studies.openFiles} onClick={() => void files()}>
-        <FolderOpen size={16} />
+      <IconButton title={text.export.open} onClick={exporting.show}>
+        <ShieldCheck size={16} />
       </IconButton>
-      <IconButton title={text.studies.openFolder} onClick={() => void folder()}>
-        <FolderPlus size={16} />
-      </IconButton>
+      {bridge.dialogs && (
+        <>
+          <IconButton title={text.studies.openFiles} onClick={() => void files()}>
+            <FolderOpen size={16} />
+          </IconButton>
+          <IconButton title={text.studies.openFolder} onClick={() => void folder()}>
+            <FolderPlus size={16} />
+          </IconButton>
+        </>
+      )}
     </div>
   );
 }
@@ -225,7 +234,9 @@ function CollectionLine({ row }: { row: Extract<StudyRow, { kind: 'collection' }
       <Chevron size={14} aria-hidden="true" />
       <span className="collection-name">{collection.name}</span>
       <span className="muted">{text.studies.role[collection.role]}</span>
-      <span className="count">{text.studies.films(shown, collection.films)}</span>
+      <span className="count" title={text.studies.counts(collection)}>
+        {text.studies.films(shown, collection.films)}
+      </span>
     </div>
   );
 }
@@ -235,17 +246,20 @@ function FilmLine({ entry, firstOfPatient }: { entry: FilmEntry; firstOfPatient:
   const person = [entry.patientSex, entry.patientAge].filter(Boolean).join(' ');
   return (
     <div role="gridcell" className="cell film-cell">
-      <div className="film-line">
-        <span className={firstOfPatient ? 'patient' : 'patient again'}>{name}</span>
-        <span className="muted">{person}</span>
-        <span className="count">{entry.viewPosition}</span>
-        {entry.warnings.length > 0 && (
-          <TriangleAlert size={13} className="warn" aria-label={entry.warnings.join(' ')} role="img" />
-        )}
-      </div>
-      <div className="film-line">
-        <Chips entry={entry} />
-        <span className="count small">{dateText(entry.studyDate)}</span>
+      <FilmPicture filmId={entry.id} />
+      <div className="film-lines">
+        <div className="film-line">
+          <span className={firstOfPatient ? 'patient' : 'patient again'}>{name}</span>
+          <span className="muted">{person}</span>
+          <span className="count">{entry.viewPosition}</span>
+          {entry.warnings.length > 0 && (
+            <TriangleAlert size={13} className="warn" aria-label={entry.warnings.join(' ')} role="img" />
+          )}
+        </div>
+        <div className="film-line">
+          <Chips entry={entry} />
+          <span className="count small">{dateText(entry.studyDate)}</span>
+        </div>
       </div>
     </div>
   );

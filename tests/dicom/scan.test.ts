@@ -1,9 +1,10 @@
-import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Progress, unattended } from '../../core/base/progress.ts';
 import { readDicomDirectory } from '../../core/dicom/dicomDir.ts';
+import { HeaderCache } from '../../core/dicom/headerCache.ts';
 import type { FilmHeader } from '../../core/dicom/headerFile.ts';
 import { scanPaths } from '../../core/dicom/scan.ts';
 import { readManifest } from '../support/dicomManifest.ts';
@@ -81,6 +82,99 @@ describe('scanning', () => {
     expect(films.find((film) => film.tags.modality === 'MR')!.warnings[0]).toContain('not a radiograph');
     expect(byView('PA')[0]!.warnings).toEqual([]);
     expect(byView('LL')[0]!.warnings).toEqual(['This is a lateral view, not a frontal one.']);
+  });
+});
+
+describe('scanning again', () => {
+  const opened = async (cachePath: string, ...paths: string[]) => {
+    const films: FilmHeader[] = [];
+    const loading = HeaderCache.open(cachePath);
+    const summary = await scanPaths(paths, unattended(), (found) => films.push(...found), loading);
+    await (await loading).close();
+    films.sort((a, b) => (a.path < b.path ? -1 : 1));
+    return { summary, films, known: (await HeaderCache.open(cachePath)).size };
+  };
+
+  /** Copies of real films, so that more than the first batch is read. */
+  async function manyFilms(name: string, count: number): Promise<string> {
+    const root = join(folder, name);
+    await mkdir(root);
+    for (let i = 0; i < count; i++) {
+      await copyFile(
+        join(samples, `dicomdir_derived/IMAGES/IM00000${i % 5}`),
+        join(root, `${String(i).padStart(3, '0')}\t.dcm`),
+      );
+    }
+    await writeFile(join(root, 'notes.txt'), 'not a film');
+    return root;
+  }
+
+  it('takes what has not changed from the cache, and gives the same films', async () => {
+    const root = await manyFilms('again', 60);
+    const cache = join(folder, 'again.cache');
+    const first = await opened(cache, root);
+    expect(first.summary).toMatchObject({ instances: 60, unchanged: 0 });
+    // The first batch is read before the cache is there.
+    expect(first.known).toBeGreaterThan(40);
+    const second = await opened(cache, root);
+    expect(second.summary.unchanged).toBeGreaterThan(40);
+    expect(second.films).toEqual(first.films);
+    expect(second.summary).toMatchObject({ patients: first.summary.patients, rejectedByCode: { NOT_A_FILM: 1 } });
+  });
+
+  it('reads again what has another size or time, or has vanished', async () => {
+    const root = await manyFilms('changed', 60);
+    const cache = join(folder, 'changed.cache');
+    await opened(cache, root);
+    const { summary } = await opened(cache, root);
+    await writeFile(join(root, '059\t.dcm'), 'not a film any more');
+    await utimes(join(root, '058\t.dcm'), 1, 1);
+    await rm(join(root, '057\t.dcm'));
+    const again = await opened(cache, root);
+    expect(again.summary).toMatchObject({ instances: 58, rejectedByCode: { NOT_A_FILM: 2 } });
+    expect(again.summary.unchanged).toBe(summary.unchanged - 3);
+  });
+
+  it('lives with a cache that is damaged, cut off, or of another version', async () => {
+    const root = await manyFilms('damaged', 40);
+    const cache = join(folder, 'damaged.cache');
+    const whole = await opened(cache, root);
+    const text = await readFile(cache, 'utf8');
+    // [0512,… is no JSON.
+    await writeFile(cache, text.replaceAll('\t[0,', '\t[0').slice(0, -20));
+    await appendFile(cache, 'x\ty\n');
+    expect((await opened(cache, root)).films).toEqual(whole.films);
+    await writeFile(cache, text.replace(/^chexreason headers \S+/, 'chexreason headers 0'));
+    const other = await opened(cache, root);
+    expect(other.films).toEqual(whole.films);
+    expect(other.summary.unchanged).toBe(0);
+  });
+
+  it('writes the cache anew when most of it has been replaced', async () => {
+    const path = join(folder, 'compact.cache');
+    for (let round = 0; round < 4; round++) {
+      const cache = await HeaderCache.open(path);
+      for (let i = 0; i < 1100; i++) cache.add(`/films/${i}`, i, round, `["NOT_A_FILM","${round}",{}]`);
+      await cache.close();
+    }
+    const cache = await HeaderCache.open(path);
+    expect(cache.size).toBe(1100);
+    expect(cache.find('/films/7')).toEqual({ size: 7, mtimeMs: 3, record: '["NOT_A_FILM","3",{}]' });
+    expect((await readFile(path, 'utf8')).split('\n').length).toBeLessThan(3000);
+  });
+
+  it('survives files that vanish while it goes on', async () => {
+    const root = await manyFilms('vanishing', 120);
+    const films: FilmHeader[] = [];
+    let gone: Promise<void> | undefined;
+    const summary = await scanPaths([root], unattended(), (found) => {
+      films.push(...found);
+      gone ??= rm(root, { recursive: true });
+    });
+    await gone;
+    const missing = summary.rejectedByCode['FILE_NOT_FOUND'] ?? 0;
+    expect(films.length).toBeGreaterThan(0);
+    expect(films.length + missing + (summary.rejectedByCode['NOT_A_FILM'] ?? 0)).toBe(121);
   });
 });
 

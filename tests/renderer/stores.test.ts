@@ -170,6 +170,8 @@ describe('What is dropped', () => {
         series: 1,
         instances: 1,
         rejected: [{ file: '/x/bad.dcm', code: 'DICOM_TRUNCATED', message: 'The file ends too early.' }],
+        rejectedByCode: { DICOM_TRUNCATED: 1 },
+        unchanged: 0,
         seconds: 1,
       }),
     });

@@ -50,6 +50,8 @@ export interface Deidentified {
   studyInstanceUid: string;
   seriesInstanceUid: string;
   sopInstanceUid: string;
+  /** Text may be burned into the pixels, or a person recognised in them: somebody has to look. */
+  pixelsMayIdentify: boolean;
   warnings: string[];
 }
 
@@ -70,6 +72,7 @@ export function deidentify(file: DicomFile, pseudonyms: Pseudonyms, options: Pro
     { transferSyntax, sopClassUid: attributes.string('x00080016') || SECONDARY_CAPTURE, sopInstanceUid },
     [],
   );
+  const inPixels = burnedInWarnings(attributes);
   const deflated = transferSyntaxOf(transferSyntax)?.deflated === true;
   return {
     pieces: [meta, ...(deflated ? [deflateRawSync(Buffer.concat(body))] : body)],
@@ -77,7 +80,8 @@ export function deidentify(file: DicomFile, pseudonyms: Pseudonyms, options: Pro
     studyInstanceUid: pseudonyms.uid(attributes.string('x0020000d')),
     seriesInstanceUid: pseudonyms.uid(attributes.string('x0020000e')),
     sopInstanceUid,
-    warnings: [...file.warnings, ...burnedInWarnings(attributes), ...writer.warnings()],
+    pixelsMayIdentify: inPixels.length > 0,
+    warnings: [...file.warnings, ...inPixels, ...writer.warnings()],
   };
 }
 

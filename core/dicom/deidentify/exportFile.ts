@@ -29,6 +29,8 @@ export interface ExportedFile {
   /** Of the copy. */
   studyInstanceUid: string;
   bytes: number;
+  /** Text may be burned into the pixels, or a person recognised in them. */
+  pixelsMayIdentify: boolean;
   warnings: string[];
 }
 
@@ -49,8 +51,9 @@ export async function exportFileHere(path: string, settings: ExportSettings): Pr
     const film = `${shortName(made.sopInstanceUid)}-${pseudonyms.fileMark(bytes)}.dcm`;
     const to = join(made.pseudonym, shortName(made.studyInstanceUid), shortName(made.seriesInstanceUid), film);
     await writePieces(join(settings.out, to), made.pieces);
-    const { pseudonym, studyInstanceUid, warnings } = made;
-    return { file: path, to, pseudonym, studyInstanceUid, bytes: lengthOf(made.pieces), warnings };
+    const { pseudonym, studyInstanceUid, pixelsMayIdentify, warnings } = made;
+    const bytesWritten = lengthOf(made.pieces);
+    return { file: path, to, pseudonym, studyInstanceUid, bytes: bytesWritten, pixelsMayIdentify, warnings };
   } catch (error) {
     throw locate(error, { file: path });
   }

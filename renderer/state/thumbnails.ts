@@ -1,0 +1,52 @@
+/** Thumbnails of the films in view: asked for when a line stays in view, no longer wanted when it leaves it. */
+import { createStore } from 'zustand/vanilla';
+import type { HostBridge, Thumbnail } from '../../core/services/contract.ts';
+
+export interface ThumbnailsState {
+  /** By film; null: the film cannot be shown. */
+  pictures: ReadonlyMap<string, Thumbnail | null>;
+}
+
+export type Thumbnails = ReturnType<typeof createThumbnails>;
+
+const KEPT = 600;
+/** Lines that are scrolled through are not asked for. */
+const WAIT_MS = 120;
+
+export function createThumbnails(bridge: HostBridge) {
+  const store = createStore<ThumbnailsState>(() => ({ pictures: new Map() }));
+
+  function keep(filmId: string, picture: Thumbnail | null): void {
+    const pictures = new Map(store.getState().pictures).set(filmId, picture);
+    for (const id of pictures.keys()) {
+      if (pictures.size <= KEPT) break;
+      pictures.delete(id);
+    }
+    store.setState({ pictures });
+  }
+
+  async function load(filmId: string, signal: AbortSignal): Promise<void> {
+    try {
+      const picture = await bridge.engine.call('films.thumbnail', { filmId }, { signal });
+      if (!signal.aborted) keep(filmId, picture);
+    } catch {
+      // The line says nothing; opening the film says why.
+      if (!signal.aborted) keep(filmId, null);
+    }
+  }
+
+  return {
+    store,
+    /** The returned function says that the picture is no longer wanted. */
+    want(filmId: string): () => void {
+      if (store.getState().pictures.has(filmId)) return () => {};
+      const controller = new AbortController();
+      const timer = setTimeout(() => void load(filmId, controller.signal), WAIT_MS);
+      return () => {
+        clearTimeout(timer);
+        controller.abort();
+      };
+    },
+    forget: () => store.setState({ pictures: new Map() }),
+  };
+}
