@@ -6,6 +6,7 @@ import type { Label } from '../core/labels/labels.ts';
 import type { Checkpoint, Collection, DeidentifySummary, JobInfo, ScanSummary } from '../core/services/contract.ts';
 import type { Screen } from './state/frame.ts';
 import type { Layout, Tool } from './state/panes.ts';
+import type { AgreementKind } from './studies/agreement.ts';
 import type { Slot } from './viewer/hanging.ts';
 
 const counts = new Intl.NumberFormat('en');
@@ -388,6 +389,37 @@ export const text = {
     askHint: 'Enter asks',
     stop: 'Stop',
     stopHint: 'Esc stops',
+    difference: 'Difference',
+    differenceTitle: 'Write what the other reading said into the reasoning',
+    loose: 'Changed without a sentence that says so:',
+    onlyIn: (name: string) => `only in ${name}'s reasoning`,
+    saidHere: (label: string, other: string) => `${label}: said here, not by ${other}`,
+    notSaid: (label: string, other: string) => `${label}: said by ${other}, not here`,
+    prompt: (tokens: number | null) =>
+      tokens === null
+        ? 'What the server was asked, beside the film'
+        : `What the model was given (${plural(tokens, 'token')}, image included)`,
+    copyPrompt: 'Copy prompt',
+    tokens: (tokens: number) => `What it wrote (${plural(tokens, 'token')})`,
+    tokensHint: 'The brighter the ground, the less probable the token; point at one for its probability.',
+    copyTokens: 'Copy tokens',
+    copyText: 'Copy text',
+    probability: (p: number) => `p ${p < 0.001 ? p.toExponential(1) : p.toFixed(3)}`,
+    certainty: 'How sure is it?',
+    sample: (count: number, names: string[]) => `Draw ${count} answers of ${names.join(' and ')}`,
+    sampling: 'Drawing answers…',
+    sampleFailed: 'The samples could not be drawn',
+    sampleFailures: (failures: number) => `${plural(failures, 'sample')} could not be read.`,
+    frequency: (count: number, of: number) => `${count}/${of}`,
+    probabilityHead: 'p',
+    noiseHead: 'Difference',
+    noise: (p: number) => `may be noise (p ${p.toFixed(2)})`,
+    moreThanNoise: (p: number) => `more than noise (p ${p < 0.001 ? '< 0.001' : p.toFixed(3)})`,
+    askElse: 'Ask something else',
+    promptChoice: 'Instruction',
+    ownQuestion: 'Own question',
+    questionHint: 'Is there a pneumothorax on the right?',
+    askThis: (name: string) => `Ask ${name}`,
     asking: 'Reading the film',
     failed: 'No answer',
     retry: 'Ask again',
@@ -436,6 +468,41 @@ export const text = {
       key: 'Key',
       seconds: 'Seconds',
     } as Record<string, string>,
+  },
+
+  reader: {
+    title: 'Your findings',
+    column: 'Reader',
+    blinded: 'Read blinded first',
+    hidden: 'hidden while read blinded',
+    blindedHint: 'The answers and the truth of this film are hidden until you save.',
+    openHint: 'The answers of this film were on the screen; that is kept with the findings.',
+    judgements: { '1': 'Present', '0': 'Absent', '-1': 'Uncertain' } as Record<string, string>,
+    judge: (label: string, judgement: string) => `${label}: ${judgement}`,
+    comment: 'Comment',
+    save: 'Save findings',
+    restAbsent: 'The rest is absent',
+    giveUp: 'Show the answers instead',
+    keys: 'Ctrl Enter saves. R leaves blinded reading.',
+    failed: 'The findings could not be saved',
+    when: (blinded: boolean, seconds: number) =>
+      `${blinded ? 'Read blinded' : 'Read with the answers known'}, in ${duration(seconds)}. Change`,
+  },
+
+  agreement: {
+    title: 'Agreement',
+    anyLabel: 'any label',
+    kinds: {
+      all: () => 'All films',
+      allWrong: () => 'All checkpoints wrong',
+      allRight: () => 'All checkpoints right',
+      lost: (from: string, to: string) => `${to} lost it (${from} right)`,
+      won: (from: string, to: string) => `${to} won it (${from} wrong)`,
+      disagree: (from: string, to: string) => `${from} and ${to} disagree`,
+      unreadable: () => 'An answer cannot be read',
+      unanswered: (from: string, to: string) => `Not read by ${from} or ${to}`,
+      readerDiffers: (_from: string, to: string) => `${to} differs from the reader`,
+    } satisfies Record<AgreementKind, (from: string, to: string) => string>,
   },
 
   evaluate: {

@@ -4,7 +4,7 @@
  * computed once for all, and base, SFT and GRPO answer in one batch.
  */
 
-import { toErrorData } from '../base/errors.ts';
+import { toErrorData, WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
 import { throwIfCancelled } from '../base/progress.ts';
 import type { Film } from '../dicom/film.ts';
@@ -25,6 +25,7 @@ import type { Collections } from './collections.ts';
 import type {
   Checkpoint,
   FilmEntry,
+  InspectedAnswer,
   LabelProbabilities,
   ModelView,
   Prediction,
@@ -58,7 +59,12 @@ export interface Question {
   checkpoint: Checkpoint;
   /** Of one sample of several; absent: that of the settings. */
   seed?: number;
+  /** The user's own question; absent: a prompt by its id. */
+  promptText?: string;
 }
+
+/** Id of a question that the user wrote. */
+const OWN_PROMPT = 'own';
 
 export interface AnswerOptions {
   signal?: AbortSignal;
@@ -190,14 +196,16 @@ export class Answers {
     const there = this.store.get(predictionKey(provenance));
     if (there) return there;
     throwIfCancelled(options.signal);
-    const prompt = this.promptOf(question.checkpoint, settings);
-    const prediction = await this.remote.answer(current, film, prompt, provenance, options);
+    const prompt = this.promptOf(question, settings);
+    const answered = await this.remote.answer(current, film, prompt, provenance, options);
+    const { promptText } = question;
+    const prediction = promptText === undefined ? answered : { ...answered, promptText };
     await this.store.add(prediction);
     return prediction;
   }
 
   private remoteProvenance(question: Question, film: Film, settings: AnswerSettings): Provenance {
-    return this.remote.provenance(question, film, this.promptOf(question.checkpoint, settings), settings);
+    return this.remote.provenance(question, film, this.promptOf(question, settings), settings);
   }
 
   /** The same answers, each stored again with its label probabilities under a key that names their method. */
@@ -293,6 +301,20 @@ export class Answers {
     return { values, unexplored };
   }
 
+  /** What is behind a stored answer. Of a server's the prompt is the instruction alone. @throws ANSWER_UNKNOWN */
+  async inspect(film: FilmEntry, checkpoint: Checkpoint, key: string): Promise<InspectedAnswer> {
+    const prediction = this.store.get(key);
+    if (!prediction) throw new WorkbenchError('ANSWER_UNKNOWN', 'This answer is not in the workspace.', { key });
+    const { provenance, promptText, tokenIds } = prediction;
+    const question = { film, checkpoint, promptText };
+    const { text } = this.promptOf(question, provenance);
+    if (checkpoint.server) return { prompt: text, promptTokens: null, tokens: prediction.tokens ?? [] };
+    const model = await this.model(checkpoint);
+    const [features] = await this.imageFeatures([question], new Map([[film.id, await this.open(film)]]), model);
+    const { rendered, inputIds } = promptInput(imageQuestion(text), [tokensOf(...features!.grids)], model);
+    return { prompt: rendered, promptTokens: inputIds.length, tokens: model.tokenizer.pieces(tokenIds) };
+  }
+
   /** The film's answer drawn several times, with seeds one after the other; its prompt is read once for all of them. */
   async sample(
     question: Question,
@@ -370,17 +392,17 @@ export class Answers {
     return this.models.base(this.checkpoints.baseFolder(checkpoint));
   }
 
-  private promptOf(checkpoint: Checkpoint, { promptId }: Pick<AnswerSettings, 'promptId'>): Prompt {
+  private promptOf(
+    { checkpoint, promptText }: Pick<Question, 'checkpoint' | 'promptText'>,
+    { promptId }: Pick<AnswerSettings, 'promptId'>,
+  ): Prompt {
+    if (promptText !== undefined) return { id: OWN_PROMPT, name: OWN_PROMPT, text: promptText, format: '' };
     return this.prompts.get(promptId ?? checkpoint.promptId) ?? this.prompts.get(DEFAULT_PROMPT)!;
   }
 
-  private provenanceOf(
-    { checkpoint, seed }: Question,
-    film: Film,
-    model: LoadedModel,
-    settings: AnswerSettings,
-  ): Provenance {
-    const prompt = this.promptOf(checkpoint, settings);
+  private provenanceOf(question: Question, film: Film, model: LoadedModel, settings: AnswerSettings): Provenance {
+    const { checkpoint, seed } = question;
+    const prompt = this.promptOf(question, settings);
     const { executor, info } = model.runner;
     return {
       imageHash: film.sha256,
@@ -427,12 +449,13 @@ export class Answers {
   }
 
   private async request(
-    { checkpoint }: Question,
+    question: Question,
     images: ImageFeatures,
     model: LoadedModel,
     provenance: Provenance,
   ): Promise<GenerationRequest> {
-    const messages = imageQuestion(this.promptOf(checkpoint, provenance).text);
+    const { checkpoint } = question;
+    const messages = imageQuestion(this.promptOf(question, provenance).text);
     const { inputIds } = promptInput(messages, [tokensOf(...images.grids)], model);
     const baseFolder = this.checkpoints.baseFolder(checkpoint);
     const adapter =
@@ -449,7 +472,7 @@ export class Answers {
   }
 
   private predictionOf(
-    { film, checkpoint }: Question,
+    { film, checkpoint, promptText }: Question,
     completion: Completion,
     model: LoadedModel,
     provenance: Provenance,
@@ -466,6 +489,7 @@ export class Answers {
       reading: readCompletion(text, provenance.answerFormat),
       tokenIds: completion.tokenIds,
       logprobs: completion.logprobs,
+      ...(promptText === undefined ? {} : { promptText }),
       stop: completion.stop,
       provenance,
       // Each answer's share of the batch that it was made in.

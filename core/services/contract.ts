@@ -21,6 +21,7 @@ import type { ExecutorInfo, ModelInfo } from '../models/runner.ts';
 import type { Prompt } from '../text/types.ts';
 import type { ConfigField, Departure, TrainingLogLine } from '../training/types.ts';
 import { type Annotation, annotation, type FindingBox, imageHash } from './annotations.ts';
+import { type ReaderFindings, readerFindings } from './readers.ts';
 
 // ---------------------------------------------------------------------------------------------- what is on the screens
 
@@ -176,6 +177,10 @@ export interface Prediction {
   tokenIds: number[];
   /** Natural logarithm of the probability of every token. */
   logprobs: number[];
+  /** The tokens as a server wrote them; absent where the model's own tokenizer is here. */
+  tokens?: string[];
+  /** The user's own question (its promptId is `own`); absent: a prompt by its id. */
+  promptText?: string;
   /** `end`: an end token; `length`: maximum tokens; `cancelled` answers are not kept. */
   stop: 'end' | 'length';
   provenance: Provenance;
@@ -205,6 +210,19 @@ export interface SampledAnswers {
   /** Samples that cannot be read. */
   failures: number;
 }
+
+/** An answer as the network has it. */
+export interface InspectedAnswer {
+  /** The rendered prompt with its marks; each image stands as its placeholder. */
+  prompt: string;
+  /** Tokens of the prompt, the image's included; null: the server's own template made them. */
+  promptTokens: number | null;
+  /** The written tokens, one for each of `tokenIds`; joined they are the completion with its special tokens. */
+  tokens: string[];
+}
+
+/** By film id, then by checkpoint id; null: the answer could not be read. */
+export type AnswerIndex = Record<string, Record<string, Label[] | null>>;
 
 export interface Provenance {
   imageHash: string;
@@ -346,6 +364,7 @@ export interface TrainingRun {
 
 export type { AnnotationKind } from './annotationKinds.ts';
 export type { Annotation, FindingBox } from './annotations.ts';
+export type { NewReaderFindings, ReaderFindings } from './readers.ts';
 export type { ConfigField, Prompt, RemoteModel, ScanSummary, ServerFacts, ServerKind, Thumbnail, TrainingLogLine };
 
 // ---------------------------------------------------------------------------------------------------------- requests
@@ -484,8 +503,18 @@ export const parameters = {
       topK: z.number().int().min(0).default(0),
       seed: z.number().int().min(0).default(0),
       maxNewTokens: z.number().int().min(1).max(4096).optional(),
+      /** Another of the instruction formats, or a question of the user's own; absent: the checkpoint's prompt. */
+      promptId: id.optional(),
+      promptText: z.string().min(1).max(20_000).optional(),
     })
     .strict(),
+  /** What the network was given and what it wrote, token by token, of an answer that is stored. */
+  'predictions.inspect': z.object({ filmId: id, checkpointId: id, key: id }).strict(),
+  /** What every checkpoint said of every film that it has read (greedy, with its own prompt): for filters. */
+  'predictions.index': none,
+  /** What readers found; the last of each film. */
+  'readers.list': none,
+  'readers.save': readerFindings,
   /** Draws the film's answer several times (GRPO's temperature and top-p by default). Progress: answers of all. */
   'predictions.sample': z
     .object({
@@ -607,6 +636,10 @@ export interface Results {
   'predictions.ofFilm': Record<string, Prediction>;
   'predictions.generate': Prediction;
   'predictions.sample': SampledAnswers;
+  'predictions.inspect': InspectedAnswer;
+  'predictions.index': AnswerIndex;
+  'readers.list': ReaderFindings[];
+  'readers.save': ReaderFindings;
   'evaluations.list': EvaluationSummary[];
   'evaluations.cost': EvaluationCost;
   'evaluations.run': EvaluationResult;

@@ -328,9 +328,10 @@ class LocalEngine implements Engine {
     return {
       'predictions.ofFilm': async ({ filmId, promptId }) =>
         this.session.answers.ofFilm(await this.session.collections.entry(filmId), promptId),
-      'predictions.generate': async ({ filmId, checkpointId, ...settings }, call) => {
+      'predictions.generate': async ({ filmId, checkpointId, promptText, ...settings }, call) => {
         const { collections, checkpoints, answers } = this.session;
-        const question = { film: await collections.entry(filmId), checkpoint: checkpoints.usable(checkpointId) };
+        const film = await collections.entry(filmId);
+        const question = { film, checkpoint: checkpoints.usable(checkpointId), promptText };
         return this.jobs.run('generate', `${question.checkpoint.name} reads a film`, call, async (work) => {
           const [prediction] = await answers.answer([question], settings, {
             signal: work.signal,
@@ -340,6 +341,16 @@ class LocalEngine implements Engine {
           return prediction!;
         });
       },
+      'predictions.inspect': async ({ filmId, checkpointId, key }) => {
+        const { collections, checkpoints, answers } = this.session;
+        return answers.inspect(await collections.entry(filmId), checkpoints.usable(checkpointId), key);
+      },
+      'predictions.index': () => {
+        const { checkpoints, predictions } = this.session;
+        return predictions.index(new Map(checkpoints.list().map(({ id, promptId }) => [id, promptId])));
+      },
+      'readers.list': () => this.session.readers.list(),
+      'readers.save': (findings) => this.session.readers.save(findings),
       'predictions.sample': async ({ filmId, checkpointId, samples, ...settings }, call) => {
         const { collections, checkpoints, answers } = this.session;
         const question = { film: await collections.entry(filmId), checkpoint: checkpoints.usable(checkpointId) };

@@ -4,7 +4,7 @@
  */
 import { sha256 } from '../base/hash.ts';
 import type { Workspace } from '../workspace/workspace.ts';
-import type { Prediction, Provenance } from './contract.ts';
+import type { AnswerIndex, Prediction, Provenance } from './contract.ts';
 
 const FOLDER = 'predictions';
 
@@ -55,6 +55,20 @@ export class PredictionStore {
     if (probabilityMethod !== undefined) this.scored.set(predictionKey(plain), prediction);
     // A drawn sample is not the answer that an evaluation asks for.
     if (prediction.provenance.temperature === 0) this.asked.add(`${prediction.filmId}/${prediction.checkpointId}`);
+  }
+
+  /**
+   * What was said without sampling and to the checkpoint's own prompt; the last answer of a film counts.
+   * @param promptIds by checkpoint id
+   */
+  index(promptIds: ReadonlyMap<string, string>): AnswerIndex {
+    const index: AnswerIndex = {};
+    for (const { filmId, checkpointId, reading, provenance } of this.byKey.values()) {
+      if (provenance.temperature > 0 || provenance.promptId !== promptIds.get(checkpointId)) continue;
+      const said = reading.parseFailure ? null : reading.findings;
+      index[filmId] = { ...index[filmId], [checkpointId]: said };
+    }
+    return index;
   }
 
   /** Whether this checkpoint has read this film greedily, in whatever way. */

@@ -128,6 +128,7 @@ export class RemoteAnswers {
       text,
       reading: readCompletion(text, provenance.answerFormat),
       tokenIds,
+      tokens: tokens.map(({ text: token }) => token),
       logprobs: tokens.map(({ logprob }) => logprob),
       stop,
       provenance,

@@ -11,6 +11,7 @@ import { Evaluations } from './evaluations.ts';
 import { type ModelOptions, Models } from './models.ts';
 import { PredictionStore } from './predictions.ts';
 import { Prompts } from './prompts.ts';
+import { ReaderStore } from './readers.ts';
 import { RemoteAnswers } from './remoteAnswers.ts';
 import { Reports } from './reports.ts';
 import type { Servers } from './servers.ts';
@@ -30,6 +31,7 @@ export class Session {
   readonly reports: Reports;
   readonly annotations: AnnotationStore;
   readonly boxes = new Boxes();
+  readonly readers: ReaderStore;
 
   private constructor(
     platform: Platform,
@@ -42,6 +44,7 @@ export class Session {
     this.thumbnails = new Thumbnails(workspace.pathOf('cache', 'thumbnails'));
     this.annotations = new AnnotationStore(workspace);
     this.checkpoints = new Checkpoints(workspace, servers);
+    this.readers = new ReaderStore(workspace, platform.now);
     this.models = new Models(options);
     this.predictions = new PredictionStore(workspace);
     this.answers = new Answers(

@@ -79,6 +79,18 @@ export class Tokenizer {
     return this.inner.decode(kept, { clean_up_tokenization_spaces: cleanUp });
   }
 
+  /**
+   * The text of each token, special ones by their names; where a character takes several tokens it stands with its last
+   * one. Joined, the texts of the ordinary tokens are `decode` of all.
+   */
+  pieces(ids: ArrayLike<number>): string[] {
+    const stream = this.stream();
+    const pieces = Array.from(ids, (id) => (this.isSpecial(id) ? (this.inner.id_to_token(id) ?? '') : stream.push(id)));
+    const rest = stream.end();
+    if (rest !== '' && pieces.length > 0) pieces[pieces.length - 1] += rest;
+    return pieces;
+  }
+
   has(id: number): boolean {
     return this.inner.id_to_token(id) !== undefined;
   }

@@ -1,23 +1,38 @@
 /** One checkpoint's answer in words: asked for, streaming, read, or failed. It always fills the same place. */
-import { useMemo, useState } from 'react';
 import type { Checkpoint, Prediction } from '../../core/services/contract.ts';
-import { useFrom, useWorkbench } from '../frame/context.ts';
-import { CopyButton, ErrorBox, RoleDot } from '../frame/parts.tsx';
+import { useCommand, useFrom, useWorkbench } from '../frame/context.ts';
+import { ErrorBox, RoleDot } from '../frame/parts.tsx';
+import { keyText } from '../state/keys.ts';
 import { type Answer, answerOf } from '../state/reading.ts';
 import { duration, text } from '../text.ts';
-import { changedSentences, type Sentence, sentences } from './sentences.ts';
+import { AskBox } from './AskBox.tsx';
+import { Details } from './Details.tsx';
+import { Reasoning } from './Reasoning.tsx';
+import { Samples } from './Samples.tsx';
 
 export function AnswerView({ active, previous }: { active: Checkpoint; previous: Checkpoint | null }) {
   const { reading } = useWorkbench();
   const state = useFrom(reading, (all) => all);
   const answer = answerOf(state, active.id);
   const other = previous ? answerOf(state, previous.id) : null;
+  const difference = useCommand('read:difference');
   return (
     <div className={`answer role-${active.role}`}>
       <header className="answer-head">
         <RoleDot role={active.role} />
         <h2>{text.compare.reasoning(active.name)}</h2>
         <AnswerMeta answer={answer} />
+        {predictionOf(other) && answer.state === 'answered' && (
+          <button
+            type="button"
+            className="quiet"
+            aria-pressed={state.showDifference}
+            title={`${difference.title}${difference.keys[0] ? `  (${keyText(difference.keys[0])})` : ''}`}
+            onClick={() => void difference.run()}
+          >
+            {text.compare.difference}
+          </button>
+        )}
       </header>
       <section className="answer-body" aria-label={text.compare.reasoning(active.name)} aria-live="off">
         {answer.state === 'none' && <NotAsked checkpoint={active} />}
@@ -25,6 +40,12 @@ export function AnswerView({ active, previous }: { active: Checkpoint; previous:
         {answer.state === 'failed' && <Failed answer={answer} checkpoint={active} />}
         {answer.state === 'answered' && (
           <Answered prediction={answer.prediction} other={predictionOf(other)} otherName={previous?.name ?? ''} />
+        )}
+        {state.filmId !== null && (
+          <div className="details">
+            <Samples active={active} previous={previous} />
+            <AskBox checkpoint={active} filmId={state.filmId} />
+          </div>
         )}
       </section>
     </div>
@@ -101,21 +122,11 @@ function Failed({ answer, checkpoint }: { answer: Extract<Answer, { state: 'fail
 }
 
 function Answered(props: { prediction: Prediction; other: Prediction | null; otherName: string }) {
-  const { prediction, other, otherName } = props;
-  const { reading } = prediction;
-  const ours = useMemo(() => sentences(reading.reasoning), [reading.reasoning]);
-  const theirs = useMemo(() => sentences(other?.reading.reasoning ?? ''), [other]);
-  const changed = other ? changedSentences(ours, theirs) : ours.map(() => false);
+  const { prediction } = props;
   return (
     <>
       <Reservations prediction={prediction} />
-      {ours.length === 0 && <p className="muted">{text.compare.noReasoning}</p>}
-      <div className="prose">
-        {ours.map((sentence, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: sentences have no other identity than their place.
-          <SentenceView key={index} sentence={sentence} changed={changed[index]} otherName={otherName} />
-        ))}
-      </div>
+      <Reasoning {...props} />
       <Details prediction={prediction} />
     </>
   );
@@ -131,48 +142,5 @@ function Reservations({ prediction }: { prediction: Prediction }) {
       {invalid.length > 0 && <p className="reservation">{text.compare.invalid(invalid)}</p>}
       {prediction.stop === 'length' && <p className="reservation">{text.compare.cut}</p>}
     </>
-  );
-}
-
-function SentenceView(props: { sentence: Sentence; changed: boolean; otherName: string }) {
-  const { sentence, changed, otherName } = props;
-  const { reading } = useWorkbench();
-  const hovered = useFrom(reading, (state) => state.hovered);
-  const marked = sentence.labels.some((label) => hovered.includes(label));
-  return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: pointing at a sentence only marks its labels in the matrix.
-    <span
-      className={`sentence${marked ? ' marked' : ''}${changed ? ' changed' : ''}`}
-      title={changed ? text.compare.changedSentence(otherName) : undefined}
-      onMouseEnter={() => reading.hover(sentence.labels)}
-      onMouseLeave={() => reading.hover()}
-    >
-      {sentence.text}{' '}
-    </span>
-  );
-}
-
-function Details({ prediction }: { prediction: Prediction }) {
-  const [raw, setRaw] = useState(false);
-  const rows = Object.entries({ createdAt: prediction.createdAt, ...prediction.provenance, key: prediction.key });
-  return (
-    <div className="details">
-      <details onToggle={(event) => setRaw(event.currentTarget.open)}>
-        <summary>{text.compare.raw}</summary>
-        {raw && <pre>{prediction.text}</pre>}
-      </details>
-      <details>
-        <summary>{text.compare.provenance}</summary>
-        <dl className="provenance">
-          {rows.map(([name, value]) => (
-            <div key={name}>
-              <dt>{text.compare.fields[name] ?? name}</dt>
-              <dd>{String(value ?? '–')}</dd>
-            </div>
-          ))}
-        </dl>
-        <CopyButton title={text.compare.copyProvenance} value={() => JSON.stringify(prediction, null, 2)} />
-      </details>
-    </div>
   );
 }

@@ -7,18 +7,22 @@ import { text } from '../text.ts';
 import { MarkList } from '../viewer/MarkList.tsx';
 import { AnswerView } from './AnswerView.tsx';
 import { Matrix } from './Matrix.tsx';
+import { ReaderForm } from './ReaderForm.tsx';
 
 export function ComparePanel() {
-  const { reading, checkpoints, library, panes } = useWorkbench();
+  const { reading, checkpoints, library, panes, reader } = useWorkbench();
   const activeIndex = useFrom(panes, (all) => all.activeIndex);
   const state = useFrom(reading, (all) => all);
   const list = useFrom(checkpoints, (all) => all.list);
   const films = useFrom(library, (all) => all.films);
+  const entering = useFrom(reader, (all) => all.entering);
   const usable = list.filter((each) => !each.error);
   const entry = readyValue(state.film)?.entry ?? films.find((film) => film.id === state.filmId) ?? null;
   return (
     <section className="compare" aria-label={text.compare.title} data-area="compare">
-      {usable.length === 0 ? (
+      {entering ? (
+        <ReaderForm />
+      ) : usable.length === 0 ? (
         <Empty title={text.compare.noCheckpoints} hint={text.compare.noCheckpointsHint} />
       ) : (
         <Filled entry={entry} usable={usable} />

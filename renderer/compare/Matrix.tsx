@@ -2,14 +2,16 @@
 
 import type { Reading } from '../../core/findings/types.ts';
 import { CHEXPERT_LABELS, type Label, type LabelValues } from '../../core/labels/labels.ts';
-import type { Checkpoint, FilmEntry } from '../../core/services/contract.ts';
+import type { Checkpoint, FilmEntry, ReaderFindings } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { Eye, EyeOff } from '../frame/icons.ts';
 import { IconButton, RoleDot } from '../frame/parts.tsx';
-import { answerOf, type ReadingState } from '../state/reading.ts';
+import { readingOfReader } from '../state/reader.ts';
+import { answerOf, type ReadingState, samplesOf } from '../state/reading.ts';
 import { text } from '../text.ts';
 import { type CellMark, MarkShape } from './Mark.tsx';
 import { changeOf, markOf } from './matrix.ts';
+import { countOf, probabilityOf } from './Samples.tsx';
 
 const LEGEND: CellMark[] = ['hit', 'false-alarm', 'miss', 'rest', 'said'];
 const LEGEND_WITHOUT_TRUTH: CellMark[] = ['said'];
@@ -21,8 +23,9 @@ export function Matrix(props: {
   previous: Checkpoint | null;
 }) {
   const { entry, usable, active, previous } = props;
-  const { reading } = useWorkbench();
+  const { reading, reader } = useWorkbench();
   const state = useFrom(reading, (all) => all);
+  const findings = useFrom(reader, (all) => (entry ? (all.stored[entry.id] ?? null) : null));
   const truth = state.showTruth ? (entry?.truth ?? null) : null;
   const [from, to] = [previous ?? active, active].sort((a, b) => usable.indexOf(a) - usable.indexOf(b));
   return (
@@ -42,6 +45,18 @@ export function Matrix(props: {
                 current={checkpoint.id === active.id}
               />
             ))}
+            {findings && (
+              <th scope="col" className="role-reader reader-head">
+                <button
+                  type="button"
+                  className="column-head"
+                  title={text.reader.when(findings.blinded, findings.seconds)}
+                  onClick={reader.edit}
+                >
+                  {text.reader.column}
+                </button>
+              </th>
+            )}
             <th scope="col" className="role-truth">
               {text.truth}
               <IconButton
@@ -68,6 +83,7 @@ export function Matrix(props: {
               active={active}
               pair={[from, to]}
               state={state}
+              findings={findings}
             />
           ))}
         </tbody>
@@ -109,8 +125,9 @@ function Row(props: {
   active: Checkpoint;
   pair: [Checkpoint, Checkpoint];
   state: ReadingState;
+  findings: ReaderFindings | null;
 }) {
-  const { label, truth, usable, active, pair, state } = props;
+  const { label, truth, usable, active, pair, state, findings } = props;
   const { reading } = useWorkbench();
   const [from, to] = pair;
   const change = changeOf(label, readingOf(state, from.id), readingOf(state, to.id));
@@ -126,8 +143,14 @@ function Row(props: {
       {usable.map((checkpoint) => (
         <td key={checkpoint.id} className={`role-${checkpoint.role}${checkpoint.id === active.id ? ' active' : ''}`}>
           <MarkShape mark={cellMark(label, checkpoint.id, truth, state)} />
+          <Certainty label={label} checkpointId={checkpoint.id} state={state} />
         </td>
       ))}
+      {findings && (
+        <td className="role-reader">
+          <MarkShape mark={readerMark(label, findings, truth)} />
+        </td>
+      )}
       <td className="role-truth">
         <MarkShape mark={state.showTruth ? truthMark(truth, label) : 'hidden'} />
       </td>
@@ -146,6 +169,26 @@ function Change({ gained, to }: { gained: boolean; to: Checkpoint }) {
       <span className="only-spoken">{title}</span>
     </span>
   );
+}
+
+/** Beside the mark: how often the label stands in the samples; where none were drawn, its probability. */
+function Certainty({ label, checkpointId, state }: { label: Label; checkpointId: string; state: ReadingState }) {
+  const sampled = samplesOf(state, checkpointId);
+  const answer = answerOf(state, checkpointId);
+  const probability = probabilityOf(answer.state === 'answered' ? answer.prediction : null, label);
+  const count = countOf(sampled, label);
+  if (sampled && count > 0)
+    return <span className="certainty">{text.compare.frequency(count, sampled.predictions.length)}</span>;
+  if (sampled || probability === null) return null;
+  return (
+    <span className="certainty" title={text.compare.probability(probability)}>
+      {probability.toFixed(2).replace(/^0/, '')}
+    </span>
+  );
+}
+
+function readerMark(label: Label, findings: ReaderFindings, truth: LabelValues | null): CellMark {
+  return findings.findings[label] === -1 ? 'uncertain' : markOf(label, readingOfReader(findings), truth);
 }
 
 function readingOf(state: ReadingState, checkpointId: string): Reading | null {

@@ -1,43 +1,10 @@
-/** Ties the labels of an answer to the sentences of its reasoning, and finds the sentences that two answers do not share. */
+/** An answer's reasoning in sentences, each with the labels that it speaks of; and which sentence stands for which label. */
 import type { Label } from '../../core/labels/labels.ts';
-
-/** How reports name each finding; matched from the start of a word, case ignored. */
-const PHRASES: Record<Label, readonly string[]> = {
-  'No Finding': ['no finding', 'no acute', 'no abnormal', 'normal', 'unremarkable', 'clear lungs', 'lungs are clear'],
-  'Enlarged Cardiomediastinum': ['cardiomediastin', 'mediastin'],
-  Cardiomegaly: ['cardiomegal', 'cardiac', 'heart', 'cardiothoracic'],
-  'Lung Opacity': ['opaci', 'infiltrat', 'airspace', 'interstitial'],
-  'Lung Lesion': ['lesion', 'nodul', 'mass'],
-  Edema: ['edema', 'oedema', 'vascular congestion', 'cephalization', 'kerley'],
-  Consolidation: ['consolidat', 'air bronchogram'],
-  Pneumonia: ['pneumonia', 'infect'],
-  Atelectasis: ['atelecta', 'volume loss', 'collaps'],
-  Pneumothorax: ['pneumothora'],
-  'Pleural Effusion': ['effusion', 'costophrenic', 'pleural fluid', 'blunt'],
-  'Pleural Other': ['pleural other', 'pleural thicken', 'fibrothorax', 'pleural plaque', 'pleural abnormal'],
-  Fracture: ['fractur'],
-  'Support Devices': [
-    'device',
-    'tube',
-    'catheter',
-    'pacemaker',
-    'line',
-    'wire',
-    'picc',
-    'port',
-    'icd',
-    'hardware',
-    'drain',
-  ],
-};
-
-const PATTERNS = Object.entries(PHRASES).map(
-  ([label, phrases]) => [label as Label, new RegExp(`\\b(?:${phrases.join('|')})`, 'i')] as const,
-);
+import { type Mention, mentionsIn } from './mentions.ts';
 
 export interface Sentence {
   text: string;
-  labels: Label[];
+  mentions: Mention[];
 }
 
 /** A text in sentences; line breaks end one too. */
@@ -47,20 +14,32 @@ export function sentences(reasoning: string): Sentence[] {
     .flatMap((line) => line.split(/(?<=[.!?])\s+(?=[A-Z0-9])/))
     .map((part) => part.trim())
     .filter(Boolean);
-  return parts.map((text) => ({ text, labels: mentioned(text) }));
+  return parts.map((text) => ({ text, mentions: mentionsIn(text) }));
 }
 
+/** The labels that a sentence speaks of, in whatever way. */
 export function mentioned(text: string): Label[] {
-  return PATTERNS.filter(([, pattern]) => pattern.test(text)).map(([label]) => label);
+  return mentionsIn(text).map(({ label }) => label);
 }
 
-/** Which sentences of `ours` do not stand in `theirs`, small differences of spacing and case aside. */
-export function changedSentences(ours: Sentence[], theirs: Sentence[]): boolean[] {
-  const known = new Set(theirs.map((sentence) => plain(sentence.text)));
-  return ours.map((sentence) => !known.has(plain(sentence.text)));
+/**
+ * The sentence that stands for a label's being said (or not): one that affirms it (or denies it), rather one that the other
+ * reading does not have, rather one without a doubt. -1 where none does.
+ */
+export function sentenceOf(label: Label, said: boolean, all: readonly Sentence[], changed: readonly boolean[]): number {
+  let best = -1;
+  let most = 0;
+  all.forEach(({ mentions }, index) => {
+    const polarity = mentions.find((mention) => mention.label === label)?.polarity;
+    const fits = said ? polarity === 'affirmed' || polarity === 'doubted' : polarity === 'denied';
+    const worth = fits ? 2 + (changed[index] ? 2 : 0) + (polarity === 'doubted' ? 0 : 1) : 0;
+    if (worth > most) [best, most] = [index, worth];
+  });
+  return best;
 }
 
-function plain(text: string): string {
+/** Compared without regard to case, spacing and punctuation. */
+export function plain(text: string): string {
   return text
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, ' ')

@@ -54,10 +54,12 @@ function nextArea(): void {
   control?.focus();
 }
 
-function readCommands({ library, reading, exporting }: Workbench): Command[] {
+function readCommands({ library, reading, reader, exporting }: Workbench): Command[] {
   const read = (id: string, title: string, keys: string[], run: () => unknown): Command => {
     return { id: `read:${id}`, title, keys, on: 'read', run };
   };
+  // What is being read blinded must not come up by a key.
+  const unlessEntering = (run: () => unknown) => () => (reader.store.getState().entering ? undefined : run());
   const choose = [1, 2, 3, 4].map((position) =>
     read(`checkpoint-${position}`, text.commands.checkpoint(position), [String(position)], () =>
       reading.activateNth(position),
@@ -67,11 +69,24 @@ function readCommands({ library, reading, exporting }: Workbench): Command[] {
     read('next', text.studies.next, ['j', 'PageDown'], () => library.step(1)),
     read('previous', text.studies.previous, ['k', 'PageUp'], () => library.step(-1)),
     ...choose,
-    read('blink', text.commands.blink, ['Tab'], () => reading.blink()),
+    read('blinded', text.reader.blinded, ['r'], () => reader.toggle()),
+    read('saveFindings', text.reader.save, ['Control+Enter', 'Meta+Enter'], () => reader.save()),
+    read(
+      'blink',
+      text.commands.blink,
+      ['Tab'],
+      unlessEntering(() => reading.blink()),
+    ),
+    read('difference', text.compare.differenceTitle, ['s'], () => reading.toggleDifference()),
     read('truth', text.commands.truth, ['t'], () => reading.toggleTruth()),
     read('model', text.viewer.model, ['m'], () => reading.toggleModel()),
     read('export', text.export.open, [], exporting.show),
-    read('ask', text.commands.ask, ['Enter'], () => reading.askActive()),
+    read(
+      'ask',
+      text.commands.ask,
+      ['Enter'],
+      unlessEntering(() => reading.askActive()),
+    ),
     read('askAll', text.compare.askAll, ['Shift+Enter'], () => reading.askAll()),
     read('stop', text.compare.stop, ['Escape'], () => reading.stop()),
     read('filter', text.studies.filter, ['/'], () => document.getElementById('study-filter')?.focus()),

@@ -2,6 +2,7 @@
 import { createStore } from 'zustand/vanilla';
 import type { ErrorData } from '../../core/base/errors.ts';
 import type { Collection, FilmEntry, HostBridge, ScanProgress, ScanSummary } from '../../core/services/contract.ts';
+import { type Agreement, agrees, EVERY_FILM, type Known } from '../studies/agreement.ts';
 import { matches } from '../studies/filter.ts';
 import { text } from '../text.ts';
 import type { Frame } from './frame.ts';
@@ -10,6 +11,9 @@ export interface LibraryState {
   collections: Collection[];
   films: FilmEntry[];
   filter: string;
+  /** Keeps films by what checkpoints, reader and table say of them; `known` is what that is judged by. */
+  agreement: Agreement;
+  known: Known;
   /** Ids of the collections whose films are folded away. */
   folded: ReadonlySet<string>;
   currentId: string | null;
@@ -32,6 +36,8 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
     collections: [],
     films: [],
     filter: '',
+    agreement: EVERY_FILM,
+    known: { answers: {}, readers: {}, from: null, to: null },
     folded: new Set<string>(),
     currentId: null,
     followed: null,
@@ -124,6 +130,9 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
       store.setState({ currentId: films[next].id });
     },
     setFilter: (filter: string) => store.setState({ filter }),
+    showAll: () => store.setState({ filter: '', agreement: EVERY_FILM }),
+    setAgreement: (agreement: Agreement) => store.setState({ agreement }),
+    setKnown: (known: Known) => store.setState({ known }),
     fold(id: string): void {
       const folded = new Set(store.getState().folded);
       if (!folded.delete(id)) folded.add(id);
@@ -132,7 +141,13 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
     /** Shows only these films: every number leads here. */
     follow(title: string, entries: FilmEntry[]): void {
       const ids = new Set(entries.map((entry) => entry.id));
-      store.setState({ followed: { title, ids }, filter: '', folded: new Set(), currentId: entries[0]?.id ?? null });
+      store.setState({
+        followed: { title, ids },
+        filter: '',
+        agreement: EVERY_FILM,
+        folded: new Set(),
+        currentId: entries[0]?.id ?? null,
+      });
       frame.show('read');
     },
     unfollow: () => store.setState({ followed: null }),
@@ -166,12 +181,12 @@ function rejection({ rejected, rejectedByCode }: ScanSummary, total: number): Er
 }
 
 /** What the lines are made from; as long as these are the same, so are the lines. */
-type Shown = Pick<LibraryState, 'collections' | 'films' | 'filter' | 'folded' | 'followed'>;
+type Shown = Pick<LibraryState, 'collections' | 'films' | 'filter' | 'agreement' | 'known' | 'folded' | 'followed'>;
 let last: { shown: Shown; rows: StudyRow[]; films: FilmEntry[] } | null = null;
 
 function lines(state: LibraryState): { rows: StudyRow[]; films: FilmEntry[] } {
-  const { collections, films, filter, folded, followed } = state;
-  const shown: Shown = { collections, films, filter, folded, followed };
+  const { collections, films, filter, agreement, known, folded, followed } = state;
+  const shown: Shown = { collections, films, filter, agreement, known, folded, followed };
   if (last && (Object.keys(shown) as (keyof Shown)[]).every((key) => shown[key] === last?.shown[key])) return last;
   const groups = byCollection(films);
   const rows = collections.flatMap((collection) => collectionRows(shown, collection, groups.get(collection.id) ?? []));
@@ -199,11 +214,14 @@ function byCollection(films: FilmEntry[]): Map<string, FilmEntry[]> {
   return groups;
 }
 
-function collectionRows({ followed, filter, folded }: Shown, collection: Collection, all: FilmEntry[]): StudyRow[] {
+function collectionRows(shown: Shown, collection: Collection, all: FilmEntry[]): StudyRow[] {
+  const { followed, filter, folded, agreement, known } = shown;
+  const isNarrowed = followed !== null || filter !== '' || agreement.kind !== 'all';
   const match = matches(filter);
-  const films =
-    followed || filter ? all.filter((film) => (!followed || followed.ids.has(film.id)) && match(film)) : all;
-  if (films.length === 0 && (followed || filter !== '')) return [];
+  const isShown = (film: FilmEntry) =>
+    (!followed || followed.ids.has(film.id)) && match(film) && agrees(film, agreement, known);
+  const films = isNarrowed ? all.filter(isShown) : all;
+  if (films.length === 0 && isNarrowed) return [];
   const isFolded = folded.has(collection.id);
   const head: StudyRow = {
     kind: 'collection',

@@ -5,7 +5,14 @@
 import { createStore } from 'zustand/vanilla';
 import { type ErrorData, toErrorData } from '../../core/base/errors.ts';
 import type { Label } from '../../core/labels/labels.ts';
-import type { Checkpoint, FilmView, HostBridge, ModelView, Prediction } from '../../core/services/contract.ts';
+import type {
+  Checkpoint,
+  FilmView,
+  HostBridge,
+  ModelView,
+  Prediction,
+  SampledAnswers,
+} from '../../core/services/contract.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Library } from './library.ts';
 import type { Loading } from './loading.ts';
@@ -25,6 +32,12 @@ export interface ReadingState {
   /** By film and checkpoint: an answer goes on being written when the reader looks at another film. */
   asking: Record<string, { text: string; stage: string }>;
   failures: Record<string, ErrorData>;
+  /** Film and checkpoint whose answer is being drawn several times. */
+  sampling: string | null;
+  /** Answers drawn several times, by film and checkpoint, of this session. */
+  samples: Record<string, SampledAnswers>;
+  /** The difference to the other reading is written into the reasoning. */
+  showDifference: boolean;
   activeId: string | null;
   previousId: string | null;
   showTruth: boolean;
@@ -39,7 +52,12 @@ const NO_ANSWER: Answer = { state: 'none' };
 const NO_LABELS: readonly Label[] = [];
 const FILMS_KEPT = 4;
 
-export function createReading(bridge: HostBridge, library: Library, checkpoints: Checkpoints) {
+export function createReading(
+  bridge: HostBridge,
+  library: Library,
+  checkpoints: Checkpoints,
+  onError: (thrown: unknown) => void,
+) {
   const store = createStore<ReadingState>(() => ({
     filmId: null,
     film: { state: 'none' },
@@ -47,6 +65,9 @@ export function createReading(bridge: HostBridge, library: Library, checkpoints:
     predictions: {},
     asking: {},
     failures: {},
+    sampling: null,
+    samples: {},
+    showDifference: false,
     activeId: null,
     previousId: null,
     showTruth: true,
@@ -149,6 +170,30 @@ export function createReading(bridge: HostBridge, library: Library, checkpoints:
     }
   }
 
+  /** Draws the answer `count` times: is a difference more than noise? */
+  async function sample(checkpointId: string, count: number): Promise<void> {
+    const { filmId } = store.getState();
+    if (filmId === null) return;
+    const key = keyOf(filmId, checkpointId);
+    if (asks.has(key)) return;
+    const controller = new AbortController();
+    asks.set(key, controller);
+    store.setState({ sampling: key });
+    try {
+      const sampled = await bridge.engine.call(
+        'predictions.sample',
+        { filmId, checkpointId, samples: count },
+        { signal: controller.signal },
+      );
+      store.setState({ samples: { ...store.getState().samples, [key]: sampled } });
+    } catch (thrown) {
+      onError(thrown);
+    } finally {
+      asks.delete(key);
+      store.setState({ sampling: null });
+    }
+  }
+
   function activate(activeId: string): void {
     const now = store.getState();
     if (now.activeId === activeId) return;
@@ -160,7 +205,17 @@ export function createReading(bridge: HostBridge, library: Library, checkpoints:
     store,
     open,
     ask,
+    /** One after the other; a stop ends all. */
+    async sampleAll(checkpointIds: string[], count: number): Promise<void> {
+      const { filmId } = store.getState();
+      for (const id of checkpointIds) {
+        await sample(id, count);
+        const state = store.getState();
+        if (state.filmId !== filmId || !samplesOf(state, id)) return;
+      }
+    },
     activate,
+    toggleDifference: () => store.setState({ showDifference: !store.getState().showDifference }),
     refresh: loadPredictions,
     showFrame: (frame: number) => open(store.getState().filmId, frame),
     /** The nth checkpoint of the list, from 1. */
@@ -205,6 +260,11 @@ export function answerOf(state: ReadingState, checkpointId: string): Answer {
   if (prediction) return { state: 'answered', prediction };
   const error = state.failures[checkpointId];
   return error ? { state: 'failed', error } : NO_ANSWER;
+}
+
+/** What was drawn several times of the film on the screen; null: nothing yet. */
+export function samplesOf(state: ReadingState, checkpointId: string): SampledAnswers | null {
+  return state.filmId === null ? null : (state.samples[keyOf(state.filmId, checkpointId)] ?? null);
 }
 
 function unanswered(state: ReadingState, checkpointId: string): boolean {

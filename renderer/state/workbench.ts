@@ -1,5 +1,6 @@
 /** All stores of the screens, tied to the engine: what the engine says changed is read again. */
 import type { EngineEvent, HostBridge } from '../../core/services/contract.ts';
+import { pairOf } from '../studies/agreement.ts';
 import { text } from '../text.ts';
 import { createCheckpoints } from './checkpoints.ts';
 import { createEvaluating, NEW_TABLE } from './evaluating.ts';
@@ -8,6 +9,7 @@ import { createFrame } from './frame.ts';
 import { createKeys } from './keys.ts';
 import { createLibrary } from './library.ts';
 import { createPanes } from './panes.ts';
+import { createReader } from './reader.ts';
 import { createReading } from './reading.ts';
 import { createReporting } from './reporting.ts';
 import { createServers } from './servers.ts';
@@ -24,11 +26,37 @@ export function createWorkbench(bridge: HostBridge) {
   const library = createLibrary(bridge, frame);
   const thumbnails = createThumbnails(bridge);
   const exporting = createExporting(bridge, library);
-  const reading = createReading(bridge, library, checkpoints);
+  const reading = createReading(bridge, library, checkpoints, (thrown) =>
+    frame.fail(text.compare.sampleFailed, thrown),
+  );
   const panes = createPanes(bridge, frame, library, reading);
+  const reader = createReader(bridge, frame, reading);
   const evaluating = createEvaluating(bridge, frame, library, checkpoints);
   const training = createTraining(bridge, frame, checkpoints);
   const reporting = createReporting(bridge, frame, evaluating);
+  /** What the agreement filter judges by; read only while it is on. */
+  async function refreshAgreement(): Promise<void> {
+    if (library.store.getState().agreement.kind === 'all') return;
+    const answers = await bridge.engine.call('predictions.index', {});
+    library.setKnown({ ...judgedBy(), answers });
+  }
+  function judgedBy() {
+    const { activeId, previousId } = reading.store.getState();
+    const [from, to] = pairOf(checkpoints.store.getState().list, activeId, previousId);
+    const { answers } = library.store.getState().known;
+    return { answers, readers: reader.store.getState().stored, from: from?.id ?? null, to: to?.id ?? null };
+  }
+  library.store.subscribe(({ agreement }, before) => {
+    if (agreement.kind !== 'all' && before.agreement.kind === 'all') void refresh(refreshAgreement);
+  });
+  const rejudge = () => library.store.getState().agreement.kind !== 'all' && library.setKnown(judgedBy());
+  reading.store.subscribe(({ activeId, previousId }, before) => {
+    if (activeId !== before.activeId || previousId !== before.previousId) rejudge();
+  });
+  reader.store.subscribe(({ stored }, before) => {
+    if (stored !== before.stored) rejudge();
+  });
+
   const refreshers = {
     films: library.refresh,
     collections: library.refresh,
@@ -36,8 +64,9 @@ export function createWorkbench(bridge: HostBridge) {
     // The status bar names every server that anything may be sent to.
     servers: () => Promise.all([servers.refresh(), frame.refresh(), checkpoints.refresh()]),
     // An answer also tells what the next one of its checkpoint will cost.
-    predictions: () => Promise.all([reading.refresh(), checkpoints.refresh()]),
-    evaluations: () => Promise.all([evaluating.refresh(), reading.refresh(), checkpoints.refresh()]),
+    predictions: () => Promise.all([reading.refresh(), checkpoints.refresh(), refreshAgreement()]),
+    evaluations: () =>
+      Promise.all([evaluating.refresh(), reading.refresh(), checkpoints.refresh(), refreshAgreement()]),
     training: training.refresh,
     workspace: refreshAll,
   };
@@ -46,7 +75,7 @@ export function createWorkbench(bridge: HostBridge) {
     reading.forget();
     thumbnails.forget();
     await Promise.all([frame.refresh(), checkpoints.refresh(), servers.refresh(), library.refresh()]);
-    await Promise.all([evaluating.refresh(), training.refresh()]);
+    await Promise.all([evaluating.refresh(), training.refresh(), reader.refresh()]);
   }
 
   const refresh = (work: () => Promise<unknown>) => work().catch((error) => frame.fail(text.frame.startFailed, error));
@@ -106,6 +135,7 @@ export function createWorkbench(bridge: HostBridge) {
     exporting,
     reading,
     panes,
+    reader,
     /** Of the film that is read. */
     display: panes.all[0].display,
     evaluating,

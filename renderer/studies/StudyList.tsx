@@ -8,6 +8,7 @@ import { Empty, IconButton } from '../frame/parts.tsx';
 import { type StudyRow, studyRows } from '../state/library.ts';
 import { text } from '../text.ts';
 import { dateText } from '../viewer/Overlay.tsx';
+import { AgreementFilter } from './AgreementFilter.tsx';
 import { ExportSheet } from './ExportSheet.tsx';
 import { FilmPicture } from './FilmPicture.tsx';
 import { positives } from './filter.ts';
@@ -18,12 +19,14 @@ const OVERSCAN = 8;
 const CHIPS = 4;
 
 export function StudyList() {
-  const { library } = useWorkbench();
+  const { library, reader } = useWorkbench();
   const rows = useFrom(library, studyRows);
   const loaded = useFrom(library, (state) => state.loaded);
   const filter = useFrom(library, (state) => state.filter);
   const followed = useFrom(library, (state) => state.followed);
   const scan = useFrom(library, (state) => state.scan);
+  const blinded = useFrom(reader, (state) => state.blinded);
+  const narrowed = useFrom(library, (state) => state.filter !== '' || state.agreement.kind !== 'all');
   return (
     <section className="studies" aria-label={text.studies.title} data-area="studies">
       <header className="panel-head">
@@ -41,9 +44,10 @@ export function StudyList() {
           onKeyDown={(event) => event.key === 'Escape' && event.currentTarget.blur()}
         />
       </div>
+      <AgreementFilter />
       {followed && (
         <div className="followed">
-          <span>{followed.title}</span>
+          <span>{blinded ? text.studies.followed : followed.title}</span>
           <IconButton title={text.studies.unfollow} onClick={library.unfollow}>
             <X size={14} />
           </IconButton>
@@ -52,7 +56,7 @@ export function StudyList() {
       {rows.some((row) => row.kind === 'film') || rows.some((row) => row.kind === 'collection' && row.folded) ? (
         <Lines rows={rows} />
       ) : (
-        <Nothing loaded={loaded} filtered={filter !== ''} />
+        <Nothing loaded={loaded} filtered={narrowed} />
       )}
       {scan && <div className="scan">{text.studies.scanning(scan)}</div>}
       <Hint />
@@ -87,7 +91,7 @@ function Nothing({ loaded, filtered }: { loaded: boolean; filtered: boolean }) {
   if (!filtered) return <Empty title={text.studies.empty} hint={text.studies.emptyHint} />;
   return (
     <Empty title={text.studies.nothingFound}>
-      <button type="button" onClick={() => library.setFilter('')}>
+      <button type="button" onClick={library.showAll}>
         {text.studies.clearFilter}
       </button>
     </Empty>
@@ -266,6 +270,8 @@ function FilmLine({ entry, firstOfPatient }: { entry: FilmEntry; firstOfPatient:
 }
 
 function Chips({ entry }: { entry: FilmEntry }) {
+  const { reader } = useWorkbench();
+  if (useFrom(reader, (state) => state.blinded)) return <div className="chips muted">{text.reader.hidden}</div>;
   if (!entry.truth) return <div className="chips muted">{text.studies.noTruth}</div>;
   const found = positives(entry);
   return (

@@ -1,7 +1,7 @@
 /** What comes with the film: the overlay planes of its file (PS3.3 C.9.2) and the boxes of its data set. */
 import { useEffect, useRef } from 'react';
 import type { FilmOverlay } from '../../core/dicom/film.ts';
-import { useFrom } from '../frame/context.ts';
+import { useFrom, useWorkbench } from '../frame/context.ts';
 import type { DisplayState } from '../state/display.ts';
 import type { Pane } from '../state/panes.ts';
 import { matrixOf } from './MarkLayer.tsx';
@@ -12,7 +12,11 @@ import { apply, type Matrix } from './transform.ts';
 const OVERLAY_WORD = 0xff6ee0f0;
 
 export function Graphics({ pane, display }: { pane: Pane; display: DisplayState }) {
-  const boxes = useFrom(pane.marks, (state) => state.boxes);
+  const { reader } = useWorkbench();
+  const entering = useFrom(reader, (state) => state.entering);
+  const known = useFrom(pane.marks, (state) => state.boxes);
+  // The boxes are the truth.
+  const boxes = entering ? [] : known;
   const { film } = display;
   if (!film) return null;
   const matrix = matrixOf(film, display);

@@ -41,11 +41,12 @@ function Nothing({ pane }: { pane: Pane }) {
 
 /** The findings of the checkpoint that is looked at, on the film, so that blinking shows where the eye already is. */
 function SaidOnFilm() {
-  const { reading, checkpoints } = useWorkbench();
+  const { reading, checkpoints, reader } = useWorkbench();
+  const entering = useFrom(reader, (all) => all.entering);
   const state = useFrom(reading, (all) => all);
   useFrom(checkpoints, (all) => all.list);
   const active = checkpoints.byId(state.activeId);
-  if (!active) return null;
+  if (!active || entering) return null;
   const answer = answerOf(state, active.id);
   if (answer.state !== 'answered') return null;
   const { findings, parseFailure } = answer.prediction.reading;

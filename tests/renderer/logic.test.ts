@@ -2,10 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Reading } from '../../core/findings/types.ts';
 import type { FilmEntry, TrainingLogLine } from '../../core/services/contract.ts';
+import { diffReasonings } from '../../renderer/compare/diff.ts';
 import { changeOf, markOf } from '../../renderer/compare/matrix.ts';
-import { changedSentences, mentioned, sentences } from '../../renderer/compare/sentences.ts';
+import { mentioned, sentences } from '../../renderer/compare/sentences.ts';
 import { keyOf } from '../../renderer/state/commands.ts';
 import { type LibraryState, studyRows } from '../../renderer/state/library.ts';
+import { EVERY_FILM } from '../../renderer/studies/agreement.ts';
 import { matches } from '../../renderer/studies/filter.ts';
 import { duration, signed } from '../../renderer/text.ts';
 import { chartsOf, rowsOf } from '../../renderer/training/charts.ts';
@@ -85,7 +87,13 @@ describe('Sentences and labels', () => {
   it('finds the sentences that the other reading does not have, whatever their case and spacing', () => {
     const ours = sentences('Heart is large.  Lungs are clear. Edema is seen.');
     const theirs = sentences('lungs are  clear. Heart is large!');
-    expect(changedSentences(ours, theirs)).toEqual([false, false, true]);
+    // Two changed places: it takes one of them as moved.
+    expect(diffReasonings(theirs, ours).map(({ kind, sentence }) => `${kind} ${sentence.text}`)).toEqual([
+      'removed lungs are  clear.',
+      'same Heart is large.',
+      'added Lungs are clear.',
+      'added Edema is seen.',
+    ]);
   });
 });
 
@@ -193,6 +201,8 @@ describe('The study list', () => {
     collections: COLLECTIONS.slice(0, 2),
     films,
     filter: '',
+    agreement: EVERY_FILM,
+    known: { answers: {}, readers: {}, from: null, to: null },
     folded: new Set(),
     currentId: null,
     followed: null,

@@ -158,7 +158,7 @@ describe.skipIf(!chromiumPath)('Read (in Chromium; skipped where there is none)'
     await page().waitForSelector('.sentence');
     await page().hover('tr[data-label="Pleural Effusion"]');
     expect(await page().locator('.sentence.marked').allTextContents()).toEqual([
-      'The left costophrenic angle is blunted by an effusion. ',
+      expect.stringContaining('The left costophrenic angle is blunted by an effusion.'),
     ]);
     await page().hover('.sentence >> nth=0');
     expect(await page().locator('tr.hovered').allTextContents()).toEqual([expect.stringContaining('Cardiomegaly')]);
@@ -167,6 +167,104 @@ describe.skipIf(!chromiumPath)('Read (in Chromium; skipped where there is none)'
       .evaluateAll((rows) => rows.map((row) => row.getAttribute('data-label')));
     expect(changes).toEqual(['Edema', 'Pleural Effusion']);
     expect(await page().locator('.sentence.changed').count()).toBe(1);
+  });
+
+  it('stands each changed label at the sentence that changed it, and writes the difference out', async () => {
+    await page().keyboard.press('Enter');
+    await page().waitForSelector('.sentence');
+    const tied = () => page().locator('.sentence:has(.tie)').allTextContents();
+    expect(await tied()).toEqual([expect.stringMatching(/^The left costophrenic angle .*\+EFF/)]);
+    // Nothing in GRPO's reasoning denies the edema that SFT found.
+    expect(await page().locator('.loose').textContent()).toContain('−EDE');
+    await page().keyboard.press('s');
+    expect(await page().locator('del.removed').textContent()).toContain('Perihilar haze suggests edema.');
+    await page().keyboard.press('s');
+    expect(await page().locator('del.removed').count()).toBe(0);
+  });
+
+  it('opens an answer: prompt, tokens with their probability, and copies them', async () => {
+    await page().keyboard.press('Enter');
+    await page().waitForSelector('.sentence');
+    await page().getByText('Raw text').click();
+    await page().waitForSelector('.token');
+    expect(await page().locator('.token').first().getAttribute('title')).toBe('p 0.905');
+    expect(await page().locator('.details pre').first().textContent()).toContain('<start_of_image>');
+    expect(await page().getByRole('button', { name: 'Copy tokens' }).isVisible()).toBe(true);
+  });
+
+  it('draws samples and says whether a difference may be noise', async () => {
+    await page().keyboard.press('Enter');
+    await page().waitForSelector('.sentence');
+    await page().getByText('How sure is it?').click();
+    await page().getByRole('button', { name: 'Draw 8 answers of GRPO and SFT' }).click();
+    const row = (label: string) =>
+      page().locator('.sample-table tr', { has: page().getByText(label, { exact: true }) });
+    await row('Edema').getByText('more than noise').waitFor();
+    expect(await row('Support Devices').textContent()).toBe('Support Devices–5/85/8');
+    expect(await page().locator('tr[data-label="Cardiomegaly"] .certainty').allTextContents()).toEqual(['8/8', '8/8']);
+    if (process.env.CHEXREASON_SCREENSHOTS) await page().screenshot({ path: 'test-results/samples.png' });
+  });
+
+  it('asks a question of one’s own', async () => {
+    await page().getByText('Ask something else').click();
+    const box = page().locator('.ask-box');
+    await box.locator('textarea').fill('Is there a pneumothorax?');
+    await box.getByRole('button', { name: 'Ask GRPO' }).click();
+    await box.getByText('You asked: Is there a pneumothorax?').waitFor();
+    // The film's own answer is not touched.
+    expect(await page().locator('.not-asked').count()).toBe(1);
+  });
+
+  it('is read blinded: nothing tells before the findings are saved, and then the reader stands beside the others', async () => {
+    await page().keyboard.press('r');
+    await page().keyboard.press('j');
+    await page().waitForFunction(() => window.workbench.reading.store.getState().filmId === 'a1');
+    await page().keyboard.press('k');
+    await page().keyboard.press('j');
+    await page().waitForSelector('.reader-form');
+    for (const telling of ['.matrix-box', '.answer', '.said', '.chip', '.sentence', '.agreement'])
+      expect([telling, await page().locator(telling).count()]).toEqual([telling, 0]);
+    await page().keyboard.press('Enter');
+    await page().keyboard.press('Tab');
+    expect(await page().locator('.answer').count()).toBe(0);
+    await page().getByRole('button', { name: 'Edema: Present' }).click();
+    await page().getByRole('button', { name: 'Pneumonia: Uncertain' }).click();
+    await page().getByRole('button', { name: 'The rest is absent' }).click();
+    await page().getByLabel('Comment').fill('Kerley lines');
+    if (process.env.CHEXREASON_SCREENSHOTS) await page().screenshot({ path: 'test-results/blinded.png' });
+    await page().keyboard.press('Control+Enter');
+    await page().waitForSelector('.reader-head');
+    const [saved] = await page().evaluate(() =>
+      window.engine.calls.filter((call) => call.method === 'readers.save').map((call) => call.params),
+    );
+    expect(saved).toMatchObject({ filmId: 'a1', blinded: true, comment: 'Kerley lines' });
+    expect(saved).toMatchObject({ findings: { Edema: 1, Pneumonia: -1, Fracture: 0 } });
+    const mark = (label: string) =>
+      page().locator(`tr[data-label="${label}"] td.role-reader svg`).getAttribute('aria-label');
+    expect(await mark('Edema')).toBe('said, the table says no');
+    expect(await mark('Pneumonia')).toBe('uncertain');
+    expect(await mark('No Finding')).toBe('not said, the table says yes');
+    // The first film was on the screen with its answers before.
+    await page().keyboard.press('k');
+    await page().waitForSelector('.reader-form');
+    await page().keyboard.press('Control+Enter');
+    await page().waitForSelector('.reader-head');
+    const all = await page().evaluate(() =>
+      window.engine.calls.filter((call) => call.method === 'readers.save').map((call) => call.params),
+    );
+    expect(all[1]).toMatchObject({ filmId: 'a0', blinded: false });
+  });
+
+  it('keeps the films on which the checkpoints disagree, or one lost what the other had', async () => {
+    await page().keyboard.press('Enter');
+    await page().waitForSelector('.sentence');
+    await page().selectOption('select[aria-label="Agreement"]', { label: 'GRPO lost it (SFT right)' });
+    await page().waitForFunction(() => document.querySelectorAll('.line-film').length === 1);
+    expect(await current()).toContain('P-1000');
+    await page().selectOption('.agreement select[aria-label="Label"]', 'Pneumothorax');
+    await page().getByText('No film matches the filter.').waitFor();
+    await page().getByRole('button', { name: 'Clear the filter' }).click();
+    await page().waitForFunction(() => document.querySelectorAll('.line-film').length > 10);
   });
 
   it('shows right and wrong by shape, and hides the truth with t', async () => {

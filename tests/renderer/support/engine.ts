@@ -16,6 +16,7 @@ import type {
   FilmEntry,
   Method,
   Prediction,
+  ReaderFindings,
   Results,
   TrainingLogLine,
   TrainingRun,
@@ -296,6 +297,8 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
   const predictions = new Map<string, Record<string, Prediction>>();
   predictions.set('a0', { base: predictionOf('a0', 'base'), sft: predictionOf('a0', 'sft') });
 
+  const owns = new Map<string, Prediction>();
+  const readers: ReaderFindings[] = [];
   const annotations = new Map<string, Annotation[]>();
   const evaluations: EvaluationSummary[] = [];
   const runs: TrainingRun[] = [];
@@ -344,18 +347,50 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
       return null;
     },
     'checkpoints.list': () => CHECKPOINTS,
-    'prompts.list': () => [],
     'prompts.problems': () => [],
     'servers.list': () => [],
+    'prompts.list': () => [{ id: 'only-label', name: 'Only labels', text: 'Name the findings.', format: 'Only Label' }],
     'predictions.ofFilm': ({ filmId }) => predictions.get(filmId) ?? {},
-    'predictions.generate': async ({ filmId, checkpointId }, { signal, progress }) => {
+    'predictions.generate': async ({ filmId, checkpointId, promptText }, { signal, progress }) => {
       const prediction = predictionOf(filmId, checkpointId);
+      if (promptText) {
+        const own = { ...prediction, key: `own-${filmId}`, promptText, text: `You asked: ${promptText}` };
+        owns.set(own.key, own);
+        return own;
+      }
       for (let at = 0; at <= prediction.text.length; at += 6) {
         progress({ stage: 'Writing', done: at, total: null, text: prediction.text.slice(0, at) });
         await pause(20, signal);
       }
       predictions.set(filmId, { ...predictions.get(filmId), [checkpointId]: prediction });
       return prediction;
+    },
+    'predictions.inspect': ({ filmId, key }) => {
+      const prediction = Object.values(predictions.get(filmId) ?? {}).find((each) => each.key === key) ?? owns.get(key);
+      if (!prediction) throw new WorkbenchError('ANSWER_UNKNOWN', 'There is no such answer.');
+      const tokens = prediction.text.match(/\s*\S+/g) ?? [];
+      return { prompt: '<start_of_turn>user\n<start_of_image>Report.<end_of_turn>', promptTokens: 30, tokens };
+    },
+    'predictions.index': () =>
+      Object.fromEntries(
+        [...predictions].map(([filmId, answers]) => [
+          filmId,
+          Object.fromEntries(Object.entries(answers).map(([id, { reading }]) => [id, reading.findings])),
+        ]),
+      ),
+    'predictions.sample': ({ filmId, checkpointId, samples }) => ({
+      predictions: Array.from({ length: samples }, () => predictionOf(filmId, checkpointId)),
+      frequency: CHEXPERT_LABELS.map((label) => ({
+        label,
+        count: ANSWERS[checkpointId].findings.includes(label) ? samples - (label === 'Support Devices' ? 3 : 0) : 0,
+      })),
+      failures: 1,
+    }),
+    'readers.list': () => readers,
+    'readers.save': (findings) => {
+      const saved = { ...findings, createdAt: '2026-11-28T09:00:00.000Z' };
+      readers.push(saved);
+      return saved;
     },
     'paths.recognise': ({ paths }) => paths.map((path) => ({ path, kind: 'films', table: null })),
     'films.thumbnail': ({ filmId }) => {
