@@ -55,7 +55,7 @@ function expandSegments(values: Uint16Array, entries: number, index: number): Ui
         const start = table[filled - 1] ?? 0;
         const end = values[at++] ?? 0;
         for (let i = 1; i <= length && filled < entries; i++) {
-          table[filled++] = Math.round(start + ((end - start) * i) / length);
+          table[filled++] = roundHalfEven(start + ((end - start) * i) / length);
         }
       } else if (kind === 2 && depth === 0) {
         run((values[at]! | (values[at + 1]! << 16)) >>> 0, length, 1);
@@ -66,6 +66,12 @@ function expandSegments(values: Uint16Array, entries: number, index: number): Ui
   run(0, Number.POSITIVE_INFINITY, 0);
   if (filled < entries) throw badPalette(index, `holds ${filled} of ${entries} entries`);
   return table;
+}
+
+/** As pydicom rounds; the standard leaves it open. */
+function roundHalfEven(value: number): number {
+  const below = Math.floor(value);
+  return value - below === 0.5 ? below + (below & 1) : Math.round(value);
 }
 
 /** Palette indices to RGB, samples interleaved. Values beyond the table take its ends (C.7.6.3.1.5). */

@@ -17,6 +17,7 @@ export interface ManifestEntry {
   path: string;
   expect: 'decode' | 'decode_lenient' | 'no_pixels' | 'dicomdir' | 'corrupt';
   expected_behaviour?: string;
+  note?: string;
   transfer_syntax_name?: string;
   photometric?: string;
   header: Record<string, unknown>;
