@@ -149,7 +149,10 @@ async function decodeEncapsulated(source: FrameSource, stream: Uint8Array): Prom
 /** The frame's cells, and how they are laid out. */
 function cellsOf(codec: 'native' | 'deflated-frame' | 'rle', stream: Uint8Array, d: PixelDescription) {
   if (codec === 'rle') {
-    const bytes = decodeRle(stream, d.rows * d.columns, d.samplesPerPixel, Math.ceil(d.bitsAllocated / 8));
+    const pixels = d.rows * d.columns;
+    // Masks of one bit stay packed, eight pixels a byte.
+    const cells = d.bitsAllocated === 1 ? Math.ceil(pixels / 8) : pixels;
+    const bytes = decodeRle(stream, cells, d.samplesPerPixel, Math.ceil(d.bitsAllocated / 8));
     // RLE has one segment a sample: planes never remain, and sub-sampling does not occur.
     const photometricInterpretation = d.photometricInterpretation.replace('_422', '');
     const layout: PixelDescription = { ...d, planarConfiguration: 0, photometricInterpretation };
