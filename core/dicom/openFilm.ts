@@ -146,15 +146,17 @@ function colorDisplay(source: FrameSource, decoded: DecodedFrame): Display {
 function grayDisplay(source: FrameSource, decoded: DecodedFrame, groups: ReturnType<typeof functionalGroups>): Display {
   const { description, file } = source;
   const { modality, voi, range } = readGrayscale(source, decoded.pixels, groups);
+  const padding = readPadding(file.attributes, description.signed);
+  const imageRange = () => (padding ? modalityRange(decoded.pixels, modality, padding) : range);
   return {
     pixels: decoded.pixels,
     samplesPerPixel: 1,
     bitsStored: description.bitsStored,
     modality,
-    voi: voi.length > 0 ? voi : [{ kind: 'minmax', ...range }],
+    voi: voi.length > 0 ? voi : [{ kind: 'minmax', ...imageRange() }],
     ...range,
     inverse: readInverse(file.attributes, description.photometricInterpretation),
-    padding: readPadding(file.attributes, description.signed),
+    padding,
   };
 }
 

@@ -103,13 +103,20 @@ export function renderGray(film: GraySource, voi: Voi, options: GrayOptions = {}
   return output;
 }
 
-/** Smallest and largest modality value; NaN is left out. */
-export function modalityRange(pixels: PixelArray, modality: ModalityTransform): { minimum: number; maximum: number } {
+/** Smallest and largest modality value; NaN, and `padding`, are left out. */
+export function modalityRange(
+  pixels: PixelArray,
+  modality: ModalityTransform,
+  padding: GraySource['padding'] = null,
+): { minimum: number; maximum: number } {
   const value = modality.kind === 'lut' ? modalityFunction(modality) : undefined;
+  const [low, high] = padding ? [padding.low, padding.high] : [Number.NaN, Number.NaN];
   let minimum = Number.POSITIVE_INFINITY;
   let maximum = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < pixels.length; i++) {
-    const x = value ? value(pixels[i]!) : pixels[i]!;
+    const stored = pixels[i]!;
+    if (stored >= low && stored <= high) continue;
+    const x = value ? value(stored) : stored;
     if (x < minimum) minimum = x;
     if (x > maximum) maximum = x;
   }

@@ -95,7 +95,10 @@ export class ReportFilms {
   private async picture(filmId: string): Promise<ReportSample['image']> {
     const decoded = await this.collections.open(filmId);
     const { columns: width, rows: height } = decoded;
-    const data = decoded.samplesPerPixel === 1 ? renderGray(decoded, decoded.voi[0]!) : luminance(decoded.pixels);
+    const data =
+      decoded.samplesPerPixel === 1
+        ? renderGray(decoded, decoded.voi[0]!, { blackPadding: true })
+        : luminance(decoded.pixels);
     const scale = Math.min(1, PICTURE_SIZE / Math.max(width, height));
     const [w, h] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
     return { width: w, height: h, gray: resize({ width, height, channels: 1, data }, w, h, 'bilinear').data };

@@ -89,7 +89,8 @@ export function paint(film: Film, voi: Voi, invert: boolean, target: Uint32Array
 }
 
 function paintGray(film: Film, voi: Voi, invert: boolean, target: Uint32Array): void {
-  const options = { inverse: film.inverse !== invert };
+  // Padding is no image: it stays black, as the room around the film is, whatever the inversion.
+  const options = { inverse: film.inverse !== invert, blackPadding: true };
   const { pixels } = film;
   const lut = grayTable(film, voi, options);
   if (!lut) {

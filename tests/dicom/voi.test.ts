@@ -59,6 +59,14 @@ describe('modality values (C.11.1)', () => {
   });
 });
 
+it('the range of an image leaves its padding out', () => {
+  const pixels = Int16Array.from([-2000, -1999, 5, 10]);
+  expect(modalityRange(pixels, { kind: 'rescale', slope: 2, intercept: 1 }, { low: -2000, high: -1999 })).toEqual({
+    minimum: 11,
+    maximum: 21,
+  });
+});
+
 describe('rendering', () => {
   const film = { modality: { kind: 'identity' } as const, inverse: true, padding: { low: 250, high: 255 } };
 

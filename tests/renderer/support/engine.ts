@@ -153,6 +153,35 @@ function entryOf(id: string, collectionId: string, film: Film, truth: LabelValue
 
 /** The ramps, by id; each is small, so that it is shown 1:1 or larger and every value can be read off the canvas. */
 export const RAMPS: Record<string, Film> = {
+  // Cornerstone's own window would be half a value beside it, and a ramp of two values wide.
+  'LINEAR of width 2': filmOf(64, ramp(64, 0, 1), [
+    { kind: 'window', center: 2047.5, width: 2, function: 'LINEAR', explanation: '' },
+  ]),
+  'LINEAR of width 1': filmOf(64, ramp(64, 0, 1), [
+    { kind: 'window', center: 2047.5, width: 1, function: 'LINEAR', explanation: '' },
+  ]),
+  'LINEAR_EXACT of width 2': filmOf(64, ramp(64, 0, 1), [
+    { kind: 'window', center: 2047.5, width: 2, function: 'LINEAR_EXACT', explanation: '' },
+  ]),
+  'Modality LUT': filmOf(
+    64,
+    ramp(64, -100, 1),
+    [{ kind: 'window', center: 30000, width: 60000, function: 'LINEAR', explanation: '' }],
+    {
+      modality: {
+        kind: 'lut',
+        first: 0,
+        bits: 16,
+        data: Uint16Array.from({ length: 3000 }, (_, i) => Math.round(60000 * (i / 2999) ** 2)),
+      },
+    },
+  ),
+  'MONOCHROME1 with padding': filmOf(
+    64,
+    ramp(64, 0, 1),
+    [{ kind: 'window', center: 2048, width: 3000, function: 'LINEAR', explanation: '' }],
+    { inverse: true, photometricInterpretation: 'MONOCHROME1', padding: { low: 0, high: 63 } },
+  ),
   linear: filmOf(64, ramp(64, 0, 1), [
     { kind: 'window', center: 2000, width: 1500, function: 'LINEAR', explanation: '' },
   ]),
