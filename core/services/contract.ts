@@ -302,6 +302,12 @@ export interface RecognisedPath {
   table: 'chexpert' | 'nih' | 'mimic' | null;
 }
 
+/** Something that was opened before; a menu offers it again. */
+export interface RecentPath {
+  path: string;
+  kind: 'films' | 'table' | 'workspace';
+}
+
 export interface EvaluationSummary {
   id: string;
   name: string;
@@ -410,6 +416,8 @@ export const parameters = {
   'workspace.open': z.object({ path }).strict(),
   /** What was dropped or pasted; the screen then calls films.add, datasets.add, checkpoints.add or workspace.open. */
   'paths.recognise': z.object({ paths: z.array(path).min(1).max(10_000) }).strict(),
+  'recent.list': none,
+  'recent.clear': none,
   'collections.list': none,
   /** Opens files, folders and DICOMDIRs; headers only. Progress: ScanProgress. */
   'films.add': z.object({ paths: z.array(path).min(1).max(10_000) }).strict(),
@@ -609,6 +617,8 @@ export interface Results {
   'app.state': AppState;
   'workspace.open': AppState;
   'paths.recognise': RecognisedPath[];
+  'recent.list': RecentPath[];
+  'recent.clear': null;
   'collections.list': Collection[];
   'films.add': ScanSummary;
   'films.list': FilmEntry[];
@@ -684,7 +694,8 @@ export type EngineEvent =
         | 'predictions'
         | 'evaluations'
         | 'training'
-        | 'workspace';
+        | 'workspace'
+        | 'recent';
     }
   /** From the host: the engine process ended and a new one is there. Requests under way ended with ENGINE_CRASHED. */
   | { type: 'engine-restarted'; reason: string }

@@ -94,10 +94,8 @@ async function train(
 ): Promise<DemoResult['training'][number]> {
   const config = { ...(kind === 'sft' ? SHORT_SFT : SHORT_GRPO), maxSteps: steps };
   const startFromId = kind === 'sft' ? 'base' : 'sft';
-  const run: TrainingRun = await session.trainings.run(
-    { kind, name: `Demo ${kind.toUpperCase()}`, startFromId, config },
-    narrowed<TrainingProgress>(work),
-  );
+  const runId = await session.trainings.begin({ kind, name: `Demo ${kind.toUpperCase()}`, startFromId, config });
+  const run: TrainingRun = await session.trainings.resume(runId, narrowed<TrainingProgress>(work));
   // Two steps prove the trainer; the run stays, its adapter is no checkpoint to compare.
   if (run.checkpointId) await session.checkpoints.remove(run.checkpointId);
   return { kind, steps: run.steps, log: await session.trainings.log(run.id) };

@@ -3,6 +3,8 @@
  * (server.ts); the command calls it directly.
  */
 import { join } from 'node:path';
+import { WorkbenchError } from '../base/errors.ts';
+import type { Progress, Work } from '../base/progress.ts';
 import { VERSION } from '../base/version.ts';
 import { CHEXPERT_LABELS, NIH_NINE } from '../labels/labels.ts';
 import { bestExecutor } from '../models/openRunner.ts';
@@ -17,15 +19,20 @@ import {
   type Engine,
   type EngineEvent,
   type FilmEntry,
+  type JobInfo,
   type Method,
   type ProgressOf,
   parameters,
+  type RecentPath,
   type Results,
+  type TrainingProgress,
   type TrainingRun,
 } from './contract.ts';
 import { deidentifyFiles } from './deidentification.ts';
 import { Jobs } from './jobs.ts';
+import { Journal, type LastingWork } from './journal.ts';
 import type { ModelOptions } from './models.ts';
+import { Recent } from './recent.ts';
 import { recognisePath } from './recognise.ts';
 import { Servers } from './servers.ts';
 import { Session } from './session.ts';
@@ -36,6 +43,8 @@ export interface EngineOptions extends ModelOptions {
   workspace?: string;
   /** Every checkpoint reads the canary film when it is opened, where that costs seconds. Absent: only when asked. */
   canaries?: boolean;
+  /** Evaluations and training runs that an ended process left unfinished go on. The hosts with screens ask for it. */
+  goOn?: boolean;
 }
 
 interface Call<M extends Method> {
@@ -63,6 +72,9 @@ class LocalEngine implements Engine {
   private session!: Session;
   private settings!: Settings;
   private servers!: Servers;
+  private recent!: Recent;
+  /** null: the command's own work is not taken up by anybody else. */
+  private journal: Journal | null = null;
   private readonly handlers: Handlers;
 
   constructor(
@@ -87,6 +99,7 @@ class LocalEngine implements Engine {
     const { platform } = this;
     this.settings ??= await Settings.open(platform.userDir);
     this.servers ??= await Servers.open(platform.userDir);
+    this.recent ??= await Recent.open(platform.userDir);
     const workspace =
       folder === undefined
         ? await openBuiltIn(platform, join(platform.userDir, 'workspace'))
@@ -97,6 +110,47 @@ class LocalEngine implements Engine {
     if (workspace.file.builtIn) this.fillBuiltIn();
     else this.askCanaries();
     this.changed('workspace');
+    if (this.options.goOn) await this.goOn(workspace);
+  }
+
+  /** Takes up what an ended process left unfinished in this workspace. */
+  private async goOn(workspace: Workspace): Promise<void> {
+    this.journal = new Journal(workspace);
+    const { unfinished, exhausted } = await this.journal.unfinished();
+    for (const { work, title } of exhausted) {
+      await this.journal.end(work);
+      const give = () => Promise.reject(endsItsEngine(title));
+      this.jobs.run(work.method === 'training.resume' ? 'train' : 'evaluate', title, {}, give).catch(() => {});
+    }
+    // A job shows its error.
+    for (const { work } of unfinished) this.call(work.method, work.params).catch(() => {});
+  }
+
+  /** A job that is written down while it is under way, so that it goes on after its process has ended. */
+  private lasting<T, P extends Progress>(
+    kind: JobInfo['kind'],
+    title: string,
+    work: LastingWork,
+    call: { signal?: AbortSignal; onProgress?: (progress: P) => void },
+    run: (work: Work<P>) => Promise<T>,
+  ): Promise<T> {
+    const { journal } = this;
+    return this.jobs.run(kind, title, call, async ({ signal, report }) => {
+      await journal?.begin(work, title);
+      let first: number | undefined;
+      try {
+        return await run({
+          signal,
+          report: (progress) => {
+            first ??= progress.done;
+            if (progress.done > first) journal?.advance(work);
+            report(progress);
+          },
+        });
+      } finally {
+        await journal?.end(work);
+      }
+    });
   }
 
   /** The shipped checkpoints, and films: those to look at first. Jobs of their own; the engine answers meanwhile. */
@@ -147,6 +201,12 @@ class LocalEngine implements Engine {
     this.emit({ type: 'changed', what });
   }
 
+  /** The list of what was opened is a comfort: where it cannot be written, the opening was a success all the same. */
+  private async opened(kind: RecentPath['kind'], paths: string[]): Promise<void> {
+    await this.recent.add(kind, paths).catch(() => {});
+    this.changed('recent');
+  }
+
   private async state(): Promise<AppState> {
     const { workspace } = this.session;
     const { name, builtIn } = workspace.file;
@@ -182,6 +242,7 @@ class LocalEngine implements Engine {
       'app.state': () => this.state(),
       'workspace.open': async ({ path }) => {
         await this.open(path);
+        await this.opened('workspace', [path]);
         return this.state();
       },
       'paths.recognise': ({ paths }) => Promise.all(paths.map(recognisePath)),
@@ -193,6 +254,12 @@ class LocalEngine implements Engine {
       'settings.get': () => this.settings.all(),
       'settings.set': async ({ key, value }) => {
         await this.settings.set(key, value);
+        return null;
+      },
+      'recent.list': () => this.recent.list(),
+      'recent.clear': async () => {
+        await this.recent.clear();
+        this.changed('recent');
         return null;
       },
       'prompts.list': async () => {
@@ -214,6 +281,7 @@ class LocalEngine implements Engine {
           const summary = await this.session.collections.add(paths, work);
           this.changed('films');
           this.changed('collections');
+          if (summary.instances > 0) await this.opened('films', paths);
           return summary;
         }),
       'films.list': async ({ collectionId, from = 0, limit }) => {
@@ -254,6 +322,7 @@ class LocalEngine implements Engine {
         this.jobs.run('scan', 'Reading a label table', call, async (work) => {
           const collection = await this.session.collections.addDataset(params, work);
           this.changed('collections');
+          await this.opened('table', [params.csv]);
           return collection;
         }),
     } satisfies Partial<Handlers>;
@@ -373,7 +442,7 @@ class LocalEngine implements Engine {
       'evaluations.list': () => this.session.evaluations.list(),
       'evaluations.cost': (params) => this.session.evaluations.cost(params),
       'evaluations.run': (params, call) =>
-        this.jobs.run('evaluate', 'Evaluation', call, async (work) => {
+        this.lasting('evaluate', 'Evaluation', { method: 'evaluations.run', params }, call, async (work) => {
           try {
             return await this.session.evaluations.run(params, work);
           } finally {
@@ -388,18 +457,21 @@ class LocalEngine implements Engine {
 
   private trainingHandlers() {
     const titles = { sft: 'SFT', grpo: 'GRPO' };
+    const train = (
+      title: string,
+      runId: string,
+      call: { signal?: AbortSignal; onProgress?: (progress: TrainingProgress) => void },
+    ) =>
+      this.lasting('train', title, { method: 'training.resume', params: { runId } }, call, (work) =>
+        this.trained(this.session.trainings.resume(runId, work)),
+      );
     return {
       'training.fields': ({ kind }) => this.session.trainings.fields(kind),
       'training.list': () => this.session.trainings.list(),
       'training.log': ({ runId }) => this.session.trainings.log(runId),
-      'training.run': (params, call) =>
-        this.jobs.run('train', `${titles[params.kind]}: ${params.name}`, call, (work) =>
-          this.trained(this.session.trainings.run(params, work)),
-        ),
-      'training.resume': ({ runId }, call) =>
-        this.jobs.run('train', `Training goes on: ${runId}`, call, (work) =>
-          this.trained(this.session.trainings.resume(runId, work)),
-        ),
+      'training.run': async (params, call) =>
+        train(`${titles[params.kind]}: ${params.name}`, await this.session.trainings.begin(params), call),
+      'training.resume': ({ runId }, call) => train(`Training goes on: ${runId}`, runId, call),
     } satisfies Partial<Handlers>;
   }
 
@@ -423,4 +495,13 @@ class LocalEngine implements Engine {
         this.jobs.run('report', 'Writing the report', call, (work) => this.session.reports.save(params, work)),
     } satisfies Partial<Handlers>;
   }
+}
+
+function endsItsEngine(title: string): WorkbenchError {
+  return new WorkbenchError(
+    'WORK_ENDS_ENGINE',
+    'This work ended its engine process several times without getting further, and was not started again.',
+    { work: title },
+    'Start it again with less at once: a smaller batch, fewer threads or a smaller model.',
+  );
 }

@@ -82,8 +82,8 @@ export class Trainings {
     return this.workspace.lines<TrainingLogLine>(FOLDER, id, 'log.jsonl');
   }
 
-  /** Begins a run and trains until it is complete or cancelled. */
-  async run(params: CheckedParameters<'training.run'>, work: Work<TrainingProgress>): Promise<TrainingRun> {
+  /** Writes down a new run; `resume` trains it. */
+  async begin(params: CheckedParameters<'training.run'>): Promise<string> {
     const { kind, name, startFromId, config } = params;
     const createdAt = this.platform.now().toISOString();
     const datasetId = params.datasetId ?? this.trainingSource();
@@ -92,10 +92,10 @@ export class Trainings {
     const id = `${slug(name)}-${createdAt.replace(/\D/g, '').slice(0, 14)}`;
     const file: RunFile = { id, name, kind, createdAt, startFromId, datasetId, config };
     await this.workspace.write(file, FOLDER, id, 'run.json');
-    return this.train(file, work);
+    return id;
   }
 
-  /** Goes on from the last checkpoint of an interrupted run. */
+  /** Trains until the run is complete or cancelled, from its last checkpoint where it was interrupted. */
   async resume(runId: string, work: Work<TrainingProgress>): Promise<TrainingRun> {
     return this.train(await this.file(runId), work);
   }

@@ -10,13 +10,20 @@ import type { EngineEvent } from '../../core/services/contract.ts';
 import { enginePath, preloadPath, resourcesDir } from '../places.ts';
 import { EngineHost } from './engineHost.ts';
 import { KeyStore } from './keys.ts';
-import { installMenu } from './menu.ts';
+import { keepMenu } from './menu.ts';
 import { declarePageProtocol, PAGE_URL, servePage } from './pageProtocol.ts';
 import { answerRequests } from './requests.ts';
+import { rememberState, restoredBounds } from './windowState.ts';
+import { SystemWork } from './work.ts';
 
 const WORKSPACE_OPTION = '--workspace=';
 
+const iconPath = join(resourcesDir, 'icons', 'icon.png');
+
 let window: BrowserWindow | null = null;
+let work: SystemWork;
+/** The user has said that the application ends. */
+let quitting = false;
 /** Asked for before a page was there to hear of it. */
 let waitingEvents: EngineEvent[] | null = [];
 
@@ -37,8 +44,7 @@ function run(): void {
   });
   app.on('second-instance', (_event, argv, cwd) => {
     openPaths(pathsIn(argv, cwd));
-    if (window?.isMinimized()) window.restore();
-    window?.focus();
+    show();
   });
   app.on('web-contents-created', (_event, contents) => {
     contents.on('will-navigate', (event, url) => {
@@ -48,7 +54,18 @@ function run(): void {
     contents.setWindowOpenHandler(() => ({ action: 'deny' }));
     contents.on('render-process-gone', () => contents.reload());
   });
-  app.on('window-all-closed', () => app.quit());
+  // Here the system ends the session, or SIGTERM the program: there is nobody to ask, and what runs goes on at the next
+  // start. The user quits by closing the window (menu.ts), or on macOS by its own menu, which asks.
+  if (process.platform !== 'darwin') {
+    app.on('before-quit', () => {
+      quitting = true;
+      // A dialog that is open would keep the window.
+      window?.destroy();
+    });
+  }
+  app.on('window-all-closed', () => {
+    if (!work.inBackground) app.quit();
+  });
   openPaths(pathsIn(process.argv, process.cwd()));
   app.whenReady().then(start, (error) => app.exit(error ? 1 : 0));
 }
@@ -65,23 +82,33 @@ function start(): void {
     waitingEvents = null;
     for (const waiting of events) event.sender.send('host-event', waiting);
   }, keys);
-  installMenu(tell, () => window);
+  work = new SystemWork({ engine: engine.client, window: () => window, show, iconPath });
+  keepMenu(engine.client, tell, () => window);
   openWindow();
-  app.on('activate', () => {
-    if (!window) openWindow();
-  });
+  app.on('activate', show);
+}
+
+/** Brings the window to the front, and opens it again where the work went on without one. */
+function show(): void {
+  if (!app.isReady()) return;
+  if (!window) {
+    openWindow();
+    return;
+  }
+  if (window.isMinimized()) window.restore();
+  window.show();
+  window.focus();
 }
 
 function openWindow(): void {
   const opened = new BrowserWindow({
-    width: 1600,
-    height: 1000,
+    ...restoredBounds(),
     minWidth: 1024,
     minHeight: 640,
     backgroundColor: '#000000',
     show: false,
     title: 'ChexReason Workbench',
-    icon: join(resourcesDir, 'icons', 'icon.png'),
+    icon: iconPath,
     webPreferences: {
       preload: preloadPath,
       contextIsolation: true,
@@ -92,12 +119,29 @@ function openWindow(): void {
     },
   });
   window = opened;
+  work.shown();
   opened.once('ready-to-show', () => opened.show());
+  rememberState(opened);
+  opened.on('close', (event) => {
+    if (quitting || work.inBackground) return;
+    event.preventDefault();
+    void closeOrStay(opened);
+  });
   opened.on('closed', () => {
     window = null;
     waitingEvents ??= [];
   });
   void opened.loadURL(PAGE_URL);
+}
+
+/** Asks where work is running. */
+async function closeOrStay(opened: BrowserWindow): Promise<void> {
+  const answer = await work.whatToDo(opened);
+  if (answer === 'stay') return;
+  if (answer === 'background') work.goToBackground();
+  // macOS keeps an application without windows; its work goes on there as it is.
+  quitting = answer === 'quit';
+  opened.destroy();
 }
 
 function openPaths(paths: string[]): void {

@@ -3,7 +3,8 @@
  * engine is started again, and each window gets a new port.
  */
 import { MessageChannelMain, type MessagePortMain, utilityProcess, type WebContents } from 'electron';
-import type { DesktopEvent } from '../../core/services/contract.ts';
+import { Client } from '../../core/services/client.ts';
+import type { DesktopEvent, Envelope } from '../../core/services/contract.ts';
 import type { EngineArguments, HostMessage } from '../engine/process.ts';
 import { type Supervised, Supervisor } from '../engine/supervisor.ts';
 
@@ -14,6 +15,8 @@ interface EngineProcess extends Supervised {
 }
 
 export class EngineHost {
+  /** The host's own line to the engine, whatever windows there are. */
+  readonly client = new Client();
   private readonly windows = new Set<WebContents>();
   private readonly supervisor: Supervisor<EngineProcess>;
 
@@ -23,11 +26,16 @@ export class EngineHost {
       () => launch(program, args),
       (engine, reason) => {
         engine.tell({ keys: keys() });
+        this.attachClient(engine);
         if (reason === null) return;
+        this.client.emit({ type: 'engine-restarted', reason });
         for (const window of this.windows) this.giveThePort(window);
         this.tell({ type: 'engine-restarted', reason });
       },
-      (reason) => this.tell({ type: 'engine-ended', reason }),
+      (reason) => {
+        this.client.detach(reason);
+        this.tell({ type: 'engine-ended', reason });
+      },
     );
   }
 
@@ -46,6 +54,20 @@ export class EngineHost {
 
   stop(): void {
     this.supervisor.stop();
+  }
+
+  private attachClient(engine: EngineProcess): void {
+    const { port1, port2 } = new MessageChannelMain();
+    engine.connect(port1);
+    this.client.attach({
+      send: (envelope) => port2.postMessage(envelope),
+      onEnvelope: (listener) => {
+        port2.on('message', ({ data }) => listener(data as Envelope));
+        port2.start();
+      },
+      // The supervisor tells.
+      onClose: () => {},
+    });
   }
 
   private giveThePort(window: WebContents): void {

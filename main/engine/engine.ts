@@ -8,5 +8,5 @@ import { runEngineProcess } from './process.ts';
 startDicomThreads(dicomThreadPath());
 warmDicomThreads();
 runEngineProcess(({ resourcesDir, userDir, workspace }) =>
-  createEngine(nodePlatform({ resourcesDir, userDir }, stderrLog), { workspace, canaries: true }),
+  createEngine(nodePlatform({ resourcesDir, userDir }, stderrLog), { workspace, canaries: true, goOn: true }),
 );

@@ -9,6 +9,7 @@ import { createFrame } from './frame.ts';
 import { createKeys } from './keys.ts';
 import { createLibrary } from './library.ts';
 import { createPanes } from './panes.ts';
+import { createPlace } from './place.ts';
 import { createReader } from './reader.ts';
 import { createReading } from './reading.ts';
 import { createReporting } from './reporting.ts';
@@ -57,6 +58,9 @@ export function createWorkbench(bridge: HostBridge) {
     if (stored !== before.stored) rejudge();
   });
 
+  // After the viewports' own listener: they show a film first, then how it was shown.
+  const place = createPlace(bridge, frame, library, reading, panes);
+
   const refreshers = {
     films: library.refresh,
     collections: library.refresh,
@@ -69,12 +73,15 @@ export function createWorkbench(bridge: HostBridge) {
       Promise.all([evaluating.refresh(), reading.refresh(), checkpoints.refresh(), refreshAgreement()]),
     training: training.refresh,
     workspace: refreshAll,
+    // Shown by the host's menu.
+    recent: async () => {},
   };
 
   async function refreshAll(): Promise<void> {
     reading.forget();
     thumbnails.forget();
     await Promise.all([frame.refresh(), checkpoints.refresh(), servers.refresh(), library.refresh()]);
+    await place.restore();
     await Promise.all([evaluating.refresh(), training.refresh(), reader.refresh()]);
   }
 

@@ -7,6 +7,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type Desktop,
@@ -22,6 +23,8 @@ import { evaluateBoth, readAndToggle, seeReport } from '../support/mainJob.ts';
 
 const ON = '1'.charCodeAt(0);
 const OFF = '0'.charCodeAt(0);
+/** An evaluation of so many lasts longer than what is tried beside it. */
+const MANY_FILMS = 400;
 
 describe.skipIf(missing)(`the packed desktop${missing ? ` (skipped: ${missing})` : ''}`, () => {
   const folder = mkdtempSync(join(tmpdir(), 'desktop-'));
@@ -159,15 +162,92 @@ describe.skipIf(missing)(`the packed desktop${missing ? ` (skipped: ${missing})`
   });
 });
 
+describe.skipIf(missing)(`long work on the desktop${missing ? ` (skipped: ${missing})` : ''}`, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'desktop-work-'));
+  let workspace: string;
+  let display: Display;
+  let desktop: Desktop;
+  const open = async () => {
+    const args = [`--workspace=${workspace}`];
+    const packed = await packDesktop();
+    desktop = await startDesktop({ packed, display: display.name, home: join(folder, 'home'), args });
+    await desktop.page.waitForSelector('.line-film, .setup');
+  };
+  const jobs = () => desktop.page.locator('.status-jobs .job');
+
+  beforeAll(async () => {
+    ({ workspace } = await makeJobWorkspace(folder, MANY_FILMS));
+    display = await openDisplay();
+    await open();
+  }, 300_000);
+  afterAll(async () => {
+    await desktop?.close();
+    display?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('comes back with its film, its window and its work after the whole application was killed', async () => {
+    const { page } = desktop;
+    await page.locator('.lines').focus();
+    await page.keyboard.press('j');
+    await page.keyboard.press('i');
+    const film = await page.locator('.line-film[aria-selected="true"]').textContent();
+    await startEvaluation(page);
+    await jobs().first().waitFor();
+    // The place is written a moment later.
+    await page.waitForTimeout(1500);
+    await desktop.kill();
+
+    await open();
+    await jobs().first().waitFor();
+    expect(await desktop.page.locator('.rail [aria-current="page"]').textContent()).toContain('Evaluate');
+    await desktop.page.keyboard.press('Alt+1');
+    expect(await desktop.page.locator('.line-film[aria-selected="true"]').textContent()).toBe(film);
+  }, 120_000);
+
+  it.skipIf(!hasProgram('xdotool'))(
+    'asks before it quits while work runs, and stays where the answer is no',
+    async () => {
+      await jobs().first().waitFor();
+      const windows = () => windowsNamed(display.name, 'ChexReason Workbench');
+      xdotool(display.name, 'windowfocus', windows()[0]!);
+      xdotool(display.name, 'key', 'ctrl+q');
+      await expect.poll(() => windows().length, { timeout: 20_000 }).toBe(2);
+      xdotool(display.name, 'windowfocus', windows()[1]!);
+      xdotool(display.name, 'key', 'Escape');
+      await expect.poll(() => windows().length, { timeout: 20_000 }).toBe(1);
+      expect(await jobs().count()).toBeGreaterThan(0);
+    },
+    120_000,
+  );
+});
+
+async function startEvaluation(page: Page): Promise<void> {
+  await page.keyboard.press('Alt+2');
+  await page.locator('.setup-run button.primary').click();
+}
+
 /** Types a path into GTK's dialog and confirms it. */
 function answerSaveDialog(display: string, file: string): void {
-  const env = { ...process.env, DISPLAY: display };
-  const tool = (...args: string[]) => execFileSync('xdotool', args, { env, encoding: 'utf8', timeout: 20_000 });
-  const [dialog] = tool('search', '--sync', '--onlyvisible', '--name', '^Save as$').trim().split('\n');
-  tool('windowfocus', dialog!);
-  tool('key', 'ctrl+a');
-  tool('type', '--delay', '20', file);
-  tool('key', 'Return');
+  const [dialog] = xdotool(display, 'search', '--sync', '--onlyvisible', '--name', '^Save as$').trim().split('\n');
+  xdotool(display, 'windowfocus', dialog!);
+  xdotool(display, 'key', 'ctrl+a');
+  xdotool(display, 'type', '--delay', '20', file);
+  xdotool(display, 'key', 'Return');
+}
+
+function xdotool(display: string, ...args: string[]): string {
+  return execFileSync('xdotool', args, {
+    env: { ...process.env, DISPLAY: display },
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+}
+
+function windowsNamed(display: string, name: string): string[] {
+  return xdotool(display, 'search', '--onlyvisible', '--name', name)
+    .split('\n')
+    .filter((line) => line !== '');
 }
 
 /** Process ids of the engine processes of this packed application. */

@@ -203,3 +203,44 @@ describe('The data sets of an evaluation', () => {
     expect(evaluating.store.getState()).toMatchObject({ sourceId: 'a', targetId: 'm' });
   });
 });
+
+describe('The place where the reader was', () => {
+  const settings: Record<string, string> = {};
+  const handlers: Handlers = {
+    'settings.get': () => ({ ...settings }),
+    'settings.set': ({ key, value }) => {
+      settings[key] = value;
+      return null;
+    },
+  };
+
+  it('is found again by a window that is loaded again', async () => {
+    const before = await started(handlers);
+    before.library.step(1);
+    await expect.poll(() => before.reading.store.getState().film.state).toBe('ready');
+    before.panes.all[0].display.setWindow(1234, 567);
+    before.panes.all[0].display.flip('hflip');
+    before.reading.blink();
+    before.frame.show('evaluate');
+    const { filmId, activeId } = before.reading.store.getState();
+    await expect.poll(() => settings['place']).toContain('evaluate');
+
+    const after = await started(handlers);
+    await expect.poll(() => after.panes.all[0].display.store.getState().hflip).toBe(true);
+    expect(after.frame.store.getState().screen).toBe('evaluate');
+    expect(after.reading.store.getState()).toMatchObject({ filmId, activeId });
+    expect(after.panes.all[0].display.store.getState()).toMatchObject({
+      hflip: true,
+      voi: { center: 1234, width: 567 },
+    });
+  });
+
+  it('means nothing in another workspace, nor when it cannot be read', async () => {
+    for (const place of [JSON.stringify({ ...JSON.parse(settings['place']!), workspace: '/other' }), '{']) {
+      settings['place'] = place;
+      const after = await started(handlers);
+      expect(after.frame.store.getState().screen).toBe('read');
+      expect(after.panes.all[0].display.store.getState().hflip).toBe(false);
+    }
+  });
+});

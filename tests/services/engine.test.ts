@@ -223,7 +223,7 @@ describe('requests', () => {
     await expect(engine.call('training.log', { runId: '../x' })).rejects.toEqual(code('TRAINING_UNKNOWN'));
     const csv = join(root, 'a/CheXpert-v1.0/valid.csv');
     await expect(engine.call('datasets.add', { kind: 'nih', csv })).rejects.toEqual(code('DATASET_COLUMNS_MISSING'));
-    await expect(engine.call('datasets.add', { kind: 'chexpert', csv, images: join(root, 'user') })).rejects.toEqual(
+    await expect(engine.call('datasets.add', { kind: 'chexpert', csv, images: join(root, 'nowhere') })).rejects.toEqual(
       code('FILE_NOT_FOUND'),
     );
   });

@@ -38,9 +38,12 @@ export function hasProgram(name: string): boolean {
   }
 }
 
-/** Builds and packs the application; the folder of the result. */
+let packed: Promise<string> | undefined;
+
+/** Builds and packs the application, once for a test file; the folder of the result. */
 export function packDesktop(): Promise<string> {
-  return buildAllAnd(() => packFolder('test-results/packed', electronDist));
+  packed ??= buildAllAnd(() => packFolder('test-results/packed', electronDist));
+  return packed;
 }
 
 export interface Display {
@@ -68,6 +71,8 @@ export interface Desktop {
   faults: string[];
   /** Starts the program a second time, as a double click on a file does; it hands its arguments over and ends. */
   startAgain(args: string[]): Promise<number | null>;
+  /** Ends it as a power cut does. */
+  kill(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -90,16 +95,20 @@ export async function startDesktop({ packed, display, home, args = [] }: Desktop
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(String(error)));
   page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+  const end = async (signal: NodeJS.Signals) => {
+    const ended = new Promise((resolve) => app.once('exit', resolve));
+    if (app.exitCode === null && app.signalCode === null) {
+      app.kill(signal);
+      await ended;
+    }
+    await browser.close().catch(() => {});
+  };
   return {
     page,
     faults,
     startAgain: (more) => new Promise((resolve) => start(more).once('exit', resolve)),
-    close: async () => {
-      const ended = new Promise((resolve) => app.once('exit', resolve));
-      app.kill();
-      await ended;
-      await browser.close().catch(() => {});
-    },
+    kill: () => end('SIGKILL'),
+    close: () => end('SIGTERM'),
   };
 }
 

@@ -17,8 +17,11 @@ import { referenceDir } from './reference.ts';
 
 export const FILMS = 4;
 
-/** @param folder made and filled; the workspace is its folder `workspace`, DICOM films to open are in `dicom` */
-export async function makeJobWorkspace(folder: string): Promise<{ workspace: string; dicom: string }> {
+/**
+ * @param folder made and filled; the workspace is its folder `workspace`, DICOM films to open are in `dicom`
+ * @param films of each institution
+ */
+export async function makeJobWorkspace(folder: string, films = FILMS): Promise<{ workspace: string; dicom: string }> {
   const workspace = join(folder, 'workspace');
   const dicom = join(folder, 'dicom');
   await writePhantom({ institution: 'a', count: 2, seed: 31, out: dicom, size: 256 });
@@ -36,7 +39,7 @@ export async function makeJobWorkspace(folder: string): Promise<{ workspace: str
     ['b', 'nih', 'Data_Entry_2017_v2020.csv', 'target'],
   ] as const) {
     const out = join(folder, institution);
-    await writePhantom({ institution, count: FILMS, seed: 32, out, size: 64, format: 'png' });
+    await writePhantom({ institution, count: films, seed: 32, out, size: 64, format: 'png' });
     await engine.call('datasets.add', { kind, csv: join(out, csv), images: out, role, name: `Phantom ${institution}` });
   }
   return { workspace, dicom };

@@ -1,0 +1,85 @@
+/** Long work goes on after its process was killed, and what was opened is remembered. The real engine, in a process of its own. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EngineEvent, JobInfo } from '../../core/services/contract.ts';
+import { type EngineChild, startEngineChild } from '../../main/engine/child.ts';
+import { root } from '../support/command.ts';
+import { makeJobWorkspace } from '../support/jobWorkspace.ts';
+
+const program = join(root, 'main/engine/engine.ts');
+const folder = mkdtempSync(join(tmpdir(), 'go-on-'));
+let workspace: string;
+let dicom: string;
+const started: EngineChild[] = [];
+
+beforeAll(async () => {
+  ({ workspace, dicom } = await makeJobWorkspace(folder));
+}, 120_000);
+afterAll(() => {
+  for (const child of started) child.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function start(): EngineChild {
+  const places = { resourcesDir: join(root, 'resources'), userDir: join(folder, 'home') };
+  const child = startEngineChild(program, { ...places, workspace }, ['--import', 'tsx']);
+  started.push(child);
+  return child;
+}
+
+/** Resolves with the first job of this kind that fits. */
+function jobOf({ engine }: EngineChild, kind: JobInfo['kind'], fits: (job: JobInfo) => boolean): Promise<JobInfo> {
+  return new Promise((resolve) => {
+    const look = (event: EngineEvent) => {
+      const job = event.type === 'jobs' ? event.jobs.find((each) => each.kind === kind && fits(each)) : undefined;
+      if (!job) return;
+      stop();
+      resolve(job);
+    };
+    const stop = engine.onEvent(look);
+  });
+}
+
+const entries = () => JSON.parse(readFileSync(join(workspace, 'jobs.json'), 'utf8')) as object[];
+
+describe('the engine', () => {
+  it('lets an evaluation go on that was under way when it was killed', { timeout: 180_000 }, async () => {
+    const child = start();
+    const collections = await child.engine.call('collections.list', {});
+    const [source, target] = ['source', 'target'].map((role) => collections.find((each) => each.role === role)!.id);
+    const checkpointIds = (await child.engine.call('checkpoints.list', {})).map(({ id }) => id);
+    const params = { sourceDatasetId: source!, targetDatasetId: target!, checkpointIds, limit: null };
+    const first = child.pid();
+    // Killed as soon as there is an answer.
+    const killed = new Promise<void>((resolve) => {
+      const onProgress = ({ done }: { done: number }) => {
+        if (done === 0 || child.pid() !== first) return;
+        process.kill(first!, 'SIGKILL');
+        resolve();
+      };
+      child.engine.call('evaluations.run', params, { onProgress }).catch(() => {});
+    });
+    await killed;
+    const finished = await jobOf(child, 'evaluate', ({ state }) => state === 'done' || state === 'failed');
+    expect(finished.error).toBeNull();
+    expect(child.pid()).not.toBe(first);
+    const [evaluation] = await child.engine.call('evaluations.list', {});
+    expect(evaluation).toMatchObject({ state: 'complete', done: evaluation!.total });
+    expect(entries()).toEqual([]);
+  });
+
+  it('remembers what was opened, newest first, until it is told to forget', { timeout: 120_000 }, async () => {
+    const { engine } = start();
+    await engine.call('films.add', { paths: [dicom] });
+    await engine.call('workspace.open', { path: workspace });
+    const paths = (await engine.call('recent.list', {})).map(({ kind, path }) => [kind, path]);
+    expect(paths.slice(0, 2)).toEqual([
+      ['workspace', workspace],
+      ['films', dicom],
+    ]);
+    await engine.call('recent.clear', {});
+    expect(await engine.call('recent.list', {})).toEqual([]);
+  });
+});
