@@ -25,6 +25,8 @@ export interface PhantomOptions {
   /** Pixels a side, 32 to 4,096. Default 1,024. */
   size?: number;
   format?: 'dicom' | 'png';
+  /** Number of the first patient: films of other patients than those from 0 on. */
+  firstPatient?: number;
 }
 
 export interface PhantomResult {
@@ -46,10 +48,10 @@ const MOST_FILMS = 1_000_000;
  * @throws PHANTOM_OPTIONS; CANCELLED, with the films done so far in place
  */
 export async function writePhantom(options: PhantomOptions, work: Work = unattended()): Promise<PhantomResult> {
-  const { institution, count, seed, out, size = 1024, format = 'dicom' } = options;
+  const { institution, count, seed, out, size = 1024, format = 'dicom', firstPatient = 0 } = options;
   check({ institution, count, seed, size, format });
   const films: FiledFilm[] = [];
-  for (const scene of scenes(institution, seed)) {
+  for (const scene of scenes(institution, seed, firstPatient)) {
     if (films.length === count) break;
     throwIfCancelled(work.signal);
     const film = fileFilm(scene, seed, size, format === 'dicom' ? 'dcm' : 'png');
@@ -65,7 +67,13 @@ export async function writePhantom(options: PhantomOptions, work: Work = unatten
   return { institution, films: count, patients, csv: join(out, tables[0]!.path), images: out, kind: KIND[institution] };
 }
 
-function check({ institution, count, seed, size, format }: Required<Omit<PhantomOptions, 'out'>>): void {
+function check({
+  institution,
+  count,
+  seed,
+  size,
+  format,
+}: Required<Omit<PhantomOptions, 'out' | 'firstPatient'>>): void {
   const bad = (field: string, value: string | number, remedy: string): never => {
     throw new WorkbenchError(
       'PHANTOM_OPTIONS',

@@ -248,9 +248,9 @@ const ACUTE = new Set<FindingName>(['cardiomegaly', 'edema', 'effusion', 'atelec
 /** Stay from film to film of one patient. */
 const CHRONIC = new Set<FindingName>(['cardiomegaly', 'wideMediastinum', 'lesion', 'pleuralOther', 'fracture']);
 
-/** Films of a source, patient after patient, without end. Film n is the same however many are asked for. */
-export function* scenes(source: SceneSource, seed: number): Generator<Scene> {
-  for (let number = 0; ; number++) yield* patientScenes(source, seed, number);
+/** Films of a source, patient after patient from number `first` on, without end. Film n is the same however many are asked for. */
+export function* scenes(source: SceneSource, seed: number, first = 0): Generator<Scene> {
+  for (let number = first; ; number++) yield* patientScenes(source, seed, number);
 }
 
 /** The one to three films of a patient. */

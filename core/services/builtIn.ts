@@ -26,6 +26,10 @@ const DICOM_SIZE = 1024;
 const DICOM_FILMS = 4;
 const TRAINING_FILMS = 48;
 
+/** Films of each institution's probe: of patients whom no data set of the same seed reaches. */
+const PROBE_FILMS = 32;
+const PROBE_PATIENTS_FROM = 10_000;
+
 const NAMES: Record<Institution, string> = {
   m: 'Phantom m (training source)',
   a: 'Phantom a (CheXpert-like)',
@@ -76,6 +80,7 @@ export async function addBuiltInDatasets(
   for (const institution of INSTITUTIONS) {
     added[institution] = await addInstitution(workspace, collections, institution, films, work);
   }
+  for (const institution of ['a', 'b'] as const) await addProbe(workspace, collections, institution, work);
   return added as Record<Institution, Collection>;
 }
 
@@ -100,6 +105,24 @@ async function addInstitution(
   const role = ({ m: 'training-source', a: 'source', b: 'target' } as const)[institution];
   const { kind, csv, images } = written;
   return collections.addDataset({ kind, csv, images, policy: 'zeros', role, name: NAMES[institution] }, work, true);
+}
+
+/** Films that training looks at while it goes on. */
+async function addProbe(workspace: Workspace, collections: Collections, institution: 'a' | 'b', work: Work) {
+  const name = `${NAMES[institution]}, probe`;
+  if (collections.list().some((collection) => collection.name === name)) return;
+  const out = workspace.pathOf('datasets', `${institution}-probe`);
+  const seed = SEEDS[institution] + 100;
+  const { kind, csv, images } = await writePhantom(
+    {
+      ...{ institution, seed, out, size: DATASET_SIZE, format: 'png' },
+      count: PROBE_FILMS,
+      firstPatient: PROBE_PATIENTS_FROM,
+    },
+    work,
+  );
+  const role = institution === 'a' ? 'probe-source' : 'probe-target';
+  await collections.addDataset({ kind, csv, images, policy: 'zeros', role, name }, work, true);
 }
 
 /** The teacher's traces of institution m in the form in which any traces are imported: path and text. */

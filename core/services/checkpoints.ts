@@ -31,6 +31,9 @@ interface StoredCheckpoint extends CheckpointCard {
 const NV_REASON = /nv[-_]?reason/i;
 const NV_REASON_CARD: Partial<CheckpointCard> = { answerFormat: 'answer', promptId: 'nv-reason', maxNewTokens: 2048 };
 
+const CHOSEN_ON_TARGET =
+  'Its training step was chosen on films of the other institution: its figures there are not those of an unseen hospital.';
+
 const DEFAULT_CARD: Omit<CheckpointCard, 'name' | 'role'> = {
   trainingSource: '',
   preprocessing: 'mimic-cxr-jpg',
@@ -236,7 +239,8 @@ export class Checkpoints {
     const { adapter, warnings } = await readAdapter(folder, this.folder(base));
     if (changesNothing(adapter)) throw adapterChangesNothing(folder, adapter.modules.size);
     const named = await otherBaseName(folder, this.folder(base));
-    const all = named === null ? warnings : [...warnings, named];
+    const chosen = stored.chosenOn === 'probe-target' ? [CHOSEN_ON_TARGET] : [];
+    const all = [...warnings, ...(named === null ? [] : [named]), ...chosen];
     return { hash: adapter.hash, info: base.info, bytes: await bytesOf(folder), warnings: all };
   }
 
@@ -269,6 +273,7 @@ export class Checkpoints {
         promptId: rest.promptId,
         maxNewTokens: rest.maxNewTokens,
         phantomOnly: rest.phantomOnly,
+        ...(rest.chosenOn ? { chosenOn: rest.chosenOn } : {}),
         ...(rest.answerFormat ? { answerFormat: rest.answerFormat } : {}),
         ...(rest.server ? { server: rest.server } : {}),
       }),

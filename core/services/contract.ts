@@ -19,7 +19,15 @@ import type { RemoteModel, ServerFacts } from '../generation/remote/detect.ts';
 import { CHEXPERT_LABELS, type Label, type LabelValues, type UncertaintyPolicy } from '../labels/labels.ts';
 import type { ExecutorInfo, ModelInfo } from '../models/runner.ts';
 import type { Prompt } from '../text/types.ts';
-import type { ConfigField, Departure, TrainingLogLine } from '../training/types.ts';
+import type {
+  Chosen,
+  ChosenOn,
+  ConfigField,
+  Departure,
+  GateResult,
+  ProbeRole,
+  TrainingLogLine,
+} from '../training/types.ts';
 import { type Annotation, annotation, type FindingBox, imageHash } from './annotations.ts';
 import { type ReaderFindings, readerFindings } from './readers.ts';
 
@@ -61,6 +69,8 @@ export interface Checkpoint {
   maxNewTokens: number;
   /** Knows phantom films only; what it says about a real film means nothing. */
   phantomOnly: boolean;
+  /** What decided which step of its training was kept; `probe-target`: films of the other institution. */
+  chosenOn?: ChosenOn;
   hash: string;
   info: ModelInfo | null;
   bytes: number;
@@ -155,7 +165,7 @@ export interface Collection {
   name: string;
   kind: 'opened' | 'chexpert' | 'nih' | 'mimic';
   /** Its part in the question: where the checkpoints' conventions come from, or another institution. */
-  role: 'training-source' | 'source' | 'target' | 'none';
+  role: 'training-source' | 'source' | 'target' | 'probe-source' | 'probe-target' | 'none';
   path: string;
   patients: number;
   studies: number;
@@ -350,6 +360,28 @@ export interface EvaluationCost {
   estimatedSeconds: number | null;
 }
 
+/** One institution's part of a run's probe. */
+export interface ProbePart {
+  role: ProbeRole;
+  name: string;
+  films: number;
+  /** Patients that were left out, because a test set or the training films have them too. */
+  patientsLeftOut: number;
+}
+
+/** A row of a run's completions.jsonl. */
+export interface CompletionRow {
+  step: number;
+  /** The film. */
+  id: string;
+  completion: string;
+  tokens: number;
+  stop: 'end' | 'length';
+  reward: number | null;
+  terms: Record<string, number>;
+  advantage: number | null;
+}
+
 export interface TrainingRun {
   id: string;
   name: string;
@@ -365,13 +397,29 @@ export interface TrainingRun {
   departures: Departure[];
   /** The checkpoint that it made, while the workspace has it. */
   checkpointId: string | null;
+  /** The films that are looked at while it trains; empty: none. */
+  probe: ProbePart[];
+  /** What the integrity gates found so far. */
+  gates: GateResult[];
+  /** Of a complete run: the step whose adapter it kept, and what that was decided on. */
+  chosen: Chosen | null;
   error: ErrorData | null;
 }
 
 export type { AnnotationKind } from './annotationKinds.ts';
 export type { Annotation, FindingBox } from './annotations.ts';
 export type { NewReaderFindings, ReaderFindings } from './readers.ts';
-export type { ConfigField, Prompt, RemoteModel, ScanSummary, ServerFacts, ServerKind, Thumbnail, TrainingLogLine };
+export type {
+  ConfigField,
+  GateResult,
+  Prompt,
+  RemoteModel,
+  ScanSummary,
+  ServerFacts,
+  ServerKind,
+  Thumbnail,
+  TrainingLogLine,
+};
 
 // ---------------------------------------------------------------------------------------------------------- requests
 
@@ -452,7 +500,7 @@ export const parameters = {
       csv: path,
       images: path.optional(),
       policy: z.enum(['zeros', 'ones', 'ignore']).default('zeros'),
-      role: z.enum(['training-source', 'source', 'target', 'none']).default('none'),
+      role: z.enum(['training-source', 'source', 'target', 'probe-source', 'probe-target', 'none']).default('none'),
       name: z.string().max(200).optional(),
     })
     .strict(),
@@ -580,11 +628,15 @@ export const parameters = {
       startFromId: id,
       /** The films that are learned from; absent: the collection whose part is the training source. */
       datasetId: id.optional(),
+      /** Films that are looked at while training; absent: the data sets whose part that is. */
+      probe: z.object({ sourceId: id.optional(), targetId: id.optional() }).strict().optional(),
       config: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
     })
     .strict(),
   'training.resume': z.object({ runId: id }).strict(),
   'training.log': z.object({ runId: id }).strict(),
+  /** The completions of a GRPO run's step; absent: of the last one that drew some. */
+  'training.completions': z.object({ runId: id, step: z.number().int().min(1).optional() }).strict(),
   'report.sections': none,
   /** Films that a report can show, by how the readings differ. */
   'report.films': z.object({ evaluationId: id }).strict(),
@@ -660,6 +712,7 @@ export interface Results {
   'training.run': TrainingRun;
   'training.resume': TrainingRun;
   'training.log': TrainingLogLine[];
+  'training.completions': { step: number | null; steps: number[]; rows: CompletionRow[] };
   'report.sections': { id: string; title: string }[];
   'report.films': ReportFilm[];
   'report.render': { pdf: Uint8Array; pages: number };

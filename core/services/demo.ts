@@ -41,13 +41,14 @@ export interface DemoResult {
 }
 
 /** Settings of the demo's short runs; everything else is the paper's. */
-const SHORT_SFT = { samples: 48, epochs: 1, learningRate: 1e-4 };
+const SHORT_SFT = { samples: 48, epochs: 1, learningRate: 1e-4, probeFilms: 8 };
 const SHORT_GRPO = {
   samples: 64,
   learningRate: 1e-4,
   promptsPerStep: 4,
   maxCompletionLength: 96,
   'hard.minTokens': 27,
+  probeFilms: 8,
 };
 
 export async function demo(platform: Platform, options: DemoOptions, work: Work): Promise<DemoResult> {

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { readJsonIfThere, readJsonLines } from '../platform/files.ts';
 import type { ReportRun } from '../report/types.ts';
 import type { RunHeader, RunState } from '../training/run.ts';
-import type { Chosen, TrainingLogLine } from '../training/types.ts';
+import type { Chosen, ChosenOn, TrainingLogLine } from '../training/types.ts';
 
 interface RunFile extends RunHeader, RunState {
   datasetId: string;
@@ -49,7 +49,10 @@ export function concernsOf(
   run: FoundRun | null,
   trainingSource: string,
   evaluated: readonly { id: string; name: string }[],
+  /** As the checkpoint's card says, which goes with it where its run's folder is not there. */
+  chosenOn: ChosenOn | undefined = undefined,
 ): string[] {
+  const chosen = run?.chosen ?? (chosenOn ? { on: chosenOn, step: null } : null);
   const trainedOn = evaluated.filter(
     ({ id, name }) => id === run?.datasetId || (name !== '' && name === trainingSource),
   );
@@ -57,9 +60,9 @@ export function concernsOf(
     ...trainedOn.map(
       ({ name }) => `trained on ${name}, which is evaluated here: these figures are not of unseen films.`,
     ),
-    ...(run?.chosen?.on === 'probe-target'
+    ...(chosen?.on === 'probe-target'
       ? [
-          `its step (${run.chosen.step}) was chosen on films of the other institution: the target had a part in the choice, and the change to it is flattered.`,
+          `its step${chosen.step === null ? '' : ` (${chosen.step})`} was chosen on films of the other institution: the target had a part in the choice, and the change to it is flattered.`,
         ]
       : []),
   ];

@@ -29,6 +29,8 @@ const RELATION: Record<Collection['role'], ReportDataset['relation']> = {
   'training-source': 'training source',
   source: 'in-distribution',
   target: 'other institution',
+  'probe-source': 'in-distribution',
+  'probe-target': 'other institution',
   none: 'unknown',
 };
 
@@ -150,7 +152,7 @@ export class Reports {
     answers: readonly Prediction[],
     runs: readonly FoundRun[],
   ): ReportCheckpoint {
-    const { trainingSource, role } = this.checkpoints.usable(id);
+    const { trainingSource, role, chosenOn } = this.checkpoints.usable(id);
     const provenance = answers.find(({ checkpointId }) => checkpointId === id)?.provenance;
     const source = trainingSource === '' ? 'unknown data' : trainingSource;
     const run = runs.find(({ checkpointId }) => checkpointId === id) ?? null;
@@ -162,7 +164,7 @@ export class Reports {
       promptHash: provenance?.promptHash ?? '',
       preprocessing: provenance?.preprocessing ?? '',
       training: role === 'base' ? `base model; pretrained on ${source}.` : `${role.toUpperCase()} on ${source}.`,
-      concerns: concernsOf(run, trainingSource, evaluation.datasets),
+      concerns: concernsOf(run, trainingSource, evaluation.datasets, chosenOn),
     };
   }
 

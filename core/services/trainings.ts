@@ -16,8 +16,10 @@ import { readJsonLines } from '../platform/files.ts';
 import type { Platform } from '../platform/platform.ts';
 import { toModelImage } from '../preprocessing/presets.ts';
 import { openTfjs } from '../tensor/tfjs/backend.ts';
+import type { Prompt } from '../text/types.ts';
 import { configFields, parseTrainingConfig } from '../training/config.ts';
 import { trainGrpo } from '../training/grpo.ts';
+import type { Probe } from '../training/probe.ts';
 import type { RunHeader, RunProgress, RunState } from '../training/run.ts';
 import { trainSft } from '../training/sft.ts';
 import type { TrainingExample } from '../training/types.ts';
@@ -28,12 +30,17 @@ import { type Collections, isLateral } from './collections.ts';
 import type {
   CheckedParameters,
   Checkpoint,
+  CompletionRow,
   ConfigField,
+  FilmEntry,
+  GateResult,
+  Results,
   TrainingLogLine,
   TrainingProgress,
   TrainingRun,
 } from './contract.ts';
 import { readAdapter } from './models.ts';
+import { type ChosenProbe, chooseProbe, openProbe } from './probes.ts';
 import type { Prompts } from './prompts.ts';
 
 const FOLDER = 'runs';
@@ -49,6 +56,8 @@ interface RunFile {
   startFromId: string;
   datasetId: string;
   config: TrainingConfigValues;
+  /** Absent in runs of earlier versions. */
+  probe?: ChosenProbe[];
 }
 
 type TrainingConfigValues = CheckedParameters<'training.run'>['config'];
@@ -82,15 +91,25 @@ export class Trainings {
     return this.workspace.lines<TrainingLogLine>(FOLDER, id, 'log.jsonl');
   }
 
+  /** Of one step; absent: of the last that drew completions. */
+  async completions(runId: string, step?: number): Promise<Results['training.completions']> {
+    const { id } = await this.file(runId);
+    const all = await this.workspace.lines<CompletionRow>(FOLDER, id, 'completions.jsonl');
+    const steps = [...new Set(all.map((row) => row.step))];
+    const wanted = step ?? steps[steps.length - 1] ?? null;
+    return { step: wanted, steps, rows: all.filter((row) => row.step === wanted) };
+  }
+
   /** Writes down a new run; `resume` trains it. */
   async begin(params: CheckedParameters<'training.run'>): Promise<string> {
     const { kind, name, startFromId, config } = params;
     const createdAt = this.platform.now().toISOString();
     const datasetId = params.datasetId ?? this.trainingSource();
     this.checkpoints.usable(startFromId);
-    parseTrainingConfig(kind as 'sft', config);
+    const { probeEvery, probeFilms: films, seed } = parseTrainingConfig(kind as 'sft', config);
+    const probe = probeEvery === 0 ? [] : await chooseProbe(this.collections, params.probe ?? {}, { films, seed });
     const id = `${slug(name)}-${createdAt.replace(/\D/g, '').slice(0, 14)}`;
-    const file: RunFile = { id, name, kind, createdAt, startFromId, datasetId, config };
+    const file: RunFile = { id, name, kind, createdAt, startFromId, datasetId, config, probe };
     await this.workspace.write(file, FOLDER, id, 'run.json');
     return id;
   }
@@ -119,7 +138,8 @@ export class Trainings {
     const baseFolder = this.checkpoints.baseFolder(start);
     const folder = await openModelFolder(baseFolder);
     const model = await TfjsModel.load(folder, await openTfjs());
-    const runner = file.kind === 'grpo' ? await openRunner({ model: folder }) : null;
+    const probe = await this.probe(file, start);
+    const runner = file.kind === 'grpo' || probe ? await openRunner({ model: folder }) : null;
     try {
       const run = {
         model,
@@ -135,16 +155,42 @@ export class Trainings {
         },
       };
       const adapter = start.baseId === null ? null : await this.adapterOf(start, baseFolder);
-      if (runner) {
+      if (file.kind === 'grpo') {
         if (!adapter) throw grpoNeedsAdapter(start);
-        await trainGrpo({ ...run, runner, start: adapter, config: parseTrainingConfig('grpo', file.config) });
+        const config = parseTrainingConfig('grpo', file.config);
+        await trainGrpo({ ...run, runner: runner!, start: adapter, config, ...(probe ? { probe } : {}) });
       } else {
-        await trainSft({ ...run, start: adapter, config: parseTrainingConfig('sft', file.config) });
+        const config = parseTrainingConfig('sft', file.config);
+        await trainSft({
+          ...run,
+          start: adapter,
+          config,
+          ...(probe ? { probe: { films: probe, runner: runner! } } : {}),
+        });
       }
     } finally {
       await runner?.dispose();
       await model.dispose();
     }
+  }
+
+  private async probe(file: RunFile, start: Checkpoint): Promise<Probe | null> {
+    const prompt = await this.prompt(file);
+    const example = (film: FilmEntry, labels: Label[]) => ({
+      ...this.example(film, start, prompt),
+      targetText: '',
+      labels,
+    });
+    return openProbe(this.collections, file.probe ?? [], example, start.maxNewTokens);
+  }
+
+  private prompt(file: RunFile): Promise<Prompt> {
+    return this.prompts.named(parseTrainingConfig(file.kind as 'sft', file.config).promptId);
+  }
+
+  private example({ id, patientId }: FilmEntry, start: Checkpoint, prompt: Prompt) {
+    const image = async () => toModelImage(await this.collections.open(id), start.preprocessing);
+    return { id, patientId, image, promptText: prompt.text };
   }
 
   private async adapterOf(checkpoint: Checkpoint, baseFolder: string): Promise<Adapter> {
@@ -153,8 +199,7 @@ export class Trainings {
 
   /** Frontal films of the data set with what SFT is to answer (the teacher's trace, else the labels alone) and the labels. */
   private async examples(file: RunFile, start: Checkpoint): Promise<TrainingExample[]> {
-    const { promptId } = parseTrainingConfig(file.kind as 'sft', file.config);
-    const prompt = await this.prompts.named(promptId);
+    const prompt = await this.prompt(file);
     const collection = this.collections.collection(file.datasetId);
     const traces = await this.traces(collection.path);
     const films = (await this.collections.films(file.datasetId)).filter((film) => !isLateral(film.viewPosition));
@@ -162,8 +207,7 @@ export class Trainings {
       const labels = film.truth ? positiveLabels(film.truth, CHEXPERT_LABELS, collection.policy) : null;
       const targetText = traces.size > 0 ? traces.get(film.path) : labels && solutionOf(labels);
       if (!targetText) return [];
-      const image = async () => toModelImage(await this.collections.open(film.id), start.preprocessing);
-      return [{ id: film.id, patientId: film.patientId, image, promptText: prompt.text, targetText, labels }];
+      return [{ ...this.example(film, start, prompt), targetText, labels }];
     });
   }
 
@@ -188,6 +232,7 @@ export class Trainings {
   private async addCheckpoint(file: RunFile): Promise<void> {
     const start = this.checkpoints.usable(file.startFromId);
     const folder = this.workspace.pathOf(FOLDER, file.id, 'adapter');
+    const state = await this.workspace.read<RunState>(FOLDER, file.id, 'state.json');
     await writeCard(folder, {
       name: file.name,
       role: file.kind,
@@ -196,6 +241,7 @@ export class Trainings {
       promptId: parseTrainingConfig(file.kind as 'sft', file.config).promptId,
       maxNewTokens: start.maxNewTokens,
       phantomOnly: start.phantomOnly,
+      chosenOn: state?.chosen?.on ?? 'last',
     });
     await this.checkpoints.add({ path: folder });
   }
@@ -207,7 +253,7 @@ export class Trainings {
     return file;
   }
 
-  private async describe({ id, name, kind, createdAt }: RunFile): Promise<TrainingRun> {
+  private async describe({ id, name, kind, createdAt, probe = [] }: RunFile): Promise<TrainingRun> {
     const header = await this.workspace.read<RunHeader>(FOLDER, id, 'config.json');
     const state = await this.workspace.read<RunState>(FOLDER, id, 'state.json');
     const active = state?.state === 'running' || state?.state === 'paused';
@@ -224,6 +270,9 @@ export class Trainings {
       config: header?.config ?? {},
       departures: header?.departures ?? [],
       checkpointId: this.checkpoints.inFolder(this.workspace.pathOf(FOLDER, id, 'adapter'))?.id ?? null,
+      probe: probe.map(({ role, name: set, films, patientsLeftOut }) => ({ role, name: set, films, patientsLeftOut })),
+      gates: await this.workspace.lines<GateResult>(FOLDER, id, 'gates.jsonl'),
+      chosen: state?.chosen ?? null,
       error: state?.error ?? null,
     };
   }

@@ -10,6 +10,11 @@ import { nuancedRewardSettings } from '../rewards/nuanced.ts';
 import { REWARD_NAMES, type RewardSettings } from '../rewards/rewards.ts';
 import type { ConfigField, Departure } from './types.ts';
 
+/** An alarm's limit (alarms.ts). */
+function alarm(limit: number, help: string) {
+  return field(z.number().min(0).default(limit), '', `${help} 0: no alarm.`);
+}
+
 /** `paper`: what the paper says of this field; empty: nothing. */
 function field<S extends z.ZodType>(schema: S, paper: string, help: string): S {
   return schema.meta({ paper, help });
@@ -46,6 +51,10 @@ const shared = {
     'Steps between two probes of both institutions, where the run has probe films. 0: no probe.',
   ),
   probeFilms: field(integer(1, 10_000).default(48), '', 'Films of each institution’s probe; drawn by the seed.'),
+  alarmProbeDrop: alarm(
+    0.03,
+    'Alarm where the other institution’s probe has lost so much macro-F1 while the benchmark holds or rises.',
+  ),
 };
 
 export const sftConfig = z
@@ -82,6 +91,7 @@ export const sftConfig = z
       '',
       `The adapter that the run keeps: with the lowest validation loss (the last without held-out films), ${BY_PROBE}`,
     ),
+    alarmLoss: alarm(3, 'Alarm where the loss is so many times what it began with.'),
     ...shared,
   })
   .strict();
@@ -135,6 +145,11 @@ export const grpoConfig = z
       'What a completion is worth.',
     ),
     keep: field(z.enum(['last', ...KEEP_BY_PROBE]).default('last'), '', `The adapter that the run keeps: ${BY_PROBE}`),
+    alarmEntropy: alarm(0.3, 'Alarm where entropy is below this share of what it began with.'),
+    alarmLength: alarm(2, 'Alarm where completions are so many times longer or shorter than they began.'),
+    alarmDominance: alarm(0.7, 'Alarm where one label set has more than this share of the last 100 answers.'),
+    alarmSpread: alarm(0.9, 'Alarm where more than this share of the groups has no spread of rewards.'),
+    alarmMismatch: alarm(0.05, 'Alarm where sampler and trainer differ by more than so many nats a token, on average.'),
     ...prefixed('hard', hardRewardSettings.shape),
     ...prefixed('nuanced', nuancedRewardSettings.shape),
     ...shared,

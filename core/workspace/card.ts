@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import type { AnswerFormat } from '../findings/types.ts';
 import { readJsonIfThere, writeJson } from '../platform/files.ts';
+import type { ChosenOn } from '../training/types.ts';
 
 export interface CheckpointCard {
   name: string;
@@ -20,6 +21,8 @@ export interface CheckpointCard {
   phantomOnly: boolean;
   /** How its answers are written; absent: `solution`. */
   answerFormat?: AnswerFormat;
+  /** What decided which step's adapter was kept; absent: not known. `probe-target`: data of the other institution took part. */
+  chosenOn?: ChosenOn;
 }
 
 const FILE = 'chexreason.json';

@@ -4,6 +4,8 @@ import type {
   ConfigField,
   HostBridge,
   JobInfo,
+  ModelView,
+  Results,
   TrainingLogLine,
   TrainingProgress,
   TrainingRun,
@@ -26,6 +28,11 @@ export interface TrainingState {
   runs: TrainingRun[];
   shownId: string | null;
   log: TrainingLogLine[];
+  /** A run whose curves are laid under those of the shown one. */
+  besideId: string | null;
+  besideLog: TrainingLogLine[];
+  /** Of one step of the shown run; null: not read yet, or it has none. */
+  completions: Results['training.completions'] | null;
   progress: TrainingProgress | null;
   running: boolean;
 }
@@ -46,10 +53,14 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
     runs: [],
     shownId: null,
     log: [],
+    besideId: null,
+    besideLog: [],
+    completions: null,
     progress: null,
     running: false,
   }));
   let running: AbortController | null = null;
+  const thumbnails = new Map<string, Promise<ModelView | null>>();
   let readAt = 0;
 
   frame.store.subscribe(({ jobs }, before) => {
@@ -75,8 +86,25 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
   }
 
   async function show(runId: string): Promise<void> {
-    store.setState({ shownId: runId, log: [] });
+    store.setState({ shownId: runId, log: [], completions: null });
     await readLog(runId);
+    await showCompletions();
+  }
+
+  /** Of one step; absent: of the last one. */
+  async function showCompletions(step?: number): Promise<void> {
+    const { shownId: runId, runs } = store.getState();
+    if (!runId || runs.find(({ id }) => id === runId)?.kind !== 'grpo') return store.setState({ completions: null });
+    const asked = step === undefined ? { runId } : { runId, step };
+    const completions = await bridge.engine.call('training.completions', asked).catch(() => null);
+    if (completions && store.getState().shownId === runId) store.setState({ completions });
+  }
+
+  async function showBeside(runId: string | null): Promise<void> {
+    store.setState({ besideId: runId, besideLog: [] });
+    if (runId === null) return;
+    const besideLog = await bridge.engine.call('training.log', { runId }).catch(() => []);
+    if (store.getState().besideId === runId) store.setState({ besideLog });
   }
 
   async function refresh(): Promise<void> {
@@ -124,6 +152,7 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
       const { shownId } = store.getState();
       await refresh().catch((error) => frame.fail(text.train.failed, error));
       if (shownId) await readLog(shownId);
+      await showCompletions();
     }
   }
 
@@ -131,6 +160,16 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
     store,
     refresh,
     show,
+    showBeside,
+    showCompletions,
+    /** Small: as the model gets it. null where the film cannot be shown. */
+    thumbnail(filmId: string, checkpointId: string): Promise<ModelView | null> {
+      const key = `${filmId} ${checkpointId}`;
+      const there =
+        thumbnails.get(key) ?? bridge.engine.call('films.modelView', { filmId, checkpointId }).catch(() => null);
+      thumbnails.set(key, there);
+      return there;
+    },
     setKind(kind: TrainingKind): void {
       store.setState({ kind });
       chooseStart(kind);

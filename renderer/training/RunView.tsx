@@ -1,17 +1,22 @@
 /** One run: how far it is, its curves, its last numbers, and what differs from the paper. */
 import { useMemo } from 'react';
 import type { TrainingLogLine, TrainingRun } from '../../core/services/contract.ts';
+import { type Alarm, alarmsOf } from '../../core/training/alarms.ts';
 import { Chart } from '../frame/Chart.tsx';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { CopyButton, Empty, ErrorBox, ProgressBar } from '../frame/parts.tsx';
 import { trainingJob } from '../state/training.ts';
 import { text } from '../text.ts';
-import { chartsOf, type RunChart, rowsOf, specOf } from './charts.ts';
+import { AlarmList, Gates } from './Alarms.tsx';
+import { CompletionTable } from './CompletionTable.tsx';
+import { alarmRows, chartsOf, probeColumns, probeSpec, type RunChart, rowsOf, specOf } from './charts.ts';
+import { shortNumber } from './numbers.ts';
 
 export function RunView() {
   const { training } = useWorkbench();
   const { runs, shownId, log, progress, kind } = useFrom(training, (state) => state);
   const run = runs.find((each) => each.id === shownId) ?? null;
+  const alarms = useMemo(() => alarmsOf(log, run?.config ?? {}), [log, run]);
   return (
     <>
       <RunHead run={run} />
@@ -30,7 +35,16 @@ export function RunView() {
         </div>
       )}
       {run?.error && <ErrorBox title={text.train.failed} error={run.error} />}
-      {log.length === 0 ? <Empty title={text.train.noLog} /> : <Curves log={log} kind={run?.kind ?? kind} />}
+      {run?.chosen && <p>{text.train.chosen[run.chosen.on](run.chosen.step)}</p>}
+      <AlarmList alarms={alarms} />
+      {log.length > 0 && <ProbeCurve log={log} kind={run?.kind ?? kind} run={run} alarms={alarms} />}
+      {log.length === 0 ? (
+        <Empty title={text.train.noLog} />
+      ) : (
+        <Curves log={log} kind={run?.kind ?? kind} alarms={alarms} />
+      )}
+      {run?.kind === 'grpo' && <CompletionTable />}
+      {run && run.gates.length > 0 && <Gates gates={run.gates} />}
       {log.length > 0 && <LastValues log={log} />}
       {run && run.departures.length > 0 && <Departures run={run} />}
     </>
@@ -56,6 +70,7 @@ function RunHead({ run }: { run: TrainingRun | null }) {
           ))}
         </select>
       </label>
+      <Beside run={run} />
       {run && (
         <span>
           {text.train.kinds[run.kind]} · {text.train.states[run.state]} · {text.train.steps(run.steps, run.totalSteps)}
@@ -71,22 +86,74 @@ function RunHead({ run }: { run: TrainingRun | null }) {
   );
 }
 
-function Curves({ log, kind }: { log: TrainingLogLine[]; kind: TrainingRun['kind'] }) {
+function Beside({ run }: { run: TrainingRun | null }) {
+  const { training } = useWorkbench();
+  const { runs, besideId } = useFrom(training, (state) => state);
+  const others = runs.filter(({ id }) => id !== run?.id);
+  if (others.length === 0) return null;
+  return (
+    <label className="row">
+      <span className="muted">{text.train.beside}</span>
+      <select value={besideId ?? ''} onChange={(event) => void training.showBeside(event.target.value || null)}>
+        <option value="">{text.train.besideNone}</option>
+        {others.map((each) => (
+          <option key={each.id} value={each.id}>
+            {each.name}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+interface CurvesProps {
+  log: TrainingLogLine[];
+  kind: TrainingRun['kind'];
+  alarms: Alarm[];
+}
+
+function ProbeCurve({ log, kind, run, alarms }: CurvesProps & { run: TrainingRun | null }) {
+  const signature = JSON.stringify(probeColumns(log));
+  const columns = useMemo(() => JSON.parse(signature) as ReturnType<typeof probeColumns>, [signature]);
+  const spec = useMemo(() => columns && probeSpec(columns.training, columns.probes, kind), [columns, kind]);
+  const rows = useMemo(
+    () => (columns ? [...rowsOf(log, [columns.training, ...columns.probes]), ...alarmRows(alarms)] : []),
+    [log, columns, alarms],
+  );
+  if (!columns || !spec) return <p className="muted small">{text.train.noProbe}</p>;
+  const title = text.train.charts[columns.training === 'reward' ? 'reward' : 'loss'];
+  return (
+    <section className="block probe">
+      <Chart spec={spec} rows={rows} label={text.train.probe(title)} />
+      {run?.probe.map(({ role, name, films, patientsLeftOut }) => (
+        <p key={role} className="muted small">
+          {text.train.probeSets(role, name, films, patientsLeftOut)}
+        </p>
+      ))}
+    </section>
+  );
+}
+
+function Curves({ log, kind, alarms }: CurvesProps) {
   // The charts stay the same while a run goes on; only their rows grow.
   const signature = JSON.stringify(chartsOf(log));
   const charts = useMemo(() => JSON.parse(signature) as RunChart[], [signature]);
   return (
     <div className="curves">
       {charts.map((chart) => (
-        <Curve key={chart.id} chart={chart} kind={kind} log={log} />
+        <Curve key={chart.id} chart={chart} kind={kind} log={log} alarms={alarms} />
       ))}
     </div>
   );
 }
 
-function Curve({ chart, kind, log }: { chart: RunChart; kind: TrainingRun['kind']; log: TrainingLogLine[] }) {
+function Curve({ chart, kind, log, alarms }: CurvesProps & { chart: RunChart }) {
+  const { training } = useWorkbench();
+  const beside = useFrom(training, (state) => state.besideLog);
   const spec = useMemo(() => specOf(chart, kind), [chart, kind]);
-  const rows = useMemo(() => rowsOf(log, chart.columns), [log, chart]);
+  const rows = useMemo(() => {
+    return [...rowsOf(log, chart.columns), ...rowsOf(beside, chart.columns, 'beside'), ...alarmRows(alarms)];
+  }, [log, beside, chart, alarms]);
   return <Chart spec={spec} rows={rows} label={text.train.charts[chart.id]} />;
 }
 
@@ -109,11 +176,6 @@ function LastValues({ log }: { log: TrainingLogLine[] }) {
       </dl>
     </section>
   );
-}
-
-function shortNumber(value: number): string {
-  if (Number.isInteger(value)) return String(value);
-  return Math.abs(value) < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
 }
 
 function Departures({ run }: { run: TrainingRun }) {

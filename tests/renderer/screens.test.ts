@@ -63,7 +63,23 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
         (document.querySelector('.chart .mark-line path')?.getAttribute('d')?.split(/[LC]/).length ?? 0) > points + 2,
       before,
     );
+    await page().locator('.run-start').getByRole('button', { name: 'Stop' }).click();
+    await page().getByText('stopped').waitFor();
+    expect(await page().getByRole('button', { name: 'Resume' }).isVisible()).toBe(true);
+  });
+
+  it('Train: warns where the other institution falls, says what to do, and shows completions with their films', async () => {
+    await goTo(3, '.run-form');
+    await page().getByRole('button', { name: 'GRPO', exact: true }).click();
+    await page().getByRole('button', { name: 'Start training' }).click();
+    const alarm = page().locator('.alarm');
+    await alarm.waitFor({ timeout: 15_000 });
+    expect(await alarm.textContent()).toMatch(/Other institution falls since step \d+.*limit -0.03/);
+    expect(await alarm.locator('.remedy').textContent()).toContain('beta');
+    // One line across each chart at the step where it began.
+    expect(await page().locator('.probe .layer_2_marks line').count()).toBe(1);
     expect(await page().locator('.chart figcaption').allTextContents()).toEqual([
+      'Reward against the probe of both institutions',
       'Reward',
       'Loss',
       'KL to the SFT checkpoint',
@@ -71,9 +87,11 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
       'Gradient norm',
       'Learning rate',
     ]);
-    await page().locator('.run-start').getByRole('button', { name: 'Stop' }).click();
-    await page().getByText('stopped').waitFor();
-    expect(await page().getByRole('button', { name: 'Resume' }).isVisible()).toBe(true);
+    await page().locator('.completions').waitFor({ timeout: 15_000 });
+    const rows = page().locator('.completions tbody tr');
+    expect(await rows.count()).toBe(4);
+    expect(await page().locator('.completions .thumbnail').count()).toBe(2);
+    expect(await rows.first().textContent()).toMatch(/0\.5.*jaccard 0\.5.*0\.25.*<think>/);
   });
 
   it('Report: draws the pages, leaves a section out, saves to a path', async () => {

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { WorkbenchError } from '../../../core/base/errors.ts';
 import type { Engine, TrainingRun } from '../../../core/services/contract.ts';
+import { alarmsOf } from '../../../core/training/alarms.ts';
 import type { Call } from '../call.ts';
 import { userPath } from '../places.ts';
 import { openWorkspace } from '../workspace.ts';
@@ -14,6 +15,15 @@ export interface TrainOptions {
   resume?: string;
   threads?: number;
 }
+
+const dataset = z
+  .object({
+    kind: z.enum(['chexpert', 'nih', 'mimic']),
+    csv: z.string().min(1),
+    images: z.string().min(1).optional(),
+    policy: z.enum(['zeros', 'ones', 'ignore']).default('zeros'),
+  })
+  .strict();
 
 /**
  * The configuration file. Paths are relative to it. `settings` are the fields that `training.fields` lists (the paper's
@@ -26,14 +36,9 @@ const trainConfig = z
     model: z.string().min(1),
     /** Folder of the adapter to start from; GRPO needs one. */
     adapter: z.string().min(1).optional(),
-    dataset: z
-      .object({
-        kind: z.enum(['chexpert', 'nih', 'mimic']),
-        csv: z.string().min(1),
-        images: z.string().min(1).optional(),
-        policy: z.enum(['zeros', 'ones', 'ignore']).default('zeros'),
-      })
-      .strict(),
+    dataset,
+    /** Films of both institutions that are looked at every `probeEvery` steps; of patients that no test set has. */
+    probe: z.object({ source: dataset.optional(), target: dataset.optional() }).strict().optional(),
     settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
   })
   .strict();
@@ -50,7 +55,7 @@ export async function train({ output, signal }: Call, options: TrainOptions, arg
       ? await begin(engine, kind, config, dirname(file), call)
       : await engine.call('training.resume', { runId: options.resume }, call);
   const log = await engine.call('training.log', { runId: run.id });
-  output.result({ ...run, last: log[log.length - 1] ?? null });
+  output.result({ ...run, alarms: alarmsOf(log, run.config), last: log[log.length - 1] ?? null });
 }
 
 async function begin(
@@ -60,21 +65,23 @@ async function begin(
   folder: string,
   call: Parameters<Engine['call']>[2],
 ): Promise<TrainingRun> {
-  const { name, dataset, settings } = config;
+  const { name, settings, probe = {} } = config;
   const inFolder = (path: string) => resolve(folder, path);
   const model = await engine.call('checkpoints.add', { path: inFolder(config.model) });
   const adapter =
     config.adapter === undefined ? null : await engine.call('checkpoints.add', { path: inFolder(config.adapter) });
-  const images = dataset.images === undefined ? undefined : inFolder(dataset.images);
-  const { id: datasetId } = await engine.call('datasets.add', {
-    ...dataset,
-    csv: inFolder(dataset.csv),
-    images,
-    role: 'training-source',
-  });
+  const add = async (set: z.output<typeof dataset>, role: 'training-source' | 'probe-source' | 'probe-target') => {
+    const images = set.images === undefined ? undefined : inFolder(set.images);
+    return (await engine.call('datasets.add', { ...set, csv: inFolder(set.csv), images, role })).id;
+  };
+  const datasetId = await add(config.dataset, 'training-source');
+  const probes = {
+    ...(probe.source ? { sourceId: await add(probe.source, 'probe-source') } : {}),
+    ...(probe.target ? { targetId: await add(probe.target, 'probe-target') } : {}),
+  };
   return engine.call(
     'training.run',
-    { kind, name, startFromId: (adapter ?? model).id, datasetId, config: settings },
+    { kind, name, startFromId: (adapter ?? model).id, datasetId, probe: probes, config: settings },
     call,
   );
 }

@@ -24,7 +24,7 @@ import type {
 import { evaluationResult } from './evaluation.ts';
 import { chest, filmOf, ramp } from './films.ts';
 import { smallPdf } from './pdf.ts';
-import { FIELDS, logLine, trainingRun } from './training.ts';
+import { COMPLETIONS, FIELDS, logLine, probeLine, trainingRun } from './training.ts';
 
 export type Handlers = {
   [M in Method]?: (params: CheckedParameters<M>, call: Call) => Promise<Results[M]> | Results[M];
@@ -474,6 +474,7 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
     'training.fields': ({ kind }) => FIELDS[kind],
     'training.list': () => runs,
     'training.log': ({ runId }) => logs.get(runId) ?? [],
+    'training.completions': ({ runId }) => ({ step: 30, steps: [15, 30], rows: logs.has(runId) ? COMPLETIONS : [] }),
     'training.run': async ({ kind, name }, { signal, progress }) => {
       const run = trainingRun(`run-${runs.length}`, { kind, name, state: 'running', steps: 0 });
       runs.push(run);
@@ -482,6 +483,10 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
       for (let step = 1; step <= 30; step++) {
         const line = logLine(step);
         log.push(line);
+        if (step % 5 === 0) {
+          log.push(probeLine(step));
+          progress({ stage: 'Training', done: step, total: 30, runId: run.id, line: probeLine(step) });
+        }
         progress({ stage: 'Training', done: step, total: 30, secondsLeft: (30 - step) / 10, runId: run.id, line });
         run.steps = step;
         await pause(100, signal).catch((error) => {

@@ -1,5 +1,5 @@
 /** Training for the page tests: a few fields of each method, and a run that writes a log. */
-import type { ConfigField, TrainingLogLine, TrainingRun } from '../../../core/services/contract.ts';
+import type { CompletionRow, ConfigField, TrainingLogLine, TrainingRun } from '../../../core/services/contract.ts';
 
 const SHARED: ConfigField[] = [
   { name: 'learningRate', type: 'number', default: 5e-5, paper: '5e-5', help: 'Highest learning rate.' },
@@ -31,6 +31,34 @@ export function logLine(step: number): TrainingLogLine {
   };
 }
 
+/** The benchmark rises, the other institution falls: every fifth step of the log. */
+export function probeLine(step: number): TrainingLogLine {
+  return {
+    step,
+    'probe/source/films': 48,
+    'probe/source/macro_f1': 0.28 + 0.002 * step,
+    'probe/target/films': 48,
+    'probe/target/macro_f1': 0.3 - 0.004 * step,
+    'probe/seconds': 1.5,
+  };
+}
+
+export const COMPLETIONS: CompletionRow[] = [
+  ['a0', 'Edema', 0.5, 0.25],
+  ['a0', 'Edema, Fracture', 0, -0.25],
+  ['b0', 'No Finding', 1, 0],
+  ['b0', 'No Finding', 1, 0],
+].map(([id, labels, reward, advantage]) => ({
+  step: 30,
+  id: id as string,
+  completion: `<think>The lungs are clear.</think><solution>${labels}</solution>`,
+  tokens: 21,
+  stop: 'end',
+  reward: reward as number,
+  terms: { form: 1, jaccard: reward as number, short: 0 },
+  advantage: advantage as number,
+}));
+
 export function trainingRun(id: string, rest: Partial<TrainingRun> = {}): TrainingRun {
   return {
     id,
@@ -41,9 +69,12 @@ export function trainingRun(id: string, rest: Partial<TrainingRun> = {}): Traini
     steps: 30,
     totalSteps: 30,
     path: `/workspace/runs/${id}`,
-    config: {},
+    config: { alarmProbeDrop: 0.03 },
     departures: [{ field: 'learningRate', paper: '5e-5', run: '0.0004', reason: 'The model is small.' }],
     checkpointId: null,
+    probe: [],
+    gates: [],
+    chosen: null,
     error: null,
     ...rest,
   };

@@ -1,0 +1,116 @@
+/** Training as the services do it: whose films a probe may look at, what a run tells, what its checkpoint is marked with. */
+import { cp, mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { writePhantom } from '../../core/phantom/generate.ts';
+import { nodePlatform } from '../../core/platform/node.ts';
+import type { Engine, TrainingRun } from '../../core/services/contract.ts';
+import { createEngine } from '../../core/services/engine.ts';
+import { root } from '../support/command.ts';
+import { TINY_READER } from '../support/tinyReader.ts';
+
+const KINDS = { m: 'mimic', a: 'chexpert', b: 'nih' } as const;
+
+describe('training in a workspace', () => {
+  let folder = '';
+  let engine: Engine;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'training-'));
+    await cp(TINY_READER, join(folder, 'base'), { recursive: true });
+    const platform = nodePlatform({ resourcesDir: join(root, 'resources'), userDir: join(folder, 'home') });
+    engine = await createEngine(platform, { workspace: join(folder, 'workspace') });
+    await engine.call('checkpoints.add', { path: join(folder, 'base'), name: 'Reader' });
+    await add('m', 'training-source', 12, 0);
+    await add('a', 'source', 8, 0);
+    await add('b', 'target', 8, 0);
+  }, 60_000);
+
+  /** Films of an institution, of patients from `firstPatient` on. */
+  async function add(
+    institution: 'm' | 'a' | 'b',
+    role: 'training-source' | 'source' | 'target' | 'probe-source' | 'probe-target' | 'none',
+    count: number,
+    firstPatient: number,
+  ) {
+    const out = join(folder, `${institution}-${role}-${firstPatient}`);
+    const options = { institution, count, seed: 5, out, size: 32, format: 'png' as const, firstPatient };
+    const { csv } = await writePhantom(options);
+    return engine.call('datasets.add', {
+      kind: KINDS[institution],
+      csv,
+      images: out,
+      role,
+      name: `${institution} ${role} ${firstPatient}`,
+    });
+  }
+
+  const SHORT = {
+    maxSteps: 4,
+    batchSize: 4,
+    microBatch: 4,
+    learningRate: 0.01,
+    rank: 2,
+    alpha: 4,
+    promptId: 'only-label',
+  };
+
+  function train(name: string, config: object = {}): Promise<TrainingRun> {
+    return engine.call('training.run', { kind: 'sft', name, startFromId: 'reader', config: { ...SHORT, ...config } });
+  }
+
+  it('without data sets for it, has no probe', async () => {
+    const run = await train('No probe');
+    expect(run).toMatchObject({ state: 'complete', probe: [], chosen: { on: 'validation' } });
+    expect(run.gates.map(({ passed }) => passed)).toEqual(new Array(8).fill(true));
+    expect((await engine.call('checkpoints.list', {})).find(({ id }) => id === run.checkpointId)).toMatchObject({
+      chosenOn: 'validation',
+      warnings: [],
+    });
+  }, 60_000);
+
+  it('looks at films of patients that no test set has, every so many steps', async () => {
+    // The first patients are the test set's; the rest are free.
+    await add('a', 'probe-source', 12, 3);
+    await add('b', 'probe-target', 12, 3);
+    const run = await train('Probed', { probeEvery: 2, probeFilms: 4, keep: 'probe-target' });
+    expect(run.probe.map(({ role, films }) => [role, films])).toEqual([
+      ['source', 4],
+      ['target', 4],
+    ]);
+    for (const part of run.probe) expect(part.patientsLeftOut).toBeGreaterThan(0);
+    const log = await engine.call('training.log', { runId: run.id });
+    const probes = log.filter((line) => 'probe/seconds' in line);
+    expect(probes.map(({ step }) => step)).toEqual([0, 2, 4]);
+    expect(probes[0]).toMatchObject({ 'probe/source/films': 4, 'probe/target/macro_f1': expect.any(Number) });
+    const file = JSON.parse(await readFile(join(run.path, 'run.json'), 'utf8'));
+    const tests = new Set(
+      (await engine.call('films.list', {}))
+        .filter(({ collectionId }) => /-source-0|-target-0/.test(collectionId))
+        .map(({ collectionId, patientId }) => `${collectionId[0]} ${patientId}`),
+    );
+    const probed = (await engine.call('films.list', {})).filter(({ id }) =>
+      file.probe.some(({ filmIds }: { filmIds: string[] }) => filmIds.includes(id)),
+    );
+    expect(probed).toHaveLength(8);
+    for (const { collectionId, patientId } of probed) expect(tests).not.toContain(`${collectionId[0]} ${patientId}`);
+    // And whoever evaluates it is told.
+    expect(run.chosen).toMatchObject({ on: 'probe-target' });
+    expect((await engine.call('checkpoints.list', {})).find(({ id }) => id === run.checkpointId)).toMatchObject({
+      chosenOn: 'probe-target',
+      warnings: [expect.stringContaining('chosen on films of the other institution')],
+    });
+  }, 60_000);
+
+  it('refuses a probe that is a test set', async () => {
+    const [source] = (await engine.call('collections.list', {})).filter(({ role }) => role === 'source');
+    const overlap = await add('a', 'none', 8, 0);
+    const params = { kind: 'sft', name: 'Bad', startFromId: 'reader', config: SHORT } as const;
+    await expect(engine.call('training.run', { ...params, probe: { sourceId: overlap.id } })).rejects.toMatchObject({
+      code: 'PROBE_IN_TEST_SET',
+    });
+    await expect(engine.call('training.run', { ...params, probe: { sourceId: source!.id } })).rejects.toMatchObject({
+      code: 'PROBE_IN_TEST_SET',
+    });
+  });
+});
