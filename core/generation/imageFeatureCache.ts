@@ -1,8 +1,9 @@
 /**
  * Features of films after the frozen vision encoder, computed once for each film, preprocessing and base model, and shared
- * by all checkpoints, prompts, epochs and rollouts: in memory up to a number of bytes, the least recently used going
- * first, and in a folder where one is given.
+ * by all checkpoints, prompts, epochs and rollouts: in memory and, where a folder is given and computing them took long
+ * enough to be worth a file, on disk. Both are bounded; what was not used for longest goes first.
  */
+import { mkdir, readdir, stat, unlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256 } from '../base/hash.ts';
 import { type ImageFeatures, type TokenGrid, tokensOf } from '../models/runner.ts';
@@ -15,25 +16,40 @@ export interface FeatureKey {
   preprocessing: string;
   /** `ModelInfo.weightsHash` of the base. */
   baseHash: string;
+  /** What computes them, where that may differ: executor, its version, precision. */
+  computedBy?: string;
 }
 
 export interface FeatureCacheOptions {
   maxBytes?: number;
   /** Files `<key>.safetensors` with one tensor `features` `[tokens,width]` and the images' token grids as metadata. */
   folder?: string;
+  maxDiskBytes?: number;
+  /** Features that took less are not written: reading them back would take as long. */
+  worthSeconds?: number;
 }
 
+const DEFAULT_DISK_BYTES = 2 ** 31;
+const WORTH_SECONDS = 0.05;
 const DEFAULT_BYTES = 2 ** 28;
 
 export class ImageFeatureCache {
   private readonly entries = new Map<string, Promise<ImageFeatures>>();
   private readonly sizes = new Map<string, number>();
   private readonly maxBytes: number;
-  private readonly folder: string | undefined;
+  private readonly disk: FeatureFolder | null;
+  private readonly worthSeconds: number;
 
-  constructor({ maxBytes = DEFAULT_BYTES, folder }: FeatureCacheOptions = {}) {
+  constructor(options: FeatureCacheOptions = {}) {
+    const {
+      maxBytes = DEFAULT_BYTES,
+      folder,
+      maxDiskBytes = DEFAULT_DISK_BYTES,
+      worthSeconds = WORTH_SECONDS,
+    } = options;
     this.maxBytes = maxBytes;
-    this.folder = folder;
+    this.disk = folder === undefined ? null : new FeatureFolder(folder, maxDiskBytes);
+    this.worthSeconds = worthSeconds;
   }
 
   /** Bytes in memory. */
@@ -43,7 +59,7 @@ export class ImageFeatureCache {
 
   /** The features of the film, computed where they are not known; asked for twice at once, they are computed once. */
   get(key: FeatureKey, compute: () => Promise<ImageFeatures>): Promise<ImageFeatures> {
-    const id = sha256([key.imageHash, key.preprocessing, key.baseHash].join('\n'));
+    const id = sha256([key.imageHash, key.preprocessing, key.baseHash, key.computedBy ?? ''].join('\n'));
     const known = this.entries.get(id);
     this.entries.delete(id);
     const features = known ?? this.findOrCompute(id, compute);
@@ -53,10 +69,7 @@ export class ImageFeatureCache {
 
   private async findOrCompute(id: string, compute: () => Promise<ImageFeatures>): Promise<ImageFeatures> {
     try {
-      const stored = await this.read(id);
-      const features = stored ?? (await compute());
-      // A full disk makes the cache useless, not the features.
-      if (!stored) await this.write(id, features).catch(() => {});
+      const features = (await this.disk?.read(id)) ?? (await this.computeAndStore(id, compute));
       this.sizes.set(id, features.data.byteLength);
       this.shrink();
       return features;
@@ -79,24 +92,88 @@ export class ImageFeatureCache {
     }
   }
 
+  private async computeAndStore(id: string, compute: () => Promise<ImageFeatures>): Promise<ImageFeatures> {
+    const start = performance.now();
+    const features = await compute();
+    // A full disk makes the cache useless, not the features.
+    if (performance.now() - start >= 1000 * this.worthSeconds) await this.disk?.write(id, features).catch(() => {});
+    return features;
+  }
+}
+
+/** The files of a cache. */
+class FeatureFolder {
+  /** Sizes, the least recently used first. */
+  private known: Promise<Map<string, number>> | undefined;
+
+  constructor(
+    private readonly folder: string,
+    private readonly maxBytes: number,
+  ) {}
+
   /** A file that cannot be read counts as absent: it is computed and written again. */
-  private async read(id: string): Promise<ImageFeatures | null> {
-    if (this.folder === undefined) return null;
+  async read(id: string): Promise<ImageFeatures | null> {
     try {
-      const file = await openSafetensors(join(this.folder, `${id}.safetensors`));
+      const file = await openSafetensors(this.path(id));
       const [tokens, width] = file.entry('features').shape as [number, number];
       const grids = JSON.parse(file.metadata['grids']!) as TokenGrid[];
       if (tokensOf(...grids) !== tokens) return null;
-      return { data: await file.read('features'), width, grids };
+      const features = { data: await file.read('features'), width, grids };
+      await this.used(id);
+      return features;
     } catch {
       return null;
     }
   }
 
-  private async write(id: string, { data, width, grids }: ImageFeatures): Promise<void> {
-    if (this.folder === undefined) return;
+  async write(id: string, { data, width, grids }: ImageFeatures): Promise<void> {
     const tensor = { name: 'features', shape: [tokensOf(...grids), width], data };
-    const metadata = { grids: JSON.stringify(grids) };
-    await writeSafetensors(join(this.folder, `${id}.safetensors`), [tensor], metadata);
+    await writeSafetensors(this.path(id), [tensor], { grids: JSON.stringify(grids) });
+    const known = await this.files();
+    known.delete(id);
+    known.set(id, (await stat(this.path(id))).size);
+    await this.shrink(known);
+  }
+
+  private async used(id: string): Promise<void> {
+    const known = await this.files();
+    const size = known.get(id);
+    if (size === undefined) return;
+    known.delete(id);
+    known.set(id, size);
+    const now = new Date();
+    await utimes(this.path(id), now, now);
+  }
+
+  private async shrink(known: Map<string, number>): Promise<void> {
+    let bytes = [...known.values()].reduce((sum, size) => sum + size, 0);
+    for (const [id, size] of known) {
+      if (bytes <= this.maxBytes) return;
+      await unlink(this.path(id)).catch(() => {});
+      known.delete(id);
+      bytes -= size;
+    }
+  }
+
+  private files(): Promise<Map<string, number>> {
+    this.known ??= this.list();
+    return this.known;
+  }
+
+  private async list(): Promise<Map<string, number>> {
+    await mkdir(this.folder, { recursive: true });
+    const found: { id: string; size: number; used: number }[] = [];
+    for (const name of await readdir(this.folder)) {
+      const id = /^(.+)\.safetensors$/.exec(name)?.[1];
+      if (id === undefined) continue;
+      const { size, mtimeMs } = await stat(this.path(id));
+      found.push({ id, size, used: mtimeMs });
+    }
+    found.sort((a, b) => a.used - b.used);
+    return new Map(found.map(({ id, size }) => [id, size]));
+  }
+
+  private path(id: string): string {
+    return join(this.folder, `${id}.safetensors`);
   }
 }

@@ -3,10 +3,11 @@
  * chat template and processor, which other rooms read. Opening checks every tensor's name and shape against the
  * configuration and reads no weight; hashing reads them once, as a stream.
  */
-import { stat } from 'node:fs/promises';
+import { appendFile, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
-import { readJson, readJsonIfThere } from '../platform/files.ts';
+import { sha256 } from '../base/hash.ts';
+import { readJson, readJsonIfThere, readJsonLines } from '../platform/files.ts';
 import { elements } from '../tensor/dtypes.ts';
 import type { FileRegion } from '../tensor/onnx/graph.ts';
 import type { StoredWeight } from '../tensor/onnx/ops.ts';
@@ -48,8 +49,9 @@ const FILES = {
 /**
  * Errors: FILE_NOT_FOUND, JSON_UNREADABLE, MODEL_ARCHITECTURE, MODEL_CONFIG, MODEL_WEIGHTS_MISSING, SAFETENSORS_*,
  * TENSOR_MISSING and TENSOR_SHAPE with the tensor's name, expected and actual shape.
+ * @param cacheDir where the hash of the weights is remembered
  */
-export async function openModelFolder(dir: string): Promise<ModelFolder> {
+export async function openModelFolder(dir: string, cacheDir?: string): Promise<ModelFolder> {
   const configFile = join(dir, 'config.json');
   const json = await readJson<Record<string, unknown>>(configFile);
   const network = architectureOf(json, configFile).open(json, configFile);
@@ -59,7 +61,7 @@ export async function openModelFolder(dir: string): Promise<ModelFolder> {
     dir,
     network,
     weights: weightsOf(entries),
-    info: await describe(network, entries, generation ?? {}),
+    info: await describe(network, entries, generation ?? {}, cacheDir),
     files: await findFiles(dir),
     warnings: unused.length > 0 ? [unusedWarning(unused)] : [],
   };
@@ -118,6 +120,7 @@ async function describe(
   { config, shapes, fixedImage }: Network,
   entries: ReadonlyMap<string, TensorEntry>,
   generation: Record<string, unknown>,
+  cacheDir?: string,
 ): Promise<ModelInfo> {
   const sorted = [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
   return {
@@ -131,21 +134,42 @@ async function describe(
     endTokenIds: tokenIds(generation['eos_token_id']) ?? config.endTokenIds,
     padTokenId: tokenIds(generation['pad_token_id'])?.[0] ?? config.padTokenId,
     parameters: [...shapes.values()].reduce((sum, shape) => sum + elements(shape), 0),
-    weightsHash: await hashOnce(sorted),
+    weightsHash: await hashOnce(sorted, cacheDir),
     dtype: entries.get('language.embed_tokens.weight')!.dtype,
   };
 }
 
 const hashes = new Map<string, Promise<string>>();
+const HASHES = 'hashes.jsonl';
 
-/** Hashing reads every byte, seconds for a large checkpoint, so it is done once while the files stay as they are. */
-async function hashOnce(named: readonly (readonly [name: string, entry: TensorEntry])[]): Promise<string> {
+/**
+ * Hashing reads every byte, seconds to minutes for a large checkpoint, so it is done once while the files stay as they are
+ * (path, size, time of change, inode): in this process, and in later ones where there is a cache folder.
+ */
+async function hashOnce(named: readonly (readonly [name: string, entry: TensorEntry])[], cacheDir?: string) {
   const files = [...new Set(named.map(([, { file }]) => file))];
   const states = await Promise.all(files.map((file) => stat(file)));
-  const key = states.map(({ size, mtimeMs, ino }, i) => `${files[i]} ${size} ${mtimeMs} ${ino}`).join('\n');
-  const hash = hashes.get(key) ?? hashTensors(named);
+  const key = sha256(states.map(({ size, mtimeMs, ino }, i) => `${files[i]} ${size} ${mtimeMs} ${ino}`).join('\n'));
+  const hash = hashes.get(key) ?? hashOrRecall(named, key, cacheDir);
   hashes.set(key, hash);
   hash.catch(() => hashes.delete(key));
+  return hash;
+}
+
+async function hashOrRecall(
+  named: readonly (readonly [name: string, entry: TensorEntry])[],
+  key: string,
+  cacheDir?: string,
+): Promise<string> {
+  if (cacheDir === undefined) return hashTensors(named);
+  const file = join(cacheDir, HASHES);
+  const known = (await readJsonLines<{ key: string; hash: string }>(file)).find((line) => line.key === key);
+  if (known) return known.hash;
+  const hash = await hashTensors(named);
+  // A folder that cannot be written makes the next start slower, nothing else.
+  await mkdir(cacheDir, { recursive: true })
+    .then(() => appendFile(file, `${JSON.stringify({ key, hash })}\n`))
+    .catch(() => {});
   return hash;
 }
 

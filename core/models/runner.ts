@@ -40,6 +40,19 @@ export interface ImageFeatures {
   grids: readonly TokenGrid[];
 }
 
+/** Features of several images as one; null for none. */
+export function joinFeatures(each: readonly ImageFeatures[]): ImageFeatures | null {
+  if (each.length <= 1) return each[0] ?? null;
+  const { width } = each[0]!;
+  const data = new Float32Array(each.reduce((sum, features) => sum + features.data.length, 0));
+  let at = 0;
+  for (const features of each) {
+    data.set(features.data, at);
+    at += features.data.length;
+  }
+  return { data, width, grids: each.flatMap(({ grids }) => grids) };
+}
+
 /** Image tokens of one or of several images. */
 export function tokensOf(...grids: readonly TokenGrid[]): number {
   return grids.reduce((sum, [rows, columns]) => sum + rows * columns, 0);

@@ -435,13 +435,8 @@ export class Answers {
     for (const { film: entry, checkpoint } of questions) {
       const film = films.get(entry.id)!;
       const { preprocessing } = checkpoint;
-      const key = { imageHash: film.sha256, preprocessing, baseHash: model.runner.info.weightsHash };
       const id = `${film.sha256}/${preprocessing}`;
-      const features =
-        found.get(id) ??
-        (await model.features.get(key, () =>
-          model.runner.encodeImages([model.processor.pixelValues(toModelImage(film, preprocessing))]),
-        ));
+      const features = found.get(id) ?? (await model.featuresOf(film, preprocessing));
       found.set(id, features);
       all.push(features);
     }

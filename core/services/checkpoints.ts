@@ -48,6 +48,7 @@ export class Checkpoints {
   constructor(
     private readonly workspace: Workspace,
     private readonly servers: Servers,
+    private readonly cacheDir?: string,
   ) {}
 
   async load(): Promise<void> {
@@ -231,7 +232,7 @@ export class Checkpoints {
     if (stored.server) return this.inspectRemote(stored.server);
     const folder = resolve(this.workspace.path, stored.path);
     if (stored.baseId === null) {
-      const model = await openModelFolder(folder);
+      const model = await openModelFolder(folder, this.cacheDir);
       const { info, warnings } = model;
       return { hash: info.weightsHash, info, bytes: await bytesOf(folder), warnings };
     }

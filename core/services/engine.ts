@@ -8,6 +8,7 @@ import type { Progress, Work } from '../base/progress.ts';
 import { VERSION } from '../base/version.ts';
 import { CHEXPERT_LABELS, NIH_NINE } from '../labels/labels.ts';
 import { bestExecutor } from '../models/openRunner.ts';
+import { cacheDirectory } from '../platform/node.ts';
 import type { Platform } from '../platform/platform.ts';
 import { openTfjs } from '../tensor/tfjs/backend.ts';
 import { Workspace } from '../workspace/workspace.ts';
@@ -76,11 +77,13 @@ class LocalEngine implements Engine {
   /** null: the command's own work is not taken up by anybody else. */
   private journal: Journal | null = null;
   private readonly handlers: Handlers;
+  private readonly options: EngineOptions;
 
   constructor(
     private readonly platform: Platform,
-    private readonly options: EngineOptions,
+    options: EngineOptions,
   ) {
+    this.options = { cacheDir: cacheDirectory(platform.userDir), ...options };
     this.jobs = new Jobs((event) => this.emit(event), platform.now);
     this.handlers = this.makeHandlers();
   }

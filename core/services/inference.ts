@@ -18,10 +18,9 @@ import type { Sampling } from '../generation/sampling.ts';
 import { score } from '../generation/score.ts';
 import type { Label } from '../labels/labels.ts';
 import type { ExecutorChoice, PrecisionChoice } from '../models/openRunner.ts';
-import { type ImageFeatures, tokensOf } from '../models/runner.ts';
+import { type ImageFeatures, joinFeatures, tokensOf } from '../models/runner.ts';
 import type { Adapter } from '../peft/adapter.ts';
-import type { PixelValues } from '../preprocessing/imageProcessor.ts';
-import { type Preset, toModelImage } from '../preprocessing/presets.ts';
+import type { Preset } from '../preprocessing/presets.ts';
 import type { ExecutorInfo } from '../tensor/executor.ts';
 import type { Precision } from '../tensor/precision.ts';
 import { promptInput } from '../text/promptInput.ts';
@@ -196,14 +195,12 @@ export class Inference implements Asks {
 
   /** The question as the network gets it. */
   private async read({ messages, images }: Question) {
-    const { runner, processor } = this.model;
-    const pixels: PixelValues[] = [];
+    const each: ImageFeatures[] = [];
     for (const file of images) {
       const film = await openFilm(file);
-      const image = toModelImage(film, this.preprocessing ?? DEFAULT_PREPROCESSING[film.kind]);
-      pixels.push(processor.pixelValues(image));
+      each.push(await this.model.featuresOf(film, this.preprocessing ?? DEFAULT_PREPROCESSING[film.kind]));
     }
-    const features = images.length === 0 ? null : await runner.encodeImages(pixels);
+    const features = joinFeatures(each);
     const softTokens = (features?.grids ?? []).map((grid) => tokensOf(grid));
     const { inputIds } = promptInput(messages, softTokens, this.model);
     return { promptIds: inputIds, images: features, adapter: this.adapter };

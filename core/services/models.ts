@@ -1,18 +1,22 @@
 /** Loaded models: the network, its tokenizer, template and image processor, kept while they are used. */
+import { join } from 'node:path';
+import type { Film } from '../dicom/film.ts';
 import { ImageFeatureCache } from '../generation/imageFeatureCache.ts';
 import { loadProcessor, loadPromptModel, type PromptModel } from '../models/architectures.ts';
 import { openModelFolder } from '../models/modelFolder.ts';
 import { adapterTarget } from '../models/network.ts';
 import { type ExecutorChoice, openRunner, type PrecisionChoice } from '../models/openRunner.ts';
-import type { Runner } from '../models/runner.ts';
+import type { ImageFeatures, Runner } from '../models/runner.ts';
 import type { Adapter } from '../peft/adapter.ts';
 import { openAdapter } from '../peft/adapterFolder.ts';
 import type { ImageProcessor } from '../preprocessing/imageProcessor.ts';
+import { toModelImage } from '../preprocessing/presets.ts';
 
 export interface LoadedModel extends PromptModel {
   runner: Runner;
   processor: ImageProcessor;
-  features: ImageFeatureCache;
+  /** Features of a film, computed where they are not known. @throws what preprocessing throws */
+  featuresOf(film: Film, preprocessing: string): Promise<ImageFeatures>;
 }
 
 export interface ModelOptions {
@@ -29,14 +33,18 @@ export interface ModelOptions {
 const KEPT = 2;
 
 export class Models {
+  private readonly features: ImageFeatureCache;
   private readonly bases = new Map<string, Promise<LoadedModel>>();
   private readonly adapters = new Map<string, Promise<Adapter>>();
 
-  constructor(private readonly options: ModelOptions = {}) {}
+  constructor(private readonly options: ModelOptions = {}) {
+    const { cacheDir } = options;
+    this.features = new ImageFeatureCache(cacheDir === undefined ? {} : { folder: join(cacheDir, 'features') });
+  }
 
   /** @param dir folder of a base model */
   async base(dir: string): Promise<LoadedModel> {
-    const there = this.bases.get(dir) ?? loadModel(dir, this.options);
+    const there = this.bases.get(dir) ?? loadModel(dir, this.options, this.features);
     this.bases.delete(dir);
     this.bases.set(dir, there);
     there.catch(() => this.bases.delete(dir));
@@ -76,12 +84,22 @@ export async function readAdapter(dir: string, baseDir: string): Promise<{ adapt
   return openAdapter(dir, adapterTarget(await openModelFolder(baseDir)));
 }
 
-async function loadModel(dir: string, options: ModelOptions): Promise<LoadedModel> {
+async function loadModel(dir: string, options: ModelOptions, features: ImageFeatureCache): Promise<LoadedModel> {
   // First, so that a folder that is no model is said to be that, and not to lack a tokenizer.
-  const folder = await openModelFolder(dir);
+  const folder = await openModelFolder(dir, options.cacheDir);
   const prompt = await loadPromptModel(dir);
   const processor = await loadProcessor(dir);
-  const runner = await openRunner({ model: folder, ...options });
-  const features = new ImageFeatureCache();
-  return { ...prompt, runner, processor, features };
+  const runner = await openRunner({ model: folder, precision: defaultPrecision(options), ...options });
+  const { executor, precision } = runner;
+  const computedBy = `${executor.name} ${executor.version} ${precision}`;
+  const featuresOf = (film: Film, preprocessing: string) =>
+    features.get({ imageHash: film.sha256, preprocessing, baseHash: folder.info.weightsHash, computedBy }, () =>
+      runner.encodeImages([processor.pixelValues(toModelImage(film, preprocessing))]),
+    );
+  return { ...prompt, runner, processor, featuresOf };
+}
+
+/** Converted weights need a place. */
+function defaultPrecision({ cacheDir }: ModelOptions): PrecisionChoice {
+  return cacheDir === undefined ? 'f32' : 'auto';
 }

@@ -43,7 +43,7 @@ export class Session {
     this.collections = new Collections(workspace, platform.now);
     this.thumbnails = new Thumbnails(workspace.pathOf('cache', 'thumbnails'));
     this.annotations = new AnnotationStore(workspace);
-    this.checkpoints = new Checkpoints(workspace, servers);
+    this.checkpoints = new Checkpoints(workspace, servers, options.cacheDir);
     this.readers = new ReaderStore(workspace, platform.now);
     this.models = new Models(options);
     this.predictions = new PredictionStore(workspace);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -64,13 +64,31 @@ describe('ImageFeatureCache', () => {
 
   it('finds what an earlier run wrote, and computes again what is damaged', async () => {
     const { computed, compute } = encoder();
-    await new ImageFeatureCache({ folder }).get(key('film'), compute(7));
-    const found = await new ImageFeatureCache({ folder }).get(key('film'), compute(8));
+    await new ImageFeatureCache({ folder, worthSeconds: 0 }).get(key('film'), compute(7));
+    const found = await new ImageFeatureCache({ folder, worthSeconds: 0 }).get(key('film'), compute(8));
     expect(found).toEqual(features(7));
     writeFileSync(join(folder, readdirSync(folder)[0]!), 'damaged');
-    expect((await new ImageFeatureCache({ folder }).get(key('film'), compute(9))).data[0]).toBe(9);
-    expect(await new ImageFeatureCache({ folder }).get(key('film'), compute(10))).toEqual(features(9));
+    expect((await new ImageFeatureCache({ folder, worthSeconds: 0 }).get(key('film'), compute(9))).data[0]).toBe(9);
+    expect(await new ImageFeatureCache({ folder, worthSeconds: 0 }).get(key('film'), compute(10))).toEqual(features(9));
     expect(computed).toEqual([7, 9]);
+  });
+
+  it('writes only what took long, and keeps the folder within its bytes, the last used staying', async () => {
+    const { compute } = encoder();
+    await new ImageFeatureCache({ folder }).get(key('quick'), compute(1));
+    expect(readdirSync(folder)).toEqual([]);
+    const cache = () => new ImageFeatureCache({ folder, worthSeconds: 0, maxDiskBytes: 400 });
+    const first = cache();
+    await first.get(key('a'), compute(1));
+    const { size } = statSync(join(folder, readdirSync(folder)[0]!));
+    expect(size * 2).toBeLessThan(400);
+    expect(size * 3).toBeGreaterThan(400);
+    await first.get(key('b'), compute(2));
+    await cache().get(key('a'), compute(9));
+    await cache().get(key('c'), compute(3));
+    const kept = encoder();
+    for (const film of ['a', 'c', 'b']) await cache().get(key(film), kept.compute(8));
+    expect(kept.computed).toEqual([8]);
   });
 
   it('forgets a failure', async () => {
