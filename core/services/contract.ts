@@ -562,6 +562,7 @@ export const parameters = {
       /** Another of the instruction formats, or a question of the user's own; absent: the checkpoint's prompt. */
       promptId: id.optional(),
       promptText: z.string().min(1).max(20_000).optional(),
+      probabilities,
     })
     .strict(),
   /** What the network was given and what it wrote, token by token, of an answer that is stored. */
@@ -582,9 +583,7 @@ export const parameters = {
       topK: z.number().int().min(0).default(0),
       seed: z.number().int().min(0).default(0),
       maxNewTokens: z.number().int().min(1).max(4096).optional(),
-      /** Another prompt than the checkpoint's own. */
       promptId: id.optional(),
-      probabilities,
     })
     .strict(),
   'evaluations.list': none,

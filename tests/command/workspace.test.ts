@@ -70,6 +70,8 @@ describe('chexreason evaluate, metrics and report', () => {
       'evaluated',
       '--limit',
       '3',
+      '--prompt',
+      'only-label',
       '--json',
       ...more,
     ]);
@@ -87,6 +89,14 @@ describe('chexreason evaluate, metrics and report', () => {
     expect(result).toMatchObject({ headline: expect.any(String), sharedLabels: expect.any(Array) });
     expect(cellsOf(result)).toHaveLength(4);
     expect(readFileSync(join(folder, 'predictions.jsonl'), 'utf8').trim().split('\n')).toHaveLength(12);
+  });
+
+  it('refuses to compare checkpoints that would be asked in two ways', async () => {
+    const own = ['evaluate', ...sources, ...targets, ...checkpoints(), '--workspace', 'evaluated', '--limit', '3'];
+    const { status, lines } = await run([...own, '--json']);
+    expect(status).toBe(1);
+    expect(lines).toMatchObject([{ error: { code: 'CHECKPOINTS_NOT_COMPARABLE' } }]);
+    expect(JSON.stringify(lines)).toContain('prompt (free-reasoning and only-label)');
   });
 
   it('computes nothing twice', async () => {
