@@ -358,6 +358,8 @@ export const text = {
   },
 
   compare: {
+    notComparable: (one: string, other: string, why: string) =>
+      `${one} and ${other} are not compared here: more than the checkpoint differs: ${why}.`,
     title: 'Findings',
     matrix: 'Findings by checkpoint',
     label: 'Label',
@@ -508,6 +510,12 @@ export const text = {
   },
 
   evaluate: {
+    prompt: 'Prompt',
+    ownPrompt: 'each checkpoint’s own',
+    probabilities: 'Label probabilities',
+    probabilitiesHint:
+      'For AUROC and calibration. After its own reasoning: one more reading of each answer. Over samples: eight more answers of each film.',
+    probabilityMethods: { none: 'none', 'answer-tree': 'after its own reasoning', frequency: 'over 8 samples' },
     title: 'Evaluate',
     question: 'Does the gain at the source survive at another institution?',
     setup: 'What is compared',
@@ -778,9 +786,15 @@ export const text = {
     noVision: 'takes no images',
     use: 'Use as checkpoint',
     used: 'in the workspace',
-    ask: 'Ask again',
-    remove: (name: string) => `Remove the server ${name}`,
+    ask: 'Ask the server again what it has',
+    addAnyway: 'Add it anyway',
+    roleOf: (model: string) => `Role of ${model}`,
+    remove: (name: string) => `Remove the server ${name}; nothing is sent there any more`,
     setKey: 'Set key',
+    forgetKey: 'Forget key',
+    keyVariable: (name: string) => `For the command and the page host: the environment variable ${name}`,
+    keyTitle: ({ concurrency, timeoutSeconds }: { concurrency: number; timeoutSeconds: number }) =>
+      `Set its key. ${concurrency} requests at once, ${timeoutSeconds} s timeout.`,
     keyFrom: {
       none: 'no key',
       session: 'key for this session',
@@ -799,6 +813,24 @@ export const text = {
     removeFailed: 'The server was not removed',
     loadFailed: 'The adapter was not loaded',
     addModelFailed: 'The checkpoint was not added',
+  },
+  canary: {
+    title: 'Canary film',
+    hint: 'One built-in phantom film that every checkpoint reads when it is opened; an adapter’s answer stands beside its base’s.',
+    ask: 'Ask',
+    again: 'Ask again',
+    askHint: 'Reads the canary film with this checkpoint and, for an adapter, with its base',
+    none: 'Not read yet.',
+    own: 'says',
+    base: 'its base says',
+    nothing: 'no label',
+    unreadable: 'nothing that can be read',
+    difference: ({ same, largestDifference }: { same: boolean; largestDifference: number | null }) => {
+      if (same) return 'No difference: on this film the adapter changes nothing.';
+      if (largestDifference === null) return 'The texts differ.';
+      return `Same text; log-probabilities differ by up to ${largestDifference.toPrecision(2)}.`;
+    },
+    failed: 'The canary film was not read',
   },
   checkpoints: {
     title: 'Checkpoints',
@@ -828,7 +860,14 @@ export const text = {
       size: 'Size',
       speed: 'Per film',
       hash: 'Hash',
+      server: 'Server',
+      model: 'Model',
+      answers: 'Answers',
     },
+    onServer: (model: string, parent: string | null) => (parent ? `${model}, an adapter on ${parent}` : model),
+    remote: 'on a server',
+    answerFormats: { solution: '<think>, <solution>', answer: '<think>, <answer> (NV-Reason)' },
+    promptProblems: 'A prompt file of this workspace cannot be used',
     unknown: 'unknown',
     perFilm: (seconds: number) => `${duration(seconds)} here`,
     notMeasured: 'not measured yet',
@@ -836,6 +875,7 @@ export const text = {
 
   settings: {
     title: 'Settings',
+    servers: 'Servers, on the Checkpoints screen',
     workspace: 'Workspace',
     workspaceHint: 'A folder of plain files: studies, answers, evaluations, runs, reports.',
     builtIn: 'built in',

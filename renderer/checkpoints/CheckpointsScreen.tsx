@@ -7,6 +7,8 @@ import { Trash2, TriangleAlert } from '../frame/icons.ts';
 import { PathField } from '../frame/PathField.tsx';
 import { CopyButton, Empty, ErrorBox, IconButton, RoleDot } from '../frame/parts.tsx';
 import { bytes, text } from '../text.ts';
+import { CanaryView } from './CanaryView.tsx';
+import { Servers } from './Servers.tsx';
 
 export function CheckpointsScreen() {
   const { checkpoints } = useWorkbench();
@@ -14,14 +16,25 @@ export function CheckpointsScreen() {
   return (
     <div className="page">
       <AddCheckpoint />
+      <PromptProblems />
       {list.length === 0 && <Empty title={text.checkpoints.empty} hint={text.checkpoints.emptyHint} />}
       <div className="cards" data-area="cards">
         {list.map((checkpoint) => (
           <Card key={checkpoint.id} checkpoint={checkpoint} />
         ))}
       </div>
+      <Servers />
     </div>
   );
+}
+
+/** Files that the user dropped into the workspace's folder prompts and that are none. */
+function PromptProblems() {
+  const { checkpoints } = useWorkbench();
+  const problems = useFrom(checkpoints, (state) => state.promptProblems);
+  return problems.map((error) => (
+    <ErrorBox key={JSON.stringify(error.details)} title={text.checkpoints.promptProblems} error={error} />
+  ));
 }
 
 function AddCheckpoint() {
@@ -92,18 +105,36 @@ function Card({ checkpoint }: { checkpoint: Checkpoint }) {
           </div>
         ))}
       </dl>
+      {!error && <CanaryView checkpoint={checkpoint} />}
       <CopyButton value={() => JSON.stringify(checkpoint, null, 2)} />
     </article>
   );
 }
 
 function kindText(checkpoint: Checkpoint, base: Checkpoint | null): string {
+  const parent = checkpoint.server?.parent;
+  if (parent) return text.checkpoints.adapterOn(parent);
   if (checkpoint.baseId === null) return text.checkpoints.base;
   return base ? text.checkpoints.adapterOn(base.name) : text.checkpoints.adapter;
 }
 
 function factsOf(checkpoint: Checkpoint): [keyof typeof text.checkpoints.fields, string][] {
-  const { info, path, trainingSource, promptId, preprocessing, secondsPerFilm, hash } = checkpoint;
+  const { info, path, trainingSource, promptId, preprocessing, secondsPerFilm, hash, server } = checkpoint;
+  const answers = text.checkpoints.answerFormats[checkpoint.answerFormat ?? 'solution'];
+  const speed = secondsPerFilm === null ? text.checkpoints.notMeasured : text.checkpoints.perFilm(secondsPerFilm);
+  if (server) {
+    const kind = text.servers.kind(text.servers.kinds[server.kind], server.version);
+    return [
+      ['server', `${server.address} · ${kind}`],
+      ['model', text.checkpoints.onServer(server.model, server.parent)],
+      ['source', trainingSource || text.checkpoints.unknown],
+      ['prompt', promptId],
+      ['answers', answers],
+      ['preprocessing', preprocessing],
+      ['speed', speed],
+      ['hash', hash],
+    ];
+  }
   const size = [
     bytes(checkpoint.bytes),
     info ? text.checkpoints.parameters((info.parameters / 1e6).toFixed(1)) : '',
@@ -116,7 +147,8 @@ function factsOf(checkpoint: Checkpoint): [keyof typeof text.checkpoints.fields,
     ['preprocessing', preprocessing],
     ['architecture', info?.architecture ?? text.checkpoints.unknown],
     ['size', size.filter(Boolean).join(' · ')],
-    ['speed', secondsPerFilm === null ? text.checkpoints.notMeasured : text.checkpoints.perFilm(secondsPerFilm)],
+    ['answers', answers],
+    ['speed', speed],
     ['hash', hash],
   ];
 }

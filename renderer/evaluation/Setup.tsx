@@ -53,6 +53,23 @@ export function Setup() {
             onChange={(event) => evaluating.change({ limit: limitOf(event.target.value) })}
           />
         </label>
+        <PromptChoice />
+        <label className="field">
+          <span>{text.evaluate.probabilities}</span>
+          <select
+            value={state.probabilities}
+            title={text.evaluate.probabilitiesHint}
+            onChange={(event) =>
+              evaluating.change({ probabilities: event.target.value as EvaluatingState['probabilities'] })
+            }
+          >
+            {Object.entries(text.evaluate.probabilityMethods).map(([method, name]) => (
+              <option key={method} value={method}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
       </div>
       <div className="setup-run">
         {busy ? (
@@ -81,6 +98,30 @@ export function Setup() {
         </button>
       </div>
     </section>
+  );
+}
+
+/** One prompt for all checkpoints; the list is read anew when it is opened, for files dropped into the workspace. */
+function PromptChoice() {
+  const { evaluating, checkpoints } = useWorkbench();
+  const promptId = useFrom(evaluating, (all) => all.promptId);
+  const prompts = useFrom(checkpoints, (all) => all.prompts);
+  return (
+    <label className="field">
+      <span>{text.evaluate.prompt}</span>
+      <select
+        value={promptId ?? ''}
+        onFocus={() => void checkpoints.refreshPrompts()}
+        onChange={(event) => evaluating.change({ promptId: event.target.value || null })}
+      >
+        <option value="">{text.evaluate.ownPrompt}</option>
+        {prompts.map(({ id, name }) => (
+          <option key={id} value={id}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

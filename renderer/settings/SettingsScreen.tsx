@@ -28,7 +28,13 @@ export function SettingsScreen() {
         </p>
       </Part>
       <Part title={text.settings.network}>
-        <p>{network.length === 0 ? text.settings.networkNone : network.join(', ')}</p>
+        <p>{network.length === 0 ? text.settings.networkNone : text.frame.network(network)}</p>
+        <p className="muted">{text.servers.intro}</p>
+        <div className="row">
+          <button type="button" onClick={() => frame.show('checkpoints')}>
+            {text.settings.servers}
+          </button>
+        </div>
       </Part>
       <Part title={text.settings.about}>
         <p>

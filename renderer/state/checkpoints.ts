@@ -1,5 +1,6 @@
 /** The checkpoints of the workspace. */
 import { createStore } from 'zustand/vanilla';
+import type { ErrorData } from '../../core/base/errors.ts';
 import type { Checkpoint, HostBridge, Prompt } from '../../core/services/contract.ts';
 import { text } from '../text.ts';
 import type { Frame } from './frame.ts';
@@ -7,6 +8,8 @@ import type { Frame } from './frame.ts';
 export interface CheckpointsState {
   list: Checkpoint[];
   prompts: Prompt[];
+  /** Files of the workspace's folder prompts that cannot be used. */
+  promptProblems: ErrorData[];
   adding: boolean;
 }
 
@@ -15,15 +18,21 @@ export type Checkpoints = ReturnType<typeof createCheckpoints>;
 const ROLES = ['base', 'sft', 'grpo', 'other'];
 
 export function createCheckpoints(bridge: HostBridge, frame: Frame) {
-  const store = createStore<CheckpointsState>(() => ({ list: [], prompts: [], adding: false }));
+  const store = createStore<CheckpointsState>(() => ({
+    list: [],
+    prompts: [],
+    promptProblems: [],
+    adding: false,
+  }));
 
   async function refresh(): Promise<void> {
-    const [list, prompts] = await Promise.all([
+    const [list, prompts, promptProblems] = await Promise.all([
       bridge.engine.call('checkpoints.list', {}),
       bridge.engine.call('prompts.list', {}),
+      bridge.engine.call('prompts.problems', {}),
     ]);
     const rank = (checkpoint: Checkpoint) => ROLES.indexOf(checkpoint.role);
-    store.setState({ list: [...list].sort((a, b) => rank(a) - rank(b)), prompts });
+    store.setState({ list: [...list].sort((a, b) => rank(a) - rank(b)), prompts, promptProblems });
   }
 
   return {
@@ -46,6 +55,16 @@ export function createCheckpoints(bridge: HostBridge, frame: Frame) {
         store.setState({ adding: false });
       }
     },
+    /** What the user dropped into the workspace's folder prompts since. */
+    refreshPrompts: async () => {
+      const prompts = await bridge.engine.call('prompts.list', {});
+      store.setState({ prompts, promptProblems: await bridge.engine.call('prompts.problems', {}) });
+    },
+    askCanary: (checkpointId: string) =>
+      bridge.engine
+        .call('checkpoints.canary', { checkpointId })
+        .then(refresh)
+        .catch((error) => frame.fail(text.canary.failed, error)),
     async remove(checkpointId: string): Promise<void> {
       await bridge.engine
         .call('checkpoints.remove', { checkpointId })

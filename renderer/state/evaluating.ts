@@ -28,6 +28,9 @@ export interface TableToAdd {
   role: Collection['role'];
 }
 
+/** Completions of a film for label frequencies. */
+const SAMPLES = 8;
+
 export const NEW_TABLE: TableToAdd = { csv: '', images: '', kind: 'chexpert', policy: 'zeros', role: 'none' };
 
 export interface EvaluatingState {
@@ -37,6 +40,9 @@ export interface EvaluatingState {
   checkpointIds: string[];
   /** Films of each data set; null: all. */
   limit: number | null;
+  /** One prompt for all; null: each checkpoint's own. */
+  promptId: string | null;
+  probabilities: 'none' | 'answer-tree' | 'frequency';
   cost: Loading<EvaluationCost>;
   /** Of the evaluation that this window started. */
   progress: EvaluationProgress | null;
@@ -64,6 +70,8 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
     targetId: null,
     checkpointIds: [],
     limit: 200,
+    promptId: null,
+    probabilities: 'none',
     cost: { state: 'none' },
     progress: null,
     running: false,
@@ -98,7 +106,9 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
     change({ sourceId: source?.id ?? null, targetId: target?.id ?? null });
   }
 
-  type Choice = Partial<Pick<EvaluatingState, 'sourceId' | 'targetId' | 'checkpointIds' | 'limit'>>;
+  type Choice = Partial<
+    Pick<EvaluatingState, 'sourceId' | 'targetId' | 'checkpointIds' | 'limit' | 'promptId' | 'probabilities'>
+  >;
 
   function change(choice: Choice): void {
     store.setState(choice);
@@ -107,9 +117,17 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
 
   /** null where something is still to be chosen. */
   function parameters(): Parameters<'evaluations.run'> | null {
-    const { sourceId, targetId, checkpointIds, limit } = store.getState();
+    const { sourceId, targetId, checkpointIds, limit, promptId, probabilities } = store.getState();
     if (!sourceId || !targetId || sourceId === targetId || checkpointIds.length === 0) return null;
-    return { sourceDatasetId: sourceId, targetDatasetId: targetId, checkpointIds, limit };
+    return {
+      sourceDatasetId: sourceId,
+      targetDatasetId: targetId,
+      checkpointIds,
+      limit,
+      ...(promptId === null ? {} : { promptId }),
+      ...(probabilities === 'answer-tree' ? { probabilities: { method: probabilities } } : {}),
+      ...(probabilities === 'frequency' ? { probabilities: { method: probabilities, samples: SAMPLES } } : {}),
+    };
   }
 
   async function price(): Promise<void> {

@@ -29,6 +29,30 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     await page().waitForSelector('.film-canvas canvas');
   });
 
+  it('Checkpoints: a server is looked at, added with its key, and its models become checkpoints', async () => {
+    await goTo(5, '[data-area=servers]');
+    await page().getByRole('button', { name: 'Add a server' }).click();
+    await page().getByLabel('Address').fill('http://nothing');
+    await page().getByRole('button', { name: 'Look what is there' }).click();
+    expect(await page().locator('.add-server .error-box').textContent()).toContain('SERVER_NOT_JSON');
+    await page().getByLabel('Address').fill('http://gpu:8000');
+    await page().getByLabel('API key').fill('sk-secret');
+    await page().getByRole('button', { name: 'Look what is there' }).click();
+    expect(await page().locator('.server-found').textContent()).toContain('vLLM 0.32.0 1 model, 1 adapter');
+    expect(await calls('servers.add')).toEqual([]);
+    await page().getByRole('button', { name: 'Add server', exact: true }).click();
+    await page().waitForSelector('.server-models');
+    expect((await calls('servers.setKey'))[0].params).toEqual({ address: 'http://gpu:8000', key: 'sk-secret' });
+    expect(await page().getByLabel('Role of grpo').inputValue()).toBe('grpo');
+    await page().locator('.server-models li').nth(1).getByRole('button').click();
+    await page().waitForFunction(() => window.engine.calls.some(({ method }) => method === 'checkpoints.addRemote'));
+    expect((await calls('checkpoints.addRemote'))[0].params).toEqual({
+      serverId: 'server',
+      model: 'grpo',
+      role: 'grpo',
+    });
+  });
+
   it('Train: shows the paper beside each field, marks what departs, sends only what was changed', async () => {
     await goTo(3, '.run-form');
     await page().getByRole('button', { name: 'GRPO', exact: true }).click();

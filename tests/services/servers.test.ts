@@ -242,11 +242,12 @@ describe('an evaluation on a server', () => {
       ...params,
       probabilities: { method: 'frequency', samples: 4 },
     });
-    const [{ prediction }] = (await engine.call('evaluations.films', {
+    const [film] = await engine.call('evaluations.films', {
       evaluationId: result.id,
       datasetId: a.id,
       checkpointId: 'sft',
-    })) as [{ prediction: { probabilities: object; provenance: object } }];
+    });
+    const prediction = film!.prediction!;
     expect(prediction.probabilities).toMatchObject({
       method: 'frequency k=4 T=0.8 p=0.95',
       samples: 4,

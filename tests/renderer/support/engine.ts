@@ -18,6 +18,8 @@ import type {
   Prediction,
   ReaderFindings,
   Results,
+  ServerFacts,
+  ServerInfo,
   TrainingLogLine,
   TrainingRun,
 } from '../../../core/services/contract.ts';
@@ -35,6 +37,27 @@ export interface Call {
   // biome-ignore lint/suspicious/noExplicitAny: each method has its own kind of progress.
   progress(progress: any): void;
 }
+
+const SERVER_FACTS: ServerFacts = {
+  kind: 'vllm',
+  version: '0.32.0',
+  models: [
+    { id: 'medgemma', parent: null, root: '/m', precision: '', vision: null, contextLength: 4096 },
+    { id: 'grpo', parent: 'medgemma', root: '/a', precision: '', vision: null, contextLength: null },
+  ],
+};
+
+const SERVER: ServerInfo = {
+  id: 'server',
+  name: 'gpu:8000',
+  address: 'http://gpu:8000',
+  ...SERVER_FACTS,
+  key: 'none',
+  keyVariable: 'CHEXREASON_API_KEY_SERVER',
+  concurrency: 8,
+  timeoutSeconds: 300,
+  error: null,
+};
 
 export class FixtureEngine implements Engine {
   readonly calls: { method: Method; params: unknown }[] = [];
@@ -332,6 +355,7 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
   const evaluations: EvaluationSummary[] = [];
   const runs: TrainingRun[] = [];
   const logs = new Map<string, TrainingLogLine[]>();
+  const servers: ServerInfo[] = [];
   const handlers: Handlers = {
     'app.state': () => ({
       version: '0.1.0',
@@ -377,8 +401,21 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
     },
     'checkpoints.list': () => CHECKPOINTS,
     'prompts.problems': () => [],
-    'servers.list': () => [],
     'prompts.list': () => [{ id: 'only-label', name: 'Only labels', text: 'Name the findings.', format: 'Only Label' }],
+    'servers.list': () => servers,
+    'servers.probe': ({ address }) => {
+      if (address.includes('nothing'))
+        throw new WorkbenchError('SERVER_NOT_JSON', 'The server answered with a web page.', { server: address });
+      return { address, ...SERVER_FACTS };
+    },
+    'servers.add': ({ address }) => {
+      const server = { ...SERVER, address };
+      servers.push(server);
+      return server;
+    },
+    'servers.setKey': () => null,
+    'servers.refresh': () => servers[0]!,
+    'checkpoints.addRemote': ({ model }) => ({ ...CHECKPOINTS[1]!, id: model, name: model }),
     'predictions.ofFilm': ({ filmId }) => predictions.get(filmId) ?? {},
     'predictions.generate': async ({ filmId, checkpointId, promptText }, { signal, progress }) => {
       const prediction = predictionOf(filmId, checkpointId);
