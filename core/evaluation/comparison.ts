@@ -1,24 +1,35 @@
 /**
- * The readings of one data set by all checkpoints, counted by patient and resampled together: what intervals, differences
- * and permutation tests are made from. Counters of label i stand at 3i: true positives, false positives, false negatives.
+ * The readings of one data set by all checkpoints, counted by patient and resampled together, which pairs them; data sets
+ * are drawn independently. What intervals, differences and permutation tests are made from.
  */
+import type { Work } from '../base/progress.ts';
 import type { Label } from '../labels/labels.ts';
 import type { UncertaintyPolicies } from '../labels/uncertainty.ts';
-import {
-  type ClusterCounts,
-  type Counters,
-  clusterCounts,
-  countInterval,
-  type Resampled,
-  resample,
-  type Sample,
-} from './bootstrap.ts';
-import { type EvaluatedFilm, indicatorsOf, patientOf } from './figures.ts';
-import { f1, outcomeOf } from './metrics.ts';
-import type { EvaluatedDataset, Interval } from './types.ts';
+import { type ClusterCounts, countReadings, type Layout, patientsOf, sharedInts, totalsOf } from './counters.ts';
+import type { EvaluatedFilm } from './figures.ts';
+import { BLOCK, type Estimate, type IntervalTask, type SampleData } from './resample.ts';
+import { type Of, type Statistic, statisticOf } from './statistics.ts';
+import { spread } from './threads.ts';
+import type { EvaluatedDataset, Figure, Interval } from './types.ts';
 
-const PER_LABEL = 3;
-const COUNTER = { tp: 0, fp: 1, fn: 2 } as const;
+export const LEVEL = 0.95;
+/** Statistics that are worked out together. */
+const STATISTICS_AT_ONCE = 16;
+
+/** A data set as the caller describes it; the rest of `EvaluatedDataset` follows from the films. */
+export interface DatasetInput
+  extends Pick<EvaluatedDataset, 'id' | 'name' | 'kind' | 'labels' | 'policy' | 'unit' | 'views' | 'aggregation'> {
+  /** Films that were asked for, answered or not. */
+  total: number;
+}
+
+/** One reading: its counts, their sum, and their sum in every replicate. */
+interface Counted {
+  counts: ClusterCounts;
+  total: Int32Array;
+  /** `[replicates * counters]`. */
+  replicate: Int32Array;
+}
 
 export interface Readings {
   labels: readonly Label[];
@@ -26,25 +37,10 @@ export interface Readings {
   /** Patients, in the order of their first film. */
   patients: Map<string, number>;
   films: Map<string, EvaluatedFilm[]>;
-  /** Dense counters of a reading: `[patients * labels * 3]`. */
-  dense: Map<string, Int32Array>;
-  resampled: Resampled;
-  /** Key of a reading -> its place in `resampled`. */
-  places: Map<string, number>;
-}
-
-/** A checkpoint's reading of the films that another has answered too; the whole reading where both answered all. */
-export function pairKey(checkpointId: string, otherId: string, readings: Pick<Readings, 'films'>): string {
-  const own = readings.films.get(checkpointId) ?? [];
-  const other = new Set((readings.films.get(otherId) ?? []).map((film) => film.filmId));
-  return own.every((film) => other.has(film.filmId)) ? checkpointId : `${checkpointId} with ${otherId}`;
-}
-
-/** A data set as the caller describes it; the rest of `EvaluatedDataset` follows from the films. */
-export interface DatasetInput
-  extends Pick<EvaluatedDataset, 'id' | 'name' | 'kind' | 'labels' | 'policy' | 'unit' | 'views' | 'aggregation'> {
-  /** Films that were asked for, answered or not. */
-  total: number;
+  layout: Layout;
+  counted: Map<string, Counted>;
+  /** One patient of each kind (equal counters in all readings), and how many there are. */
+  kinds: { cluster: Int32Array; times: Int32Array };
 }
 
 export interface DatasetReadings {
@@ -58,13 +54,17 @@ export interface Comparison {
   shared: Label[];
   replicates: number;
   seed: number;
-  pause: () => Promise<void>;
+  method: Interval['method'];
+  work: Work;
 }
 
-export interface ResampleOptions {
-  replicates: number;
-  seed: number;
-  pause: () => Promise<void>;
+export type ResampleOptions = Pick<Comparison, 'replicates' | 'seed' | 'work'>;
+
+/** A checkpoint's reading of the films that another has answered too; the whole reading where both answered all. */
+export function pairKey(checkpointId: string, otherId: string, readings: Pick<Readings, 'films'>): string {
+  const own = readings.films.get(checkpointId) ?? [];
+  const other = new Set((readings.films.get(otherId) ?? []).map((film) => film.filmId));
+  return own.every((film) => other.has(film.filmId)) ? checkpointId : `${checkpointId} with ${otherId}`;
 }
 
 /** Counts and resamples the readings of one data set; `films` by checkpoint id. */
@@ -72,21 +72,62 @@ export async function readingsOf(
   datasetId: string,
   films: Map<string, EvaluatedFilm[]>,
   labels: readonly Label[],
+  shared: readonly Label[],
   policies: UncertaintyPolicies,
-  { replicates, seed, pause }: ResampleOptions,
+  options: ResampleOptions,
 ): Promise<Readings> {
-  const patients = new Map<string, number>();
-  for (const film of [...films.values()].flat()) {
-    const patient = patientOf(film);
-    if (!patients.has(patient)) patients.set(patient, patients.size);
+  const patients = patientsOf([...films.values()].flat());
+  const all = withPairs(films);
+  const sets = [labels.map((_, i) => i), shared.map((label) => labels.indexOf(label))];
+  const { layout, counts } = countReadings([...all.values()], labels, sets, policies, patients);
+  const replicate = counts.map(({ counters }) => sharedInts(options.replicates * counters));
+  await sumAll(counts, replicate, `${options.seed}/${datasetId}`, options);
+  const counted = [...all.keys()].map((key, i): [string, Counted] => [
+    key,
+    { counts: counts[i]!, total: totalsOf(counts[i]!), replicate: replicate[i]! },
+  ]);
+  const kinds = kindsOfClusters(counts, patients.size);
+  return { labels, policies, patients, films, layout, counted: new Map(counted), kinds };
+}
+
+async function sumAll(
+  counts: ClusterCounts[],
+  out: Int32Array[],
+  seed: string,
+  { replicates, work }: ResampleOptions,
+): Promise<void> {
+  if (counts.length === 0 || counts[0]!.clusters === 0) return;
+  const blocks = Array.from({ length: Math.ceil(replicates / BLOCK) }, (_, block) => block);
+  const tasks = blocks.map((first): [Parameters<typeof import('./resample.ts').sumReplicates>[0]] => [
+    { counts, seed, first, last: first + 1, replicates, out },
+  ]);
+  await spread('sumReplicates', tasks, work);
+}
+
+/** Clusters with the same counters in every reading. */
+function kindsOfClusters(counts: readonly ClusterCounts[], clusters: number): Readings['kinds'] {
+  const places = new Map<string, number>();
+  const cluster: number[] = [];
+  const times: number[] = [];
+  for (let c = 0; c < clusters; c++) {
+    let key = '';
+    for (const { rowStarts, rowCounter, rowValue } of counts) {
+      for (let i = rowStarts[c]!; i < rowStarts[c + 1]!; i++) key += `${rowCounter[i]}:${rowValue[i]} `;
+      key += '/';
+    }
+    const place = places.get(key);
+    if (place === undefined) {
+      places.set(key, cluster.length);
+      cluster.push(c);
+      times.push(1);
+    } else times[place]!++;
   }
-  const dense = new Map<string, Int32Array>();
-  for (const [key, reading] of withPairs(films)) dense.set(key, countByPatient(reading, labels, policies, patients));
-  const counters = labels.length * PER_LABEL;
-  const counts: ClusterCounts[] = [...dense.values()].map((each) => clusterCounts(each, patients.size, counters));
-  const resampled = await resample(counts, { replicates, seed: `${seed}/${datasetId}`, pause });
-  const places = new Map([...dense.keys()].map((key, i) => [key, i]));
-  return { labels, policies, patients, films, dense, resampled, places };
+  const shared = (values: number[]) => {
+    const ints = sharedInts(values.length);
+    ints.set(values);
+    return ints;
+  };
+  return { cluster: shared(cluster), times: shared(times) };
 }
 
 /** Every reading, and for pairs that did not answer the same films each one's reading of the common ones. */
@@ -107,101 +148,85 @@ export function commonFilms(films: Map<string, EvaluatedFilm[]>, a: string, b: s
   return (films.get(a) ?? []).filter((film) => other.has(film.filmId));
 }
 
-function countByPatient(
-  films: readonly EvaluatedFilm[],
-  labels: readonly Label[],
-  policies: UncertaintyPolicies,
-  patients: Map<string, number>,
-): Int32Array {
-  const counters = labels.length * PER_LABEL;
-  const dense = new Int32Array(patients.size * counters);
-  const { truth, prediction } = indicatorsOf(films, labels, policies);
-  films.forEach((film, row) => {
-    const base = patients.get(patientOf(film))! * counters;
-    for (let i = 0; i < labels.length; i++) {
-      const outcome = outcomeOf(truth[row * labels.length + i]!, prediction[row * labels.length + i]!);
-      if (outcome !== null && outcome !== 'tn') dense[base + PER_LABEL * i + COUNTER[outcome]]!++;
-    }
-  });
-  return dense;
-}
+// ---------------------------------------------------------------------------------------------------------- estimates
 
-export function sampleOf(readings: Readings, key: string): Sample {
-  return { from: readings.resampled, reading: readings.places.get(key)! };
-}
-
-export function labelF1({ data, at }: Counters, label: number): number {
-  const base = at + PER_LABEL * label;
-  return f1(data[base]!, data[base + 1]!, data[base + 2]!);
-}
-
-/** Mean F1 over the labels at these places. */
-export function macroF1(counters: Counters, labels: readonly number[]): number {
-  let sum = 0;
-  for (const label of labels) sum += labelF1(counters, label);
-  return labels.length === 0 ? 0 : sum / labels.length;
-}
-
-export function microF1({ data, at }: Counters, labels: readonly number[]): number {
-  let [tp, fp, fn] = [0, 0, 0];
-  for (const label of labels) {
-    const base = at + PER_LABEL * label;
-    tp += data[base]!;
-    fp += data[base + 1]!;
-    fn += data[base + 2]!;
-  }
-  return f1(tp, fp, fn);
-}
-
-/**
- * For `pairedPermutation`: the counters of two readings after exchanging some patients' answers. What differs between the
- * two is sparse, so only that is summed.
- */
-export function exchanging(
-  readings: Readings,
-  fromKey: string,
-  toKey: string,
-): (flipped: Uint8Array) => { from: Counters; to: Counters } {
-  const [a, b] = [readings.dense.get(fromKey)!, readings.dense.get(toKey)!];
-  const counters = readings.labels.length * PER_LABEL;
-  const difference = clusterCounts(
-    a.map((value, i) => b[i]! - value),
-    readings.patients.size,
-    counters,
-  );
-  const totals = (key: string) => readings.resampled.readings[readings.places.get(key)!]!.total;
-  const from = { data: new Float64Array(counters), at: 0 };
-  const to = { data: new Float64Array(counters), at: 0 };
-  const [fromTotal, toTotal] = [totals(fromKey), totals(toKey)];
-  const { starts, cluster, value } = difference;
-  return (flipped) => {
-    for (let counter = 0; counter < counters; counter++) {
-      let moved = 0;
-      // Multiplied, not asked for: a branch that is taken at random costs more than the sum.
-      for (let i = starts[counter]!, end = starts[counter + 1]!; i < end; i++)
-        moved += flipped[cluster[i]!]! * value[i]!;
-      from.data[counter] = fromTotal[counter]! + moved;
-      to.data[counter] = toTotal[counter]! - moved;
-    }
-    return { from, to };
-  };
-}
-
-/** null where nothing was resampled, or where there is one patient only. */
-export function interval(
-  context: Comparison,
-  samples: Sample[],
-  statistic: (readings: readonly Counters[]) => number,
-): Interval | null {
-  const thin = samples.some((sample) => sample.from.clusters < 2);
-  return context.replicates === 0 || thin ? null : countInterval(samples, statistic, { seed: context.seed });
-}
-
-export function placesOf(labels: readonly Label[], { labels: all }: Readings): number[] {
-  return labels.map((label) => all.indexOf(label));
+/** A reading that a statistic refers to by its place in the list of samples. */
+export interface Sample {
+  readings: Readings;
+  key: string;
 }
 
 /** The two readings of the films that both checkpoints have answered. */
 export function pairSamples(readings: Readings, from: string, to: string): Sample[] {
-  return [sampleOf(readings, pairKey(from, to, readings)), sampleOf(readings, pairKey(to, from, readings))];
+  return [
+    { readings, key: pairKey(from, to, readings) },
+    { readings, key: pairKey(to, from, readings) },
+  ];
+}
+
+/** The value alone. */
+export function observed(samples: readonly Sample[], statistic: Statistic): number {
+  const views = samples.map(({ readings, key }) => {
+    return { data: readings.counted.get(key)!.total, at: 0, layout: readings.layout };
+  });
+  return statisticOf(statistic, views);
+}
+
+/** Values with intervals and standard errors, in the order of the statistics. */
+export async function estimates(
+  context: Comparison,
+  samples: readonly Sample[],
+  statistics: readonly Statistic[],
+): Promise<(Estimate & { interval: Interval | null })[]> {
+  const { replicates, seed, method, work } = context;
+  const thin = samples.some(({ readings }) => readings.patients.size < 2);
+  if (replicates === 0 || thin) {
+    return statistics.map((statistic) => {
+      return { value: observed(samples, statistic), ends: null, standardError: Number.NaN, interval: null };
+    });
+  }
+  const datasets = [...new Set(samples.map(({ readings }) => readings))];
+  const common: Omit<IntervalTask, 'statistics'> = {
+    samples: samples.map((sample) => sampleData(sample, datasets)),
+    replicates,
+    level: LEVEL,
+    method,
+    kinds: datasets.map(({ kinds }) => kinds),
+  };
+  const tasks: [IntervalTask][] = [];
+  for (let at = 0; at < statistics.length; at += STATISTICS_AT_ONCE)
+    tasks.push([{ ...common, statistics: statistics.slice(at, at + STATISTICS_AT_ONCE) }]);
+  const clusters = datasets.map(({ patients }) => patients.size);
+  return (await spread('intervals', tasks, work)).flat().map((estimate) => ({
+    ...estimate,
+    interval: estimate.ends && { ...estimate.ends, level: LEVEL, replicates, seed, clusters },
+  }));
+}
+
+function sampleData({ readings, key }: Sample, datasets: readonly Readings[]): SampleData {
+  const { counts, total, replicate } = readings.counted.get(key)!;
+  return { dataset: datasets.indexOf(readings), layout: readings.layout, counts, total, replicate };
+}
+
+// --------------------------------------------------------------------------------------------------------- statistics
+
+export function placesOf(labels: readonly Label[], { labels: all }: Pick<Readings, 'labels'>): number[] {
+  return labels.map((label) => all.indexOf(label));
+}
+
+/** A figure of one reading. */
+export function one(figure: Figure, of: Of, sample = 0): Statistic {
+  return [{ sample, sign: 1, figure, of }];
+}
+
+/** A figure of the second sample less that of the first. */
+export function change(figure: Figure, of: readonly [Of, Of]): Statistic {
+  return [
+    { sample: 0, sign: -1, figure, of: of[0] },
+    { sample: 1, sign: 1, figure, of: of[1] },
+  ];
+}
+
+export function macro(labels: readonly number[]): Of {
+  return { average: 'macro', labels };
 }

@@ -1,23 +1,29 @@
 /** Two checkpoints on the same films: differences with intervals and tests, and how far they agree. */
 import type { Label } from '../labels/labels.ts';
-import { type Counters, observed } from './bootstrap.ts';
+import { cohenKappa } from './agreement.ts';
 import {
   type Comparison,
+  change,
   commonFilms,
   type DatasetReadings,
-  exchanging,
-  interval,
-  labelF1,
-  macroF1,
+  estimates,
+  macro,
+  observed,
+  one,
   pairKey,
   pairSamples,
   placesOf,
   type Readings,
 } from './comparison.ts';
+import { differenceOf as countDifference, PER_LABEL } from './counters.ts';
 import { countedFindings, type EvaluatedFilm, indicatorsOf, patientOf } from './figures.ts';
 import { labelSetOf } from './labelSets.ts';
-import { benjaminiHochberg, holm, mcNemar, pairedPermutation } from './pairedTests.ts';
-import type { Agreement, Difference, LabelDifference, LabelSetName } from './types.ts';
+import { LEFT_OUT } from './metrics.ts';
+import { benjaminiHochberg, holm, mcNemar } from './pairedTests.ts';
+import { powerOf } from './power.ts';
+import { BLOCK, type PermutationTask, permutationsTried } from './resample.ts';
+import { spread } from './threads.ts';
+import type { Agreement, Difference, LabelDifference, LabelSetName, McNemarFigures, PowerFigures } from './types.ts';
 
 /** On the shared labels first, then on the data set's own where those are others. */
 export async function differencesOf(
@@ -25,17 +31,19 @@ export async function differencesOf(
   dataset: DatasetReadings,
   from: string,
   to: string,
-): Promise<Difference[]> {
+): Promise<{ differences: Difference[]; power: PowerFigures }> {
   const own = dataset.input.labels;
   const sets = own.length === context.shared.length ? [context.shared] : [context.shared, own];
-  const tests = await testsOf(context, dataset.readings, from, to, own, sets);
-  return sets.map((labels) => {
+  const tests = await testsOf(context, dataset.readings, from, to, sets);
+  const found: { difference: Difference; power: PowerFigures }[] = [];
+  for (const labels of sets) {
     const name = labels === context.shared ? 'shared' : labelSetOf(labels);
-    return differenceOf(context, dataset, from, to, name, labels, tests);
-  });
+    found.push(await differenceOf(context, dataset, from, to, name, labels, tests));
+  }
+  return { differences: found.map(({ difference }) => difference), power: found[0]!.power };
 }
 
-function differenceOf(
+async function differenceOf(
   context: Comparison,
   { input: dataset, readings }: DatasetReadings,
   fromCheckpointId: string,
@@ -43,109 +51,161 @@ function differenceOf(
   labelSet: LabelSetName,
   labels: readonly Label[],
   tests: PairTests,
-): Difference {
+): Promise<{ difference: Difference; power: PowerFigures }> {
   const places = placesOf(labels, readings);
   const samples = pairSamples(readings, fromCheckpointId, toCheckpointId);
-  const change = ([from, to]: readonly Counters[]) => macroF1(to!, places) - macroF1(from!, places);
+  const all = macro(places);
+  const statistics = [change('f1', [all, all]), ...places.map((label) => change('f1', [{ label }, { label }]))];
+  const [whole, ...byLabel] = await estimates(context, samples, statistics);
+  const films = commonFilms(readings.films, fromCheckpointId, toCheckpointId).length;
   const labelTests = adjusted(labels, tests);
-  return {
+  const difference: Difference = {
     datasetId: dataset.id,
     labelSet,
     fromCheckpointId,
     toCheckpointId,
-    from: observed(samples, ([counters]) => macroF1(counters!, places)),
-    to: observed(samples, ([, counters]) => macroF1(counters!, places)),
-    change: observed(samples, change),
-    films: commonFilms(readings.films, fromCheckpointId, toCheckpointId).length,
-    interval: interval(context, samples, change),
+    from: observed(samples, one('f1', all, 0)),
+    to: observed(samples, one('f1', all, 1)),
+    change: whole!.value,
+    films,
+    interval: whole!.interval,
     p: tests.macro.get(labels) ?? null,
-    contributions: labels.map((label, i) => {
-      const difference = ([from, to]: readonly Counters[]) => labelF1(to!, places[i]!) - labelF1(from!, places[i]!);
-      return {
-        label,
-        from: observed(samples, ([counters]) => labelF1(counters!, places[i]!)),
-        to: observed(samples, ([, counters]) => labelF1(counters!, places[i]!)),
-        contribution: observed(samples, difference) / labels.length,
-        interval: interval(context, samples, difference),
-        ...labelTests[i]!,
-      };
-    }),
+    mcNemarLeftOut: tests.mcNemarLeftOut,
+    contributions: labels.map((label, i) => ({
+      label,
+      from: observed(samples, one('f1', { label: places[i]! }, 0)),
+      to: observed(samples, one('f1', { label: places[i]! }, 1)),
+      contribution: byLabel[i]!.value / labels.length,
+      interval: byLabel[i]!.interval,
+      ...labelTests[i]!,
+    })),
   };
+  const ends = { what: 'difference' as const, datasetId: dataset.id, fromCheckpointId, checkpointId: toCheckpointId };
+  return { difference, power: powerOf(ends, whole!, [films]) };
 }
 
 /** p values of one pair: by label, and of macro-F1 by set of labels. */
 interface PairTests {
-  test: LabelDifference['test'];
-  labels: Map<Label, number>;
+  permutation: Map<Label, number>;
+  mcNemar: Map<Label, McNemarFigures>;
+  mcNemarLeftOut: string | null;
   macro: Map<readonly Label[], number>;
 }
 
-/** Exact McNemar on each label where every patient has one film; else, and for macro-F1 always, patients are exchanged. */
+/** Whole patients are exchanged; McNemar's test is added where every patient has one film. */
 async function testsOf(
   context: Comparison,
   readings: Readings,
   from: string,
   to: string,
-  own: readonly Label[],
   sets: readonly (readonly Label[])[],
 ): Promise<PairTests> {
-  const none: PairTests = { test: null, labels: new Map(), macro: new Map() };
-  if (context.replicates === 0 || readings.patients.size < 2) return none;
-  const places = sets.map((labels) => placesOf(labels, readings));
-  const exchange = exchanging(readings, pairKey(from, to, readings), pairKey(to, from, readings));
-  const statistics = (flipped: Uint8Array, out: Float64Array) => {
-    const counters = exchange(flipped);
-    own.forEach((_, i) => {
-      out[i] = labelF1(counters.to, i) - labelF1(counters.from, i);
-    });
-    places.forEach((set, i) => {
-      out[own.length + i] = macroF1(counters.to, set) - macroF1(counters.from, set);
-    });
-  };
-  const { replicates: permutations, seed, pause } = context;
-  const options = { permutations, seed, pause };
-  const all = await pairedPermutation(readings.patients.size, statistics, own.length + sets.length, options);
   const films = commonFilms(readings.films, from, to);
-  const single = new Set(films.map(patientOf)).size === films.length;
-  const byLabel = single ? mcNemarOf(readings, from, to, own) : all;
-  return {
-    test: single ? 'mcnemar-exact' : 'patient-permutation',
-    labels: new Map(own.map((label, i) => [label, byLabel[i]!])),
-    macro: new Map(sets.map((labels, i) => [labels, all[own.length + i]!])),
+  const patients = new Set(films.map(patientOf)).size;
+  const single = patients === films.length;
+  const tests: PairTests = {
+    permutation: new Map(),
+    mcNemar: single ? mcNemarOf(readings, from, to) : new Map(),
+    mcNemarLeftOut: single ? null : severalFilms(films.length, patients),
+    macro: new Map(),
   };
+  if (context.replicates === 0 || readings.patients.size < 2) return { ...tests, mcNemar: new Map() };
+  const p = await permutationTests(context, readings, from, to, sets);
+  readings.labels.forEach((label, i) => {
+    tests.permutation.set(label, p[i]!);
+  });
+  sets.forEach((labels, i) => {
+    tests.macro.set(labels, p[readings.labels.length + i]!);
+  });
+  return tests;
 }
 
-/** The labels' tests, adjusted over them. */
+function severalFilms(films: number, patients: number): string {
+  return `${films} films of ${patients} patients: McNemar's test takes films to be independent and would reject too often; whole patients are exchanged instead.`;
+}
+
+/** p by label, then by set. */
+async function permutationTests(
+  { replicates: permutations, seed, work }: Comparison,
+  readings: Readings,
+  from: string,
+  to: string,
+  sets: readonly (readonly Label[])[],
+): Promise<number[]> {
+  const [a, b] = [pairKey(from, to, readings), pairKey(to, from, readings)].map((key) => readings.counted.get(key)!);
+  const labels = readings.labels.length;
+  const common: Omit<PermutationTask, 'first' | 'last'> = {
+    difference: countDifference(a!.counts, b!.counts, PER_LABEL * labels),
+    fromTotal: a!.total,
+    toTotal: b!.total,
+    perLabel: PER_LABEL,
+    labels,
+    sets: sets.map((set) => placesOf(set, readings)),
+    seed: `${seed}/exchange`,
+    permutations,
+  };
+  const blocks = Array.from({ length: Math.ceil(permutations / BLOCK) }, (_, first) => first);
+  const tasks = blocks.map((first): [PermutationTask] => [{ ...common, first, last: first + 1 }]);
+  const counts = await spread('permutationCounts', tasks, work);
+  const sums = counts.reduce((total, block) => total.map((n, i) => n + block[i]!));
+  return sums.map((n) => n / permutationsTried(readings.patients.size, permutations));
+}
+
+/** The labels' tests, adjusted over them: McNemar's where there is one, else the permutation's. */
 function adjusted(
   labels: readonly Label[],
-  { test, labels: tests }: PairTests,
-): Pick<LabelDifference, 'p' | 'test' | 'pHolm' | 'pBenjaminiHochberg'>[] {
-  const p = labels.map((label) => tests.get(label) ?? null);
-  if (test === null) return p.map(() => ({ p: null, test, pHolm: null, pBenjaminiHochberg: null }));
-  const [pHolm, pBh] = [holm(p as number[]), benjaminiHochberg(p as number[])];
-  return p.map((each, i) => ({ p: each, test, pHolm: pHolm[i]!, pBenjaminiHochberg: pBh[i]! }));
+  { permutation, mcNemar: exact }: PairTests,
+): Pick<LabelDifference, 'p' | 'test' | 'pHolm' | 'pBenjaminiHochberg' | 'pPermutation' | 'mcNemar'>[] {
+  const test = permutation.size === 0 ? null : exact.size > 0 ? 'mcnemar-exact' : 'patient-permutation';
+  if (test === null) {
+    return labels.map(() => ({
+      p: null,
+      test,
+      pHolm: null,
+      pBenjaminiHochberg: null,
+      pPermutation: null,
+      mcNemar: null,
+    }));
+  }
+  const p = labels.map((label) => exact.get(label)?.exactP ?? permutation.get(label)!);
+  const [pHolm, pBh] = [holm(p), benjaminiHochberg(p)];
+  return labels.map((label, i) => ({
+    p: p[i]!,
+    test,
+    pHolm: pHolm[i]!,
+    pBenjaminiHochberg: pBh[i]!,
+    pPermutation: permutation.get(label)!,
+    mcNemar: exact.get(label) ?? null,
+  }));
 }
 
-function mcNemarOf(readings: Readings, from: string, to: string, labels: readonly Label[]): number[] {
+function mcNemarOf(readings: Readings, from: string, to: string): Map<Label, McNemarFigures> {
+  const { labels, policies } = readings;
   const order = (films: EvaluatedFilm[]) => [...films].sort((a, b) => (a.filmId < b.filmId ? -1 : 1));
-  const first = indicatorsOf(order(commonFilms(readings.films, from, to)), labels, readings.policies);
-  const second = indicatorsOf(order(commonFilms(readings.films, to, from)), labels, readings.policies);
-  return labels.map((_, label) => {
-    let [onlyFirst, onlySecond] = [0, 0];
-    for (let i = label; i < first.truth.length; i += labels.length) {
-      const right = (prediction: Uint8Array) => prediction[i] === first.truth[i];
-      if (first.truth[i]! > 1 || right(first.prediction) === right(second.prediction)) continue;
-      if (right(first.prediction)) onlyFirst++;
-      else onlySecond++;
-    }
-    return mcNemar(onlyFirst, onlySecond).exactP;
-  });
+  const first = indicatorsOf(order(commonFilms(readings.films, from, to)), labels, policies);
+  const second = indicatorsOf(order(commonFilms(readings.films, to, from)), labels, policies);
+  return new Map(
+    labels.map((label, place) => {
+      let [onlyFrom, onlyTo] = [0, 0];
+      for (let i = place; i < first.truth.length; i += labels.length) {
+        const right = (prediction: Uint8Array) => prediction[i] === first.truth[i];
+        if (first.truth[i] === LEFT_OUT || right(first.prediction) === right(second.prediction)) continue;
+        if (right(first.prediction)) onlyFrom++;
+        else onlyTo++;
+      }
+      const { exactP, asymptotic, asymptoticCorrected } = mcNemar(onlyFrom, onlyTo);
+      const [asymptoticP, correctedP] = [asymptotic?.p ?? null, asymptoticCorrected?.p ?? null];
+      return [label, { onlyFrom, onlyTo, exactP, asymptoticP, correctedP }];
+    }),
+  );
 }
 
-export function agreementOf(datasetId: string, { films }: Readings, [a, b]: [string, string]): Agreement {
+export function agreementOf(datasetId: string, { films, labels }: Readings, [a, b]: [string, string]): Agreement {
   const second = new Map(commonFilms(films, b, a).map((film) => [film.filmId, new Set(countedFindings(film))]));
-  const indices = commonFilms(films, a, b).map((film) => {
-    const [one, two] = [new Set(countedFindings(film)), second.get(film.filmId)!];
+  const pairs = commonFilms(films, a, b).map((film) => {
+    return { one: new Set(countedFindings(film)), two: second.get(film.filmId)! };
+  });
+  const indices = pairs.map(({ one, two }) => {
     const either = new Set([...one, ...two]).size;
     return either === 0 ? 1 : [...one].filter((label) => two.has(label)).length / either;
   });
@@ -156,5 +216,19 @@ export function agreementOf(datasetId: string, { films }: Readings, [a, b]: [str
     films: indices.length,
     sameSet: mean(indices.map((index) => Number(index === 1))),
     meanJaccard: mean(indices),
+    labels: labels.map((label) => labelAgreement(label, pairs)),
   };
+}
+
+function labelAgreement(
+  label: Label,
+  pairs: readonly { one: ReadonlySet<Label>; two: ReadonlySet<Label> }[],
+): NonNullable<Agreement['labels']>[number] {
+  const counts = [
+    [0, 0],
+    [0, 0],
+  ];
+  for (const { one: a, two: b } of pairs) counts[Number(a.has(label))]![Number(b.has(label))]!++;
+  const same = counts[0]![0]! + counts[1]![1]!;
+  return { label, same: pairs.length === 0 ? 0 : same / pairs.length, kappa: cohenKappa(counts) };
 }

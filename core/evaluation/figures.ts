@@ -18,6 +18,15 @@ export interface EvaluatedFilm {
   /** The completion could not be read. */
   failed: boolean;
   probabilities?: Partial<Record<Label, number>>;
+  /** Where several films are one study. */
+  studyId?: string;
+  /** What subgroups are made by; absent or empty where unknown. */
+  sex?: 'F' | 'M' | '';
+  /** Years. */
+  age?: number | null;
+  view?: string;
+  /** Words of the completion. */
+  words?: number;
 }
 
 /** What the film's answer counts as. */
@@ -57,6 +66,7 @@ export function figures(
   const readable = films.filter((film) => !film.failed);
   const without = multilabelFigures(indicatorsOf(readable, labels, policies));
   const failures = films.length - readable.length;
+  const written = dominance(films);
   return {
     labels: labels.map((label, i) => labelFigures(label, all.perLabel[i]!, films, policies)),
     micro: all.micro,
@@ -76,7 +86,9 @@ export function figures(
       films.reduce((sum, film) => sum + countedFindings(film).length, 0),
       films.length,
     ),
-    dominant: dominantLabel(films),
+    dominant: written[0] ?? null,
+    dominance: written,
+    words: wordsOf(films),
   };
 }
 
@@ -103,23 +115,44 @@ function labelProbabilities(
   films: readonly EvaluatedFilm[],
   policies: UncertaintyPolicies,
 ): LabelFigures['probability'] {
-  const truth: boolean[] = [];
-  const probability: number[] = [];
+  const { truth, score } = labelScores(label, films, policies);
+  return truth.length === 0 ? null : probabilityFigures(truth, score);
+}
+
+/** The films for which the checkpoint gave a probability of the label and whose truth counts, in their order. */
+export function labelScores(
+  label: Label,
+  films: readonly EvaluatedFilm[],
+  policies: UncertaintyPolicies,
+): { films: EvaluatedFilm[]; truth: boolean[]; score: number[] } {
+  const scores = { films: [] as EvaluatedFilm[], truth: [] as boolean[], score: [] as number[] };
   for (const film of films) {
     const is = countedAs(film.truth[label], policyOf(policies, label));
     const p = film.probabilities?.[label];
     if (is === null || p === undefined) continue;
-    truth.push(is === 1);
-    probability.push(p);
+    scores.films.push(film);
+    scores.truth.push(is === 1);
+    scores.score.push(p);
   }
-  return truth.length === 0 ? null : probabilityFigures(truth, probability);
+  return scores;
 }
 
-function dominantLabel(films: readonly EvaluatedFilm[]): Figures['dominant'] {
-  const counts = CHEXPERT_LABELS.map((label) => ({
-    label,
-    share: ratio(films.filter((film) => countedFindings(film).includes(label)).length, films.length),
-  }));
-  const most = counts.reduce((best, each) => (each.share > best.share ? each : best));
-  return most.share === 0 ? null : most;
+/** Shares of the films, most often first; labels that are never written are left out. */
+function dominance(films: readonly EvaluatedFilm[]): NonNullable<Figures['dominance']> {
+  const counts = new Map<Label, number>();
+  for (const film of films)
+    for (const label of new Set(countedFindings(film))) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const shares = CHEXPERT_LABELS.flatMap((label) => {
+    const count = counts.get(label);
+    return count === undefined ? [] : [{ label, share: count / films.length }];
+  });
+  return shares.sort((a, b) => b.share - a.share);
+}
+
+function wordsOf(films: readonly EvaluatedFilm[]): Figures['words'] {
+  const words = films.flatMap((film) => (film.words === undefined ? [] : [film.words])).sort((a, b) => a - b);
+  if (words.length === 0) return null;
+  const middle = words.length >> 1;
+  const median = words.length % 2 ? words[middle]! : (words[middle - 1]! + words[middle]!) / 2;
+  return { films: words.length, mean: words.reduce((sum, n) => sum + n, 0) / words.length, median };
 }

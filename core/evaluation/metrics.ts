@@ -4,7 +4,6 @@
  * averages; subset accuracy; Hamming loss. Cells of the truth that are left out (an uncertain label under `ignore`) count
  * nowhere. Equal to reference/metrics/multilabel.json to 1e-12.
  */
-import { cohenKappa, matrixOf, matthewsCorrelation } from './agreement.ts';
 import type { Confusion, Figure, PrecisionRecallF1, SetFigures } from './types.ts';
 
 /** In a truth matrix: this cell is left out. */
@@ -43,7 +42,10 @@ export const FIGURES = [
   'mcc',
 ] as const satisfies readonly Figure[];
 
-/** Every figure of one 2 x 2 table; kappa NaN where it is undefined. What the bootstrap calls millions of times. */
+/**
+ * Every figure of one 2 x 2 table; kappa NaN where it is undefined. Closed forms of what agreement.ts gives for any number of
+ * classes, because the bootstrap asks millions of times.
+ */
 export function figureOf(figure: Figure, tp: number, fp: number, fn: number, tn: number): number {
   if (figure === 'f1') return f1(tp, fp, fn);
   if (figure === 'precision') return ratio(tp, tp + fp);
@@ -51,8 +53,13 @@ export function figureOf(figure: Figure, tp: number, fp: number, fn: number, tn:
   if (figure === 'specificity') return ratio(tn, tn + fp);
   if (figure === 'jaccard') return ratio(tp, tp + fp + fn);
   if (figure === 'accuracy') return ratio(tp + tn, tp + fp + fn + tn);
-  if (figure === 'kappa') return cohenKappa(matrixOf({ tp, fp, fn, tn })) ?? Number.NaN;
-  return matthewsCorrelation(matrixOf({ tp, fp, fn, tn }));
+  const cross = tp * tn - fp * fn;
+  if (figure === 'mcc') {
+    const scale = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn);
+    return scale === 0 ? 0 : cross / Math.sqrt(scale);
+  }
+  const chance = (tp + fp) * (fp + tn) + (tp + fn) * (fn + tn);
+  return chance === 0 ? Number.NaN : (2 * cross) / chance;
 }
 
 export function setFigures({ tp, fp, fn, tn }: Confusion): SetFigures {

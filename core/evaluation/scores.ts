@@ -86,6 +86,7 @@ export function probabilityFigures(truth: readonly boolean[], probability: reado
   const bins = reliability(truth, probability);
   return {
     films: truth.length,
+    positives: truth.filter(Boolean).length,
     auroc: auroc(truth, probability),
     averagePrecision: truth.includes(true) ? averagePrecision(truth, probability) : null,
     brier: brierScore(truth, probability),

@@ -8,7 +8,7 @@ import {
   confusionMatrix,
   matthewsCorrelation,
 } from '../../core/evaluation/agreement.ts';
-import { percentileInterval } from '../../core/evaluation/bootstrap.ts';
+import { percentileInterval } from '../../core/evaluation/resample.ts';
 import { f1, type Indicators, multilabelFigures } from '../../core/evaluation/metrics.ts';
 import { mcNemar, pairedPermutation, signFlipTest } from '../../core/evaluation/pairedTests.ts';
 import { auroc, averageOverLabels, averagePrecision, brierScore, rocCurve } from '../../core/evaluation/scores.ts';

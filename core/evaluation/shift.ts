@@ -1,0 +1,385 @@
+/**
+ * The change of macro-F1 from source to target, by cause, from counts alone (shiftCounts.ts). Three pure shifts leave
+ * different marks, and each part is defined by its mark:
+ *
+ * - *prevalence*: truth and answers change together, as if the source's films had been drawn with other weights. The weights
+ *   are log-linear in the labels (raking): exp(sum of rho_j lambda_j y_j). lambda reproduces the target's label frequencies;
+ *   rho_j in [0, 1], how much of that the answers confirm, is fitted to how often each checkpoint says each label at the
+ *   target (black-box shift estimation, Lipton et al. 2018, restricted to the labels' own change).
+ * - *label convention*: beyond that, the truth's distribution moves (how often, and which labels together) and that of the
+ *   answers does not.
+ * - *image*: the answers' distribution moves and the truth's does not.
+ *
+ * So prevalence is F1 of the reweighted source less F1 of the source. What is left of a label's change is divided in the
+ * proportion in which truth and answers moved, as divergence in nats; what neither explains is image, the remainder. What
+ * cannot be told apart from counts: an image shift that lowers the answers' frequencies exactly as a fall in prevalence would.
+ *
+ * Ours; the assumptions are in `SHIFT_ASSUMPTIONS` (types.ts), the trials on phantoms in docs/LOG.md.
+ */
+import { Random } from '../base/random.ts';
+import { BLOCK, drawWeights } from './resample.ts';
+import { type PatternData, type PatternSums, patternSums, type Shares, sharesOf } from './shiftCounts.ts';
+
+/** `[checkpoints * labels]` each. */
+export interface ShiftParts {
+  prevalence: Float64Array;
+  convention: Float64Array;
+  image: Float64Array;
+}
+
+export interface Shift {
+  parts: ShiftParts;
+  source: Shares;
+  /** The source reweighted. */
+  confirmed: Shares;
+  target: Shares;
+  /** `[labels]`, nats. */
+  truthMoved: Float64Array;
+  answersMoved: Float64Array;
+}
+
+/** How far a label's confirmed share may stray from that of all labels together, standard deviation. */
+const CONFIRMED_SPREAD = 0.25;
+/** Weight of all labels' movement beside the label's own, where a rest is divided. */
+const POOLED = 0.25;
+const RIDGE = 1e-4;
+
+/**
+ * @param noise how many times the sampling noise is in the counts: 1 as observed, 2 in a bootstrap replicate
+ */
+export function decompose(source: PatternSums, target: PatternSums, noise: 1 | 2 = 1): Shift {
+  const [atSource, atTarget] = [sharesOf(source, null), sharesOf(target, null)];
+  const lambda = raking(source, atTarget.truth);
+  const rho = confirmedShare(source, target, lambda, atTarget);
+  const weights = tilt(
+    source,
+    lambda.map((value, j) => value * rho[j]!),
+  );
+  const confirmed = sharesOf(source, weights);
+  const patients = {
+    source: source.data.clusters * confirmed.effective,
+    target: target.data.clusters,
+  };
+  const moved = movement(confirmed, atTarget, target.data, noise * (1 / patients.source + 1 / patients.target));
+  return {
+    parts: divide(atSource.f1, confirmed.f1, atTarget.f1, moved, source.data.labels),
+    source: atSource,
+    confirmed,
+    target: atTarget,
+    ...moved,
+  };
+}
+
+function divide(
+  source: Float64Array,
+  confirmed: Float64Array,
+  target: Float64Array,
+  { truthMoved, answersMoved }: Pick<Shift, 'truthMoved' | 'answersMoved'>,
+  labels: number,
+): ShiftParts {
+  const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [truthAll, answersAll] = [POOLED * mean(truthMoved), POOLED * mean(answersMoved)];
+  const share = truthMoved.map((truth, j) => {
+    const all = truth + truthAll + answersMoved[j]! + answersAll;
+    return all === 0 ? 0 : (truth + truthAll) / all;
+  });
+  const rest = target.map((value, cell) => value - confirmed[cell]!);
+  return {
+    prevalence: confirmed.map((value, cell) => value - source[cell]!),
+    convention: rest.map((value, cell) => value * share[cell % labels]!),
+    image: rest.map((value, cell) => value * (1 - share[cell % labels]!)),
+  };
+}
+
+// -------------------------------------------------------------------------------------------------------- prevalence
+
+/** exp(lambda . y) of each pattern. */
+function tilt({ data }: PatternSums, lambda: Float64Array): Float64Array {
+  return Float64Array.from(data.positive, (bits) => {
+    let sum = 0;
+    for (let j = 0; j < lambda.length; j++) if ((bits >> j) & 1) sum += lambda[j]!;
+    return Math.exp(Math.max(-30, Math.min(30, sum)));
+  });
+}
+
+/** lambda with which the reweighted source has the wanted label frequencies: Newton's method on the concave dual, ridged. */
+function raking(source: PatternSums, wanted: Float64Array): Float64Array {
+  const { labels } = source.data;
+  let lambda: Float64Array = new Float64Array(labels);
+  for (let step = 0; step < 25; step++) {
+    const now = sharesOfTruth(source, tilt(source, lambda));
+    const gradient = now.mean.map((mean, j) => wanted[j]! - mean - RIDGE * lambda[j]!);
+    if (gradient.every((value) => Math.abs(value) < 1e-9)) break;
+    const hessian = now.covariance;
+    for (let j = 0; j < labels; j++) hessian[j * labels + j]! += RIDGE;
+    const move = solve(hessian, gradient);
+    const longest = Math.max(1, ...move.map(Math.abs));
+    lambda = lambda.map((value, j) => value + move[j]! / longest);
+  }
+  return lambda;
+}
+
+function sharesOfTruth(
+  { data, count }: PatternSums,
+  weight: Float64Array,
+): { mean: Float64Array; covariance: Float64Array } {
+  const { labels, positive } = data;
+  const mean = new Float64Array(labels);
+  const covariance = new Float64Array(labels * labels);
+  let total = 0;
+  for (let u = 0; u < weight.length; u++) {
+    const films = weight[u]! * count[u]!;
+    total += films;
+    for (let i = 0; i < labels; i++) {
+      if (((positive[u]! >> i) & 1) === 0) continue;
+      mean[i]! += films;
+      for (let j = 0; j < labels; j++) if ((positive[u]! >> j) & 1) covariance[i * labels + j]! += films;
+    }
+  }
+  for (let i = 0; i < labels; i++) mean[i]! /= total;
+  for (let i = 0; i < labels; i++)
+    for (let j = 0; j < labels; j++)
+      covariance[i * labels + j] = covariance[i * labels + j]! / total - mean[i]! * mean[j]!;
+  return { mean, covariance };
+}
+
+/**
+ * rho: least squares of the answers' frequencies at the target, in units of their noise, linearized around one share for all
+ * labels, with each label's share drawn towards that one.
+ */
+function confirmedShare(source: PatternSums, target: PatternSums, lambda: Float64Array, at: Shares): Float64Array {
+  const { labels } = source.data;
+  const deviation = at.said.map((q) => {
+    const p = Math.min(1 - 1e-3, Math.max(1e-3, q));
+    return Math.sqrt(p * (1 - p) * (1 / source.data.clusters + 1 / target.data.clusters));
+  });
+  const residuals = (rho: Float64Array): Float64Array => {
+    const shares = saidShares(
+      source,
+      tilt(
+        source,
+        lambda.map((value, j) => value * rho[j]!),
+      ),
+    );
+    return shares.map((value, cell) => (at.said[cell]! - value) / deviation[cell]!);
+  };
+  const common = commonShare((share) => squared(residuals(new Float64Array(labels).fill(share))));
+  let rho: Float64Array = new Float64Array(labels).fill(common);
+  for (let pass = 0; pass < 2; pass++) rho = gaussNewton(rho, common, residuals);
+  return rho;
+}
+
+function squared(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value * value, 0);
+}
+
+/** Least of a function on [0, 1] by golden section; the misfit is close to a parabola there. */
+function commonShare(misfit: (share: number) => number): number {
+  const ratio = (Math.sqrt(5) - 1) / 2;
+  let [low, high] = [0, 1];
+  let [a, b] = [high - ratio, low + ratio];
+  let [fa, fb] = [misfit(a), misfit(b)];
+  for (let step = 0; step < 14; step++) {
+    if (fa < fb) {
+      [high, b, fb] = [b, a, fa];
+      a = high - ratio * (high - low);
+      fa = misfit(a);
+    } else {
+      [low, a, fa] = [a, b, fb];
+      b = low + ratio * (high - low);
+      fb = misfit(b);
+    }
+  }
+  const middle = (low + high) / 2;
+  return [0, 1, middle].reduce((best, share) => (misfit(share) < misfit(best) ? share : best));
+}
+
+/** One linearization, solved by coordinates within [0, 1]. */
+function gaussNewton(
+  start: Float64Array,
+  common: number,
+  residuals: (rho: Float64Array) => Float64Array,
+): Float64Array {
+  const step = 0.05;
+  const base = residuals(start);
+  const slopes = Array.from(start, (value, j) => {
+    const to = value > 0.5 ? value - step : value + step;
+    const moved = residuals(start.map((each, i) => (i === j ? to : each)));
+    return moved.map((residual, cell) => (residual - base[cell]!) / (to - value));
+  });
+  const rho = start.slice();
+  const left = base.slice();
+  const prior = 1 / CONFIRMED_SPREAD ** 2;
+  for (let sweep = 0; sweep < 30; sweep++) {
+    slopes.forEach((slope, j) => {
+      let [gradient, curvature] = [prior * (rho[j]! - common), prior];
+      for (let cell = 0; cell < slope.length; cell++) {
+        gradient += slope[cell]! * left[cell]!;
+        curvature += slope[cell]! * slope[cell]!;
+      }
+      const to = Math.min(1, Math.max(0, rho[j]! - gradient / curvature));
+      for (let cell = 0; cell < slope.length; cell++) left[cell]! += slope[cell]! * (to - rho[j]!);
+      rho[j] = to;
+    });
+  }
+  return rho;
+}
+
+function saidShares({ data, count, said }: PatternSums, weight: Float64Array): Float64Array {
+  const cells = data.checkpoints * data.labels;
+  const out = new Float64Array(cells);
+  let total = 0;
+  for (let u = 0; u < weight.length; u++) {
+    total += weight[u]! * count[u]!;
+    for (let cell = 0; cell < cells; cell++) out[cell]! += weight[u]! * said[u * cells + cell]!;
+  }
+  return out.map((value) => value / total);
+}
+
+/** A x = b by Gaussian elimination with pivots; A `[n * n]` is symmetric and positive. */
+function solve(matrix: Float64Array, right: Float64Array): Float64Array {
+  const n = right.length;
+  const a = matrix.slice();
+  const x = right.slice();
+  for (let column = 0; column < n; column++) {
+    let pivot = column;
+    for (let row = column + 1; row < n; row++)
+      if (Math.abs(a[row * n + column]!) > Math.abs(a[pivot * n + column]!)) pivot = row;
+    for (let k = 0; k < n; k++) [a[column * n + k], a[pivot * n + k]] = [a[pivot * n + k]!, a[column * n + k]!];
+    [x[column], x[pivot]] = [x[pivot]!, x[column]!];
+    for (let row = column + 1; row < n; row++) {
+      const factor = a[row * n + column]! / a[column * n + column]!;
+      for (let k = column; k < n; k++) a[row * n + k]! -= factor * a[column * n + k]!;
+      x[row]! -= factor * x[column]!;
+    }
+  }
+  for (let row = n - 1; row >= 0; row--) {
+    for (let k = row + 1; k < n; k++) x[row]! -= a[row * n + k]! * x[k]!;
+    x[row]! /= a[row * n + row]!;
+  }
+  return x;
+}
+
+// ---------------------------------------------------------------------------------------------------------- movement
+
+/**
+ * How far each label moved, in truth and in answers: the divergence of its share given each other label (present or not), the
+ * mean over the others; for answers also given each other checkpoint's answer, the mean over checkpoints. What noise alone
+ * would give is subtracted.
+ */
+function movement(
+  from: Shares,
+  to: Shares,
+  { labels, checkpoints }: PatternData,
+  noise: number,
+): Pick<Shift, 'truthMoved' | 'answersMoved'> {
+  const [truthMoved, answersMoved] = [new Float64Array(labels), new Float64Array(labels)];
+  for (let label = 0; label < labels; label++) {
+    const truth = meanOf(labels, label, (other) =>
+      conditional(from.truth, to.truth, label, other, from.truthBoth, to.truthBoth, label * labels + other),
+    );
+    truthMoved[label] = Math.max(0, truth - noise);
+    let [sum, terms] = [0, 0];
+    for (let k = 0, pair = 0; k < checkpoints; k++) {
+      const at = k * labels;
+      sum += meanOf(labels, label, (other) =>
+        conditional(
+          from.said,
+          to.said,
+          at + label,
+          at + other,
+          from.saidBoth,
+          to.saidBoth,
+          (at + label) * labels + other,
+        ),
+      );
+      terms++;
+      for (let other = k + 1; other < checkpoints; other++, pair++) {
+        const place = other * labels + label;
+        sum += conditional(
+          from.said,
+          to.said,
+          at + label,
+          place,
+          from.saidByBoth,
+          to.saidByBoth,
+          pair * labels + label,
+        );
+        terms++;
+      }
+    }
+    answersMoved[label] = Math.max(0, sum / terms - noise);
+  }
+  return { truthMoved, answersMoved };
+}
+
+function meanOf(labels: number, label: number, value: (other: number) => number): number {
+  if (labels < 2) return value(label);
+  let sum = 0;
+  for (let other = 0; other < labels; other++) if (other !== label) sum += value(other);
+  return sum / (labels - 1);
+}
+
+/** KL(to || from) of A given B, B's frequencies as in `to`: from the shares of A, of B and of both. */
+function conditional(
+  from: Float64Array,
+  to: Float64Array,
+  a: number,
+  b: number,
+  fromBoth: Float64Array,
+  toBoth: Float64Array,
+  both: number,
+): number {
+  const [pa, pb, qa, qb] = [from[a]!, from[b]!, to[a]!, to[b]!];
+  const [pBoth, qBoth] = a === b ? [pa, qa] : [fromBoth[both]!, toBoth[both]!];
+  const given = bernoulli(qBoth / qb, pBoth / pb) * qb;
+  const without = bernoulli((qa - qBoth) / (1 - qb), (pa - pBoth) / (1 - pb)) * (1 - qb);
+  return (qb > 0 && pb > 0 ? given : 0) + (qb < 1 && pb < 1 ? without : 0);
+}
+
+/** KL of two Bernoulli distributions, kept off 0 and 1. */
+function bernoulli(q: number, p: number): number {
+  const clip = (value: number) => Math.min(1 - 1e-4, Math.max(1e-4, value));
+  const [x, y] = [clip(q), clip(p)];
+  return x * Math.log(x / y) + (1 - x) * Math.log((1 - x) / (1 - y));
+}
+
+// --------------------------------------------------------------------------------------------------------- replicates
+
+export interface ShiftTask {
+  source: PatternData;
+  target: PatternData;
+  seed: string;
+  first: number;
+  last: number;
+  replicates: number;
+}
+
+/** Means over the labels of the three parts, by checkpoint: `[replicates of the blocks][checkpoints * 3]`. */
+export function shiftReplicates({ source, target, seed, first, last, replicates }: ShiftTask): Float64Array[] {
+  const results: Float64Array[] = [];
+  const weights = [new Uint8Array(source.clusters), new Uint8Array(target.clusters)] as const;
+  for (let block = first; block < last; block++) {
+    const random = new Random(`${seed}/${block}`);
+    for (let r = block * BLOCK; r < Math.min((block + 1) * BLOCK, replicates); r++) {
+      for (const each of weights) drawWeights(random, each);
+      results.push(
+        meansOf(decompose(patternSums(source, weights[0]), patternSums(target, weights[1]), 2), source.labels),
+      );
+    }
+  }
+  return results;
+}
+
+/** Prevalence, convention, image of each checkpoint, averaged over the labels. */
+export function meansOf({ parts }: Shift, labels: number): Float64Array {
+  const all = [parts.prevalence, parts.convention, parts.image];
+  const checkpoints = parts.image.length / labels;
+  const out = new Float64Array(checkpoints * 3);
+  for (let k = 0; k < checkpoints; k++) {
+    all.forEach((values, part) => {
+      for (let label = 0; label < labels; label++) out[k * 3 + part]! += values[k * labels + label]! / labels;
+    });
+  }
+  return out;
+}
