@@ -43,8 +43,8 @@ export async function causesOf(context: Comparison, pairs: readonly [from: strin
       sourcePrevalence: shift.source.truth[j]!,
       targetPrevalence: shift.target.truth[j]!,
       confirmedPrevalence: shift.confirmed.truth[j]!,
-      truthMoved: shift.truthMoved[j]!,
-      answersMoved: shift.answersMoved[j]!,
+      truthMoved: shift.moved.truth[j]!,
+      answersMoved: shift.moved.answers[j]!,
     })),
     habits: habitsOf(shift, labels, ids),
   };

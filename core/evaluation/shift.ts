@@ -10,8 +10,10 @@
  *   answers does not.
  * - *image*: the answers' distribution moves and the truth's does not.
  *
- * So prevalence is F1 of the reweighted source less F1 of the source. What is left of a label's change is divided in the
- * proportion in which truth and answers moved, as divergence in nats; what neither explains is image, the remainder. What
+ * So prevalence is F1 of the reweighted source less F1 of the source, and a rest: truth and answers may go together less (or
+ * more) than they did at the same frequencies. Each of the three can do that (where a finding gets rare, mistaken labels are a
+ * larger part of its films), so the rest is divided in the proportion in which the three moved the distributions (root of the
+ * divergence in nats): the reweighting itself, the truth beyond it, the answers beyond it. What none explains is image. What
  * cannot be told apart from counts: an image shift that lowers the answers' frequencies exactly as a fall in prevalence would.
  *
  * Ours; the assumptions are in `SHIFT_ASSUMPTIONS` (types.ts), the trials on phantoms in docs/LOG.md.
@@ -33,9 +35,14 @@ export interface Shift {
   /** The source reweighted. */
   confirmed: Shares;
   target: Shares;
-  /** `[labels]`, nats. */
-  truthMoved: Float64Array;
-  answersMoved: Float64Array;
+  moved: Movement;
+}
+
+/** `[labels]`, nats: by the reweighting, and beyond it. */
+export interface Movement {
+  prevalence: Float64Array;
+  truth: Float64Array;
+  answers: Float64Array;
 }
 
 /** How far a label's confirmed share may stray from that of all labels together, standard deviation. */
@@ -43,6 +50,8 @@ const CONFIRMED_SPREAD = 0.25;
 /** Weight of all labels' movement beside the label's own, where a rest is divided. */
 const POOLED = 0.25;
 const RIDGE = 1e-4;
+/** What is subtracted from a divergence, in units of what sampling alone gives on average. */
+const NOISE = 2;
 
 /**
  * @param noise how many times the sampling noise is in the counts: 1 as observed, 2 in a bootstrap replicate
@@ -60,13 +69,21 @@ export function decompose(source: PatternSums, target: PatternSums, noise: 1 | 2
     source: source.data.clusters * confirmed.effective,
     target: target.data.clusters,
   };
-  const moved = movement(confirmed, atTarget, target.data, noise * (1 / patients.source + 1 / patients.target));
+  const shared = NOISE * noise * (1 / patients.source + 1 / patients.target);
+  const [reweighted, beyond] = [
+    movement(atSource, confirmed, source.data, shared),
+    movement(confirmed, atTarget, source.data, shared),
+  ];
+  const moved = {
+    prevalence: reweighted.truth.map((value, j) => (value + reweighted.answers[j]!) / 2),
+    ...beyond,
+  };
   return {
     parts: divide(atSource.f1, confirmed.f1, atTarget.f1, moved, source.data.labels),
     source: atSource,
     confirmed,
     target: atTarget,
-    ...moved,
+    moved,
   };
 }
 
@@ -74,20 +91,25 @@ function divide(
   source: Float64Array,
   confirmed: Float64Array,
   target: Float64Array,
-  { truthMoved, answersMoved }: Pick<Shift, 'truthMoved' | 'answersMoved'>,
+  moved: Movement,
   labels: number,
 ): ShiftParts {
-  const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const [truthAll, answersAll] = [POOLED * mean(truthMoved), POOLED * mean(answersMoved)];
-  const share = truthMoved.map((truth, j) => {
-    const all = truth + truthAll + answersMoved[j]! + answersAll;
-    return all === 0 ? 0 : (truth + truthAll) / all;
-  });
+  // F1 follows the distance that a distribution moved, of which the divergence is the square.
+  const pooled = (values: Float64Array) => {
+    const all = (POOLED * values.reduce((sum, value) => sum + value, 0)) / labels;
+    return values.map((value) => Math.sqrt(value + all));
+  };
+  const [prevalence, truth, answers] = [pooled(moved.prevalence), pooled(moved.truth), pooled(moved.answers)];
+  const share = (part: Float64Array, cell: number) => {
+    const j = cell % labels;
+    const all = prevalence[j]! + truth[j]! + answers[j]!;
+    return all === 0 ? 0 : part[j]! / all;
+  };
   const rest = target.map((value, cell) => value - confirmed[cell]!);
   return {
-    prevalence: confirmed.map((value, cell) => value - source[cell]!),
-    convention: rest.map((value, cell) => value * share[cell % labels]!),
-    image: rest.map((value, cell) => value * (1 - share[cell % labels]!)),
+    prevalence: rest.map((value, cell) => confirmed[cell]! - source[cell]! + value * share(prevalence, cell)),
+    convention: rest.map((value, cell) => value * share(truth, cell)),
+    image: rest.map((value, cell) => value * (1 - share(prevalence, cell) - share(truth, cell))),
   };
 }
 
@@ -272,13 +294,13 @@ function movement(
   to: Shares,
   { labels, checkpoints }: PatternData,
   noise: number,
-): Pick<Shift, 'truthMoved' | 'answersMoved'> {
-  const [truthMoved, answersMoved] = [new Float64Array(labels), new Float64Array(labels)];
+): Pick<Movement, 'truth' | 'answers'> {
+  const moved = { truth: new Float64Array(labels), answers: new Float64Array(labels) };
   for (let label = 0; label < labels; label++) {
     const truth = meanOf(labels, label, (other) =>
       conditional(from.truth, to.truth, label, other, from.truthBoth, to.truthBoth, label * labels + other),
     );
-    truthMoved[label] = Math.max(0, truth - noise);
+    moved.truth[label] = Math.max(0, truth - noise);
     let [sum, terms] = [0, 0];
     for (let k = 0, pair = 0; k < checkpoints; k++) {
       const at = k * labels;
@@ -308,9 +330,9 @@ function movement(
         terms++;
       }
     }
-    answersMoved[label] = Math.max(0, sum / terms - noise);
+    moved.answers[label] = Math.max(0, sum / terms - noise);
   }
-  return { truthMoved, answersMoved };
+  return moved;
 }
 
 function meanOf(labels: number, label: number, value: (other: number) => number): number {

@@ -265,11 +265,11 @@ export interface LabelHabit {
 /** The assumption that each part of a decomposition rests on, as a sentence. */
 export const SHIFT_ASSUMPTIONS: Record<ShiftCause, string> = {
   prevalence:
-    'Prevalence: films with the same labels look alike and are answered alike at both institutions; a change counts as prevalence as far as labels and answers show it together.',
+    'Prevalence: films with the same labels look alike and are answered alike at both institutions. A change counts as prevalence as far as labels and answers show it together.',
   convention:
-    'Label convention: the films and their answers stay as they are and the labels given to them change; a change beyond prevalence counts as convention as far as the labels moved (how often, and which together) and the answers did not.',
+    'Label convention: the films, and so the answers, stay as they are, and the labels given to them change. Beyond prevalence, a change counts as convention as far as the labels moved (how often each is given, and which together).',
   image:
-    'Image: what remains. The labels stay as they are and the films, and so the answers, change. Where labels and answers both moved beyond prevalence, the change is divided in the proportion of the two.',
+    'Image: what remains. The labels stay as they are, and the films, and so the answers, change. Where several moved, what reweighting does not reproduce is divided in the proportion of how far each moved.',
 };
 
 export interface SubgroupFigures {

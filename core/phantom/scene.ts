@@ -253,8 +253,17 @@ export function* scenes(source: SceneSource, seed: number, first = 0): Generator
   for (let number = first; ; number++) yield* patientScenes(source, seed, number);
 }
 
+/** Parts of an institution that another one's may stand in for, so that one thing alone differs. */
+export interface Swapped {
+  /** How often each finding, device and healthy film is met. */
+  disease?: SceneSource;
+  /** What the scanner and the room make of a film; not the projection. */
+  look?: SceneSource;
+}
+
 /** The one to three films of a patient. */
-export function patientScenes(source: SceneSource, seed: number, number: number): Scene[] {
+export function patientScenes(source: SceneSource, seed: number, number: number, swapped: Swapped = {}): Scene[] {
+  const { disease = source, look = source } = swapped;
   const random = new Random(seed).fork(`${source}/${number}`);
   const patient: Patient = {
     number,
@@ -263,15 +272,15 @@ export function patientScenes(source: SceneSource, seed: number, number: number)
     age: Math.round(Math.min(94, Math.max(19, 58 + 17 * random.normal()))),
   };
   const visits = random.chance(0.68) ? 1 : random.chance(0.7) ? 2 : 3;
-  const chronic = drawFindings(source, random.fork('chronic'), CHRONIC);
+  const chronic = drawFindings(disease, random.fork('chronic'), CHRONIC);
   const body = new Random(patient.seed);
   return Array.from({ length: visits }, (_, visit) =>
-    filmScene(source, patient, visit, visits, chronic, body.snapshot()),
+    filmScene({ source, disease, look }, patient, visit, visits, chronic, body.snapshot()),
   );
 }
 
 function filmScene(
-  source: SceneSource,
+  { source, disease, look }: Required<Swapped> & { source: SceneSource },
   patient: Patient,
   visit: number,
   visits: number,
@@ -279,16 +288,16 @@ function filmScene(
   bodyState: ReturnType<Random['snapshot']>,
 ): Scene {
   const random = new Random(patient.seed).fork(`film ${visit}`);
-  const habits = source === 'blend' ? null : HABITS[source];
-  const view = random.chance(habits ? habits.apShare : 0.5) ? 'AP' : 'PA';
+  const apShare = source === 'blend' ? 0.5 : HABITS[source].apShare;
+  const view = random.chance(apShare) ? 'AP' : 'PA';
   const acuity = -0.5 * Math.log((1 - random.uniform()) * (1 - random.uniform()));
-  const healthy = random.chance(habits ? habits.healthy : BLEND_HEALTHY);
+  const healthy = random.chance(disease === 'blend' ? BLEND_HEALTHY : HABITS[disease].healthy);
   const acute = new Set(FINDINGS.filter((name) => !CHRONIC.has(name)));
-  const findings = healthy ? {} : { ...chronic, ...drawFindings(source, random.fork('acute'), acute, acuity) };
-  const devices = drawDevices(random.fork('devices'), priorOf(source).devices, healthy ? 0.4 : acuity, findings, view);
+  const findings = healthy ? {} : { ...chronic, ...drawFindings(disease, random.fork('acute'), acute, acuity) };
+  const devices = drawDevices(random.fork('devices'), priorOf(disease).devices, healthy ? 0.4 : acuity, findings, view);
   const anatomy = drawAnatomy(patient, new Random(bodyState), random.fork('position'), view, findings);
-  const look = drawLook(source, random.fork('look'));
-  return { source, seed: random.uint32(), patient, visit, visits, view, anatomy, findings, devices, look };
+  const seen = drawLook(look, random.fork('look'));
+  return { source, seed: random.uint32(), patient, visit, visits, view, anatomy, findings, devices, look: seen };
 }
 
 function priorOf(source: SceneSource): Habits['prior'] {
