@@ -27,6 +27,11 @@ export function dicomThreadPath(): string {
   return bundled ? join(here, 'dicomThread.cjs') : join(applicationDir, 'core', 'dicom', 'thread.ts');
 }
 
+/** What resamples beside the engine (core/evaluation/threads.ts). */
+export function statisticsThreadPath(): string {
+  return bundled ? join(here, 'statisticsThread.cjs') : join(applicationDir, 'core', 'evaluation', 'thread.ts');
+}
+
 /** The page is built, so that a host can show it. */
 export function rendererIsBuilt(): boolean {
   return existsSync(join(rendererDir, 'index.html'));

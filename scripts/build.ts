@@ -52,6 +52,7 @@ export async function buildBundles(): Promise<void> {
       'main/engine': 'main/engine/engine.ts',
       'main/chexreason': 'main/headless/chexreason.ts',
       'main/dicomThread': 'core/dicom/thread.ts',
+      'main/statisticsThread': 'core/evaluation/thread.ts',
     },
     // vite is there in a checkout only, cbor-extract where it was built.
     external: ['electron', 'vite', 'cbor-extract', ...NATIVE_PACKAGES],

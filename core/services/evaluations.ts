@@ -7,6 +7,7 @@ import { type ErrorData, toErrorData, WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
 import { throwIfCancelled, unattended, type Work } from '../base/progress.ts';
 import { Random } from '../base/random.ts';
+import { ageInYears, sexOf, viewOf } from '../datasets/values.ts';
 import { type DatasetInput, evaluate } from '../evaluation/evaluate.ts';
 import { type EvaluatedFilm, indicatorsOf } from '../evaluation/figures.ts';
 import { multilabelFigures, outcomeOf } from '../evaluation/metrics.ts';
@@ -456,6 +457,8 @@ export class Evaluations {
           findings: prediction.reading.findings,
           failed: prediction.reading.parseFailure !== null,
           ...(prediction.probabilities ? { probabilities: prediction.probabilities.values } : {}),
+          words: wordsIn(prediction.text),
+          ...personOf(film),
         },
       ];
     });
@@ -533,6 +536,15 @@ function checkComparable([first, ...others]: readonly Prediction[]): void {
       'Start it again: only the answers that were made in another way are made anew.',
     );
   }
+}
+
+/** What subgroups are made by; a data set's ages are years, a DICOM header's may be other units. */
+function personOf({ patientSex, patientAge, viewPosition }: FilmEntry): Pick<EvaluatedFilm, 'sex' | 'age' | 'view'> {
+  return { sex: sexOf(patientSex), age: ageInYears(patientAge), view: viewOf(viewPosition) };
+}
+
+function wordsIn(text: string): number {
+  return text.split(/\s+/).filter(Boolean).length;
 }
 
 /** Source and target; once where they are the same. */

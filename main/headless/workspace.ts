@@ -1,8 +1,10 @@
 /** The engine in this process, on a workspace, for the commands that work on one. */
 import { fromErrorData } from '../../core/base/errors.ts';
+import { startStatisticsThreads } from '../../core/evaluation/threads.ts';
 import type { DatasetKind } from '../../core/labels/mapping.ts';
 import type { Checkpoint, Engine, Parameters, ServerInfo } from '../../core/services/contract.ts';
 import { createEngine } from '../../core/services/engine.ts';
+import { statisticsThreadPath } from '../places.ts';
 import { UsageError } from './call.ts';
 import { commandPlatform, userPath } from './places.ts';
 
@@ -13,6 +15,7 @@ export async function openWorkspace(
   workspace: string | undefined,
   options: { threads?: number } = {},
 ): Promise<Engine> {
+  startStatisticsThreads(statisticsThreadPath());
   const folder = workspace === undefined ? undefined : userPath(workspace);
   const engine = await createEngine(commandPlatform(), { ...options, workspace: folder });
   await loaded(engine);

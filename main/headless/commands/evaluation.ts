@@ -1,11 +1,13 @@
 /** The commands from films to figures to the report: evaluate, metrics, report. */
 import { join } from 'node:path';
 import { metricsOfPredictions } from '../../../core/evaluation/predictionsFile.ts';
+import { startStatisticsThreads } from '../../../core/evaluation/threads.ts';
 import type { EvaluationResult } from '../../../core/evaluation/types.ts';
 import { CHEXPERT_LABELS, type UncertaintyPolicy } from '../../../core/labels/labels.ts';
 import { writeFileAtomic } from '../../../core/platform/files.ts';
 import type { Engine, ProbabilitySettings } from '../../../core/services/contract.ts';
 import { type Call, UsageError } from '../call.ts';
+import { statisticsThreadPath } from '../../places.ts';
 import { userPath } from '../places.ts';
 import { checkpointId, datasetId, openWorkspace, serverOf } from '../workspace.ts';
 
@@ -127,6 +129,7 @@ export interface MetricsCommandOptions {
 
 export async function metrics({ output, signal }: Call, options: MetricsCommandOptions): Promise<void> {
   const { predictions, ...settings } = options;
+  startStatisticsThreads(statisticsThreadPath());
   await output.attempt(predictions, signal, async () => ({
     ...(await metricsOfPredictions(userPath(predictions), settings, output.work(signal))),
     file: predictions,
