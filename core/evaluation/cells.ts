@@ -6,6 +6,7 @@ import { labelSetOf } from './labelSets.ts';
 import { FIGURES } from './metrics.ts';
 import { withRankIntervals } from './rankIntervals.ts';
 import type { Of, Statistic } from './statistics.ts';
+import { breathe } from './threads.ts';
 import type { Average, EvaluationCell, Figure, Figures, Interval, LabelFigures } from './types.ts';
 
 const AVERAGES: readonly Average[] = ['micro', 'macro', 'weighted', 'samples'];
@@ -22,6 +23,7 @@ export async function cellOf(
   const byLabel = await labelIntervals(context, dataset, checkpointId);
   const films = readings.films.get(checkpointId)!;
   const on = async (set: keyof typeof SETS, labels: Label[]): Promise<Figures> => {
+    await breathe(context.work);
     const plain = figures(films, labels, input.policy);
     const averages = await averageIntervals(context, dataset, checkpointId, SETS[set], labels);
     return {

@@ -9,7 +9,7 @@ import { type ClusterCounts, countReadings, type Layout, patientsOf, sharedInts,
 import type { EvaluatedFilm } from './figures.ts';
 import { BLOCK, type Estimate, type IntervalTask, type SampleData } from './resample.ts';
 import { type Of, type Statistic, statisticOf } from './statistics.ts';
-import { spread } from './threads.ts';
+import { breathe, spread } from './threads.ts';
 import type { EvaluatedDataset, Figure, Interval } from './types.ts';
 
 export const LEVEL = 0.95;
@@ -63,7 +63,9 @@ export type ResampleOptions = Pick<Comparison, 'replicates' | 'seed' | 'work'>;
 /** A checkpoint's reading of the films that another has answered too; the whole reading where both answered all. */
 export function pairKey(checkpointId: string, otherId: string, readings: Pick<Readings, 'films'>): string {
   const own = readings.films.get(checkpointId) ?? [];
-  const other = new Set((readings.films.get(otherId) ?? []).map((film) => film.filmId));
+  const others = readings.films.get(otherId) ?? [];
+  if (own.length === others.length && own.every((film, i) => film.filmId === others[i]!.filmId)) return checkpointId;
+  const other = new Set(others.map((film) => film.filmId));
   return own.every((film) => other.has(film.filmId)) ? checkpointId : `${checkpointId} with ${otherId}`;
 }
 
@@ -79,13 +81,15 @@ export async function readingsOf(
   const patients = patientsOf([...films.values()].flat());
   const all = withPairs(films);
   const sets = [labels.map((_, i) => i), shared.map((label) => labels.indexOf(label))];
-  const { layout, counts } = countReadings([...all.values()], labels, sets, policies, patients);
+  const pause = () => breathe(options.work);
+  const { layout, counts } = await countReadings([...all.values()], labels, sets, policies, patients, pause);
   const replicate = counts.map(({ counters }) => sharedInts(options.replicates * counters));
   await sumAll(counts, replicate, `${options.seed}/${datasetId}`, options);
   const counted = [...all.keys()].map((key, i): [string, Counted] => [
     key,
     { counts: counts[i]!, total: totalsOf(counts[i]!), replicate: replicate[i]! },
   ]);
+  await pause();
   const kinds = kindsOfClusters(counts, patients.size);
   return { labels, policies, patients, films, layout, counted: new Map(counted), kinds };
 }

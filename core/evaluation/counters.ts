@@ -8,7 +8,7 @@
 import type { Label } from '../labels/labels.ts';
 import type { UncertaintyPolicies } from '../labels/uncertainty.ts';
 import { countedFindings, type EvaluatedFilm, indicatorsOf, patientOf } from './figures.ts';
-import { type Indicators, LEFT_OUT, outcomeOf } from './metrics.ts';
+import { type Indicators, kindKey, LEFT_OUT, outcomeOf } from './metrics.ts';
 import type { Confusion } from './types.ts';
 
 /** Counters of label i begin at PER_LABEL * i. */
@@ -61,16 +61,25 @@ export function patientsOf(films: Iterable<EvaluatedFilm>): Map<string, number> 
 }
 
 /** The readings of one data set, counted in one layout. `labelSets`: places of labels whose averages over films are wanted. */
-export function countReadings(
+export async function countReadings(
   readings: readonly (readonly EvaluatedFilm[])[],
   labels: readonly Label[],
   labelSets: readonly number[][],
   policies: UncertaintyPolicies,
   patients: ReadonlyMap<string, number>,
-): { layout: Layout; counts: ClusterCounts[] } {
-  const cells = readings.map((films) => indicatorsOf(films, labels, policies));
+  pause: () => Promise<void>,
+): Promise<{ layout: Layout; counts: ClusterCounts[] }> {
+  const cells: Indicators[] = [];
+  for (const films of readings) {
+    cells.push(indicatorsOf(films, labels, policies));
+    await pause();
+  }
   const layout = layoutOf(cells, labels.length, labelSets);
-  const counts = readings.map((films, i) => countFilms(films, cells[i]!, layout, patients));
+  const counts: ClusterCounts[] = [];
+  for (const [i, films] of readings.entries()) {
+    counts.push(countFilms(films, cells[i]!, layout, patients));
+    await pause();
+  }
   return { layout, counts };
 }
 
@@ -81,7 +90,7 @@ function layoutOf(readings: readonly Indicators[], labels: number, labelSets: re
     for (const cells of readings) {
       for (let film = 0; film < cells.films; film++) {
         const kind = kindOf(cells, film, places);
-        const key = keyOf(kind);
+        const key = kindKey(kind);
         if (!kinds.has(key)) kinds.set(key, kind);
       }
     }
@@ -101,18 +110,13 @@ function kindOf({ labels, truth, prediction }: Indicators, film: number, places:
   return kind;
 }
 
-/** No set has more than 32 labels. */
-function keyOf({ tp, fp, fn, tn }: Confusion): number {
-  return ((tp * 64 + fp) * 64 + fn) * 64 + tn;
-}
-
 function countFilms(
   films: readonly EvaluatedFilm[],
   cells: Indicators,
   layout: Layout,
   patients: ReadonlyMap<string, number>,
 ): ClusterCounts {
-  const places = layout.sets.map(({ kinds }) => new Map(kinds.map((kind, j) => [keyOf(kind), j])));
+  const places = layout.sets.map(({ kinds }) => new Map(kinds.map((kind, j) => [kindKey(kind), j])));
   const entries = new Entries(patients.size, layout.counters);
   films.forEach((film, row) => {
     const patient = patients.get(patientOf(film))!;
@@ -123,7 +127,7 @@ function countFilms(
       else if (outcome !== null && outcome !== 'tn') entries.add(patient, PER_LABEL * label + COUNTER[outcome]);
     }
     layout.sets.forEach(({ labels, at }, i) => {
-      entries.add(patient, at + places[i]!.get(keyOf(kindOf(cells, row, labels)))!);
+      entries.add(patient, at + places[i]!.get(kindKey(kindOf(cells, row, labels)))!);
     });
     if (film.failed) entries.add(patient, layout.failures);
     entries.add(patient, layout.findings, countedFindings(film).length);

@@ -115,6 +115,7 @@ function labelProbabilities(
   films: readonly EvaluatedFilm[],
   policies: UncertaintyPolicies,
 ): LabelFigures['probability'] {
+  if (films.every((film) => film.probabilities === undefined)) return null;
   const { truth, score } = labelScores(label, films, policies);
   return truth.length === 0 ? null : probabilityFigures(truth, score);
 }

@@ -123,20 +123,25 @@ function average<T extends SetFigures>(items: T[], weight: (item: T) => number):
 
 /** A film without any label in truth and answer counts as 0. Films with the same counts are worked out once. */
 function samplesFigures({ films, labels, truth, prediction }: Indicators): SetFigures {
-  const kinds = new Map<string, Confusion & { films: number }>();
+  const kinds = new Map<number, Confusion & { films: number }>();
   for (let film = 0, i = 0; film < films; film++) {
     const counts = { tp: 0, fp: 0, fn: 0, tn: 0 };
     for (let label = 0; label < labels; label++, i++) {
       const outcome = outcomeOf(truth[i]!, prediction[i]!);
       if (outcome !== null) counts[outcome]++;
     }
-    const key = `${counts.tp} ${counts.fp} ${counts.fn} ${counts.tn}`;
+    const key = kindKey(counts);
     const kind = kinds.get(key) ?? { ...counts, films: 0 };
     kind.films++;
     kinds.set(key, kind);
   }
   const items = [...kinds.values()].map((kind) => ({ ...setFigures(kind), films: kind.films }));
   return average(items, (item) => item.films);
+}
+
+/** One number for each kind of film; no set has more than 63 labels. */
+export function kindKey({ tp, fp, fn, tn }: Confusion): number {
+  return ((tp * 64 + fp) * 64 + fn) * 64 + tn;
 }
 
 function subsetAccuracy({ films, labels, truth, prediction }: Indicators): number {

@@ -3,15 +3,14 @@
  * with the weights that it drew. Pure functions over shared memory, run by threads (threads.ts) or in place.
  */
 import { Random } from '../base/random.ts';
+import { sharedInts } from './counters.ts';
 import { accelerationFrom, BLOCK, drawWeights } from './resample.ts';
 
-/** The films of one label and checkpoint, by score from high to low. All arrays lie in shared memory. */
-export interface RankColumn {
-  cluster: Int32Array;
-  positive: Uint8Array;
-  /** 1 where the next film has the same score. */
-  tied: Uint8Array;
-}
+/**
+ * The films of one label and checkpoint, by score from high to low: 4 * cluster, + 2 where the label is there, + 1 where the
+ * next film has the same score. In shared memory.
+ */
+export type RankColumn = Int32Array;
 
 export interface RankTask {
   clusters: number;
@@ -30,15 +29,11 @@ export function rankColumn(
   cluster: readonly number[],
 ): RankColumn {
   const order = Array.from(score.keys()).sort((a, b) => score[b]! - score[a]!);
-  const column = {
-    cluster: new Int32Array(new SharedArrayBuffer(4 * order.length)),
-    positive: new Uint8Array(new SharedArrayBuffer(order.length)),
-    tied: new Uint8Array(new SharedArrayBuffer(order.length)),
-  };
+  const column = sharedInts(order.length);
   order.forEach((film, rank) => {
-    column.cluster[rank] = cluster[film]!;
-    column.positive[rank] = positive[film] ? 1 : 0;
-    column.tied[rank] = rank + 1 < order.length && score[order[rank + 1]!] === score[film] ? 1 : 0;
+    const next = order[rank + 1];
+    const tied = next !== undefined && score[next] === score[film];
+    column[rank] = 4 * cluster[film]! + 2 * Number(positive[film]) + Number(tied);
   });
   return column;
 }
@@ -56,23 +51,20 @@ export function rankReplicates({ clusters, columns, seed, first, last, replicate
 
 /** AUROC (ties as one half) and the step-wise average precision of films with these weights, to `out[at]` and `out[at + 1]`. */
 export function weightedRanks(column: RankColumn, weights: Uint8Array, out: Float64Array, at: number): void {
-  const { cluster, positive, tied } = column;
   let [tp, fp, area, precision, tpBefore, fpBefore] = [0, 0, 0, 0, 0, 0];
-  for (let i = 0; i < cluster.length; i++) {
-    const weight = weights[cluster[i]!]!;
-    if (positive[i] === 1) tp += weight;
+  for (let i = 0; i < column.length; i++) {
+    const film = column[i]!;
+    const weight = weights[film >> 2]!;
+    if ((film & 2) !== 0) tp += weight;
     else fp += weight;
-    if (tied[i] === 1) continue;
-    if (fp !== fpBefore) {
-      area += ((fp - fpBefore) * (tp + tpBefore)) / 2;
-      fpBefore = fp;
-    }
-    if (tp !== tpBefore) {
-      precision += ((tp - tpBefore) * tp) / (tp + fp);
-      tpBefore = tp;
-    }
+    if ((film & 1) !== 0) continue;
+    area += (fp - fpBefore) * (tp + tpBefore);
+    fpBefore = fp;
+    if (tp === tpBefore) continue;
+    precision += ((tp - tpBefore) * tp) / (tp + fp);
+    tpBefore = tp;
   }
-  out[at] = tp === 0 || fp === 0 ? Number.NaN : area / (tp * fp);
+  out[at] = tp === 0 || fp === 0 ? Number.NaN : area / (2 * tp * fp);
   out[at + 1] = tp === 0 ? Number.NaN : precision / tp;
 }
 

@@ -34,22 +34,62 @@ export interface SumTask {
 
 /** The counters of every reading in every replicate of some blocks. All readings share the draw, which pairs them. */
 export function sumReplicates({ counts, seed, first, last, replicates, out }: SumTask): void {
-  const weights = new Uint8Array(counts[0]!.clusters);
+  const packing = packingOf(counts);
+  const weights = new Float64Array(counts[0]!.clusters);
   for (let block = first; block < last; block++) {
     const random = new Random(`${seed}/${block}`);
-    for (let r = block * BLOCK; r < Math.min((block + 1) * BLOCK, replicates); r++) {
-      drawWeights(random, weights);
-      for (let i = 0; i < counts.length; i++) weightedSums(counts[i]!, weights, out[i]!, r * counts[i]!.counters);
+    const end = Math.min((block + 1) * BLOCK, replicates);
+    for (let r = block * BLOCK; r < end; r += packing.fields) {
+      const fields = Math.min(packing.fields, end - r);
+      weights.fill(0);
+      for (let field = 0; field < fields; field++) addDraw(random, weights, packing.unit ** field);
+      for (let i = 0; i < counts.length; i++) packedSums(counts[i]!, weights, packing.unit, fields, out[i]!, r);
     }
   }
 }
 
-function weightedSums(counts: ClusterCounts, weights: Uint8Array, out: Int32Array, at: number): void {
+/**
+ * Several replicates in one number: field f of a weight stands at unit^f, and a sum of products is exact while every
+ * field stays below half a unit and all of them within 53 bits.
+ */
+interface Packing {
+  unit: number;
+  fields: number;
+}
+
+function packingOf(counts: readonly ClusterCounts[]): Packing {
+  let largest = 1;
+  for (const { clusters, value } of counts) {
+    for (let i = 0; i < value.length; i++) largest = Math.max(largest, Math.abs(value[i]!) * clusters);
+  }
+  const bits = Math.ceil(Math.log2(largest + 1)) + 1;
+  return { unit: 2 ** bits, fields: Math.max(1, Math.floor(52 / bits)) };
+}
+
+function addDraw(random: Random, weights: Float64Array, unit: number): void {
+  const { length } = weights;
+  for (let draw = 0; draw < length; draw++)
+    weights[Math.floor(random.uint32() * 2.3283064365386963e-10 * length)]! += unit;
+}
+
+/** To `out[(r + field) * counters + counter]`. */
+function packedSums(
+  counts: ClusterCounts,
+  weights: Float64Array,
+  unit: number,
+  fields: number,
+  out: Int32Array | Float64Array,
+  r: number,
+): void {
   const { counters, starts, cluster, value } = counts;
   for (let counter = 0; counter < counters; counter++) {
     let sum = 0;
     for (let i = starts[counter]!, end = starts[counter + 1]!; i < end; i++) sum += weights[cluster[i]!]! * value[i]!;
-    out[at + counter] = sum;
+    for (let field = 0; field < fields; field++) {
+      const rest = Math.round(sum / unit);
+      out[(r + field) * counters + counter] = sum - rest * unit;
+      sum = rest;
+    }
   }
 }
 
@@ -253,36 +293,39 @@ export function permutationCounts(task: PermutationTask): number[] {
   const { difference, labels, sets, seed } = task;
   const permutations = permutationsTried(difference.clusters, task.permutations);
   const all = permutations < task.permutations || permutations === 2 ** difference.clusters;
-  const flipped = new Uint8Array(difference.clusters);
+  const { unit, fields } = packingOf([difference]);
+  const flipped = new Float64Array(difference.clusters);
+  const moved = new Float64Array(fields * difference.counters);
   const out = new Float64Array(labels + sets.length);
-  f1Differences(task, flipped, out);
+  f1Differences(task, moved, 0, out);
   const atLeast = out.map((value) => Math.abs(value) - 1e-12);
   const extreme = new Array<number>(out.length).fill(0);
   for (let block = task.first; block < task.last; block++) {
     const random = new Random(`${seed}/${block}`);
-    for (let i = block * BLOCK; i < Math.min((block + 1) * BLOCK, permutations); i++) {
-      if (all) for (let c = 0; c < flipped.length; c++) flipped[c] = (i >>> c) & 1;
-      else if (i === 0) flipped.fill(0);
-      else flipAtRandom(flipped, random);
-      f1Differences(task, flipped, out);
-      for (let k = 0; k < out.length; k++) if (Math.abs(out[k]!) >= atLeast[k]!) extreme[k]!++;
+    const end = Math.min((block + 1) * BLOCK, permutations);
+    for (let i = block * BLOCK; i < end; i += fields) {
+      const now = Math.min(fields, end - i);
+      flipped.fill(0);
+      for (let field = 0; field < now; field++) {
+        if (all) flipBits(flipped, i + field, unit ** field);
+        else if (i + field > 0) flipAtRandom(flipped, random, unit ** field);
+      }
+      packedSums(difference, flipped, unit, now, moved, 0);
+      for (let field = 0; field < now; field++) {
+        f1Differences(task, moved, field * difference.counters, out);
+        for (let k = 0; k < out.length; k++) if (Math.abs(out[k]!) >= atLeast[k]!) extreme[k]!++;
+      }
     }
   }
   return extreme;
 }
 
-function f1Differences(task: PermutationTask, flipped: Uint8Array, out: Float64Array): void {
-  const { difference, fromTotal, toTotal, perLabel, labels, sets } = task;
-  const moved = (counter: number) => {
-    const { starts, cluster, value } = difference;
-    let sum = 0;
-    // Multiplied, not asked for: a branch that is taken at random costs more than the sum.
-    for (let i = starts[counter]!, end = starts[counter + 1]!; i < end; i++) sum += flipped[cluster[i]!]! * value[i]!;
-    return sum;
-  };
+/** @param moved at `offset` and on: the counters that pass from the second reading to the first */
+function f1Differences(task: PermutationTask, moved: Float64Array, offset: number, out: Float64Array): void {
+  const { fromTotal, toTotal, perLabel, labels, sets } = task;
   for (let label = 0; label < labels; label++) {
     const at = perLabel * label;
-    const [tp, fp, fn] = [moved(at), moved(at + 1), moved(at + 2)];
+    const [tp, fp, fn] = [moved[offset + at]!, moved[offset + at + 1]!, moved[offset + at + 2]!];
     const before = f1(fromTotal[at]! + tp, fromTotal[at + 1]! + fp, fromTotal[at + 2]! + fn);
     out[label] = f1(toTotal[at]! - tp, toTotal[at + 1]! - fp, toTotal[at + 2]! - fn) - before;
   }
@@ -293,10 +336,14 @@ function f1Differences(task: PermutationTask, flipped: Uint8Array, out: Float64A
   });
 }
 
-function flipAtRandom(flipped: Uint8Array, random: Random): void {
+function flipBits(flipped: Float64Array, bits: number, unit: number): void {
+  for (let i = 0; i < flipped.length; i++) flipped[i]! += ((bits >>> i) & 1) * unit;
+}
+
+function flipAtRandom(flipped: Float64Array, random: Random, unit: number): void {
   let bits = 0;
   for (let i = 0; i < flipped.length; i++) {
     if (i % 32 === 0) bits = random.uint32();
-    flipped[i] = (bits >>> (i % 32)) & 1;
+    flipped[i]! += ((bits >>> (i % 32)) & 1) * unit;
   }
 }

@@ -59,6 +59,12 @@ export async function spread<N extends keyof StatisticsJobs>(
   return results;
 }
 
+/** Lets other work of the process go on, and stops when cancelled. Called between pieces of some ten milliseconds. */
+export async function breathe(work: Work): Promise<void> {
+  throwIfCancelled(work.signal);
+  await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
 function crashed(cause: string): WorkbenchError {
   return new WorkbenchError('STATISTICS_CRASHED', 'A thread that resamples ended unexpectedly.', { cause });
 }
