@@ -4,10 +4,14 @@
  * when asked for, because the real sets have up to 190,000 of them.
  */
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { locate } from '../base/errors.ts';
 import { throwIfCancelled, unattended, type Work } from '../base/progress.ts';
-import type { LabelTable } from './types.ts';
+import type { FilmHeader } from '../dicom/headerFile.ts';
+import { scanPaths } from '../dicom/scan.ts';
+import type { FilmKey } from './columnMapping.ts';
+import type { LabelledImage, LabelTable } from './types.ts';
+import { ageInYears, sexOf, viewOf } from './values.ts';
 
 /** Where one stem has several files, the format that keeps most of the film. */
 const EXTENSIONS = ['dcm', 'dicom', 'dic', '', 'png', 'jpg', 'jpeg'];
@@ -68,6 +72,19 @@ export class ImageFolder {
     return null;
   }
 
+  /** Every image of a study's folder, in the order of their names. */
+  async allInStudy(study: string): Promise<string[]> {
+    const parts = partsOf(study);
+    for (const dropped of this.drops(parts.length)) {
+      const folder = join(this.root, ...parts.slice(dropped));
+      const { images } = await this.list(folder);
+      if (images.size === 0) continue;
+      this.dropped = dropped;
+      return [...images].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, name]) => join(folder, name));
+    }
+    return [];
+  }
+
   /** The last that worked, then the others. Patient and study stay, so that no other patient's film is taken. */
   private drops(length: number): number[] {
     const all = Array.from({ length: Math.max(1, length - 1) }, (_, i) => i);
@@ -103,13 +120,18 @@ export class ImageFolder {
   }
 }
 
-/** Fills `imagePath` of every row; `find` only those that are asked for where that is enough. */
+/**
+ * Fills `imagePath` of every row; with `allOfStudy`, a row that stands for a study becomes one for each of its images, whose
+ * view is read from the name (`view2_lateral`). `find` only those that are asked for where that is enough.
+ */
 export async function resolveImages(
   table: LabelTable,
   folder: string,
   work: Work = unattended(),
+  allOfStudy = false,
 ): Promise<{ found: number; missing: number }> {
   const images = await ImageFolder.open(folder);
+  if (allOfStudy && table.unit === 'study') return expandStudies(table, images, work);
   let found = 0;
   for (const [i, row] of table.images.entries()) {
     row.imagePath = table.unit === 'study' ? await images.findInStudy(row.image) : await images.find(row.image);
@@ -119,6 +141,80 @@ export async function resolveImages(
     work.report({ stage: 'Looking for the images', done: i, total: table.images.length });
   }
   return { found, missing: table.images.length - found };
+}
+
+async function expandStudies(
+  table: LabelTable,
+  folder: ImageFolder,
+  work: Work,
+): Promise<{ found: number; missing: number }> {
+  const expanded: LabelledImage[] = [];
+  let missing = 0;
+  for (const [i, row] of table.images.entries()) {
+    const files = await folder.allInStudy(row.image);
+    if (files.length === 0) {
+      missing++;
+      expanded.push(row);
+    }
+    for (const imagePath of files) {
+      const name = basename(imagePath);
+      const view = /lateral/i.test(name) ? 'LATERAL' : row.view || (/frontal/i.test(name) ? 'FRONTAL' : '');
+      expanded.push({ ...row, image: `${row.image}/${name}`, imagePath, view });
+    }
+    if (i % 256 === 0) throwIfCancelled(work.signal);
+  }
+  const found = expanded.length - missing;
+  table.images = expanded;
+  return { found, missing };
+}
+
+/**
+ * For tables that name a film by an identifier in its DICOM header. Where several films have it (a study, a patient), the row
+ * becomes one for each; view, sex and age come from the header where the table has none.
+ */
+export async function resolveByHeader(
+  table: LabelTable,
+  folder: string,
+  key: Exclude<FilmKey, 'path'>,
+  work: Work = unattended(),
+): Promise<{ found: number; missing: number }> {
+  await ImageFolder.open(folder);
+  const field = TAG_OF[key];
+  const films = new Map<string, FilmHeader[]>();
+  await scanPaths([folder], work, (headers) => {
+    for (const header of headers) {
+      const value = header.tags[field];
+      const known = films.get(value);
+      if (known) known.push(header);
+      else films.set(value, [header]);
+    }
+  });
+  let missing = 0;
+  table.images = table.images.flatMap((row) => {
+    const found = films.get(row.image) ?? [];
+    if (found.length === 0) missing++;
+    return found.length === 0 ? [row] : found.map((header) => fromHeader(row, header, found.length > 1));
+  });
+  return { found: table.images.length - missing, missing };
+}
+
+const TAG_OF = {
+  SOPInstanceUID: 'sopInstanceUid',
+  StudyInstanceUID: 'studyInstanceUid',
+  AccessionNumber: 'accessionNumber',
+  PatientID: 'patientId',
+} as const;
+
+function fromHeader(row: LabelledImage, { path, tags }: FilmHeader, several: boolean): LabelledImage {
+  return {
+    ...row,
+    image: several ? `${row.image}/${tags.sopInstanceUid}` : row.image,
+    imagePath: path,
+    patientId: row.patientId || tags.patientId,
+    sex: row.sex || sexOf(tags.patientSex),
+    age: row.age ?? ageInYears(tags.patientAge),
+    view: row.view || viewOf(tags.viewPosition),
+  };
 }
 
 async function listFolder(folder: string): Promise<Listing> {

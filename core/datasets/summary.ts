@@ -1,29 +1,54 @@
-/** Reading a label table of any of the three sets, and what is in it. */
+/** Reading a label table of any of the three sets or of a form of the user's, and what is in it. */
 import type { Work } from '../base/progress.ts';
 import { CHEXPERT_LABELS, type Label } from '../labels/labels.ts';
 import { type DatasetKind, labelMapping, ownNames } from '../labels/mapping.ts';
 import { policyOf, type UncertaintyPolicies } from '../labels/uncertainty.ts';
 import { readChexpert } from './chexpert.ts';
-import { resolveImages } from './images.ts';
+import type { ColumnMapping } from './columnMapping.ts';
+import { checkedMapping, readCustom } from './custom.ts';
+import { resolveByHeader, resolveImages } from './images.ts';
 import { readMimic } from './mimic.ts';
 import { readNih } from './nih.ts';
 import type { RejectedRow } from './table.ts';
 import type { LabelledImage, LabelTable } from './types.ts';
 
-/** Errors: FILE_NOT_FOUND, CSV_UNREADABLE, CSV_EMPTY, DATASET_COLUMNS_MISSING, CANCELLED; with `images` also those of a folder. */
+/** Errors: FILE_NOT_FOUND, CSV_UNREADABLE, CSV_EMPTY, DATASET_COLUMNS_MISSING, CANCELLED; with `images` also those of a folder; of `custom` also DATASET_MAPPING. */
 export async function readLabelTable(
-  kind: DatasetKind,
+  kind: DatasetKind | 'custom',
   csv: string,
-  options: { images?: string | undefined } = {},
+  options: { images?: string | undefined; mapping?: ColumnMapping | undefined; allOfStudy?: boolean } = {},
   work?: Work,
 ): Promise<LabelTable> {
+  const mapping = kind === 'custom' ? checkedMapping(options.mapping) : undefined;
   const table = await {
     chexpert: () => readChexpert(csv, work),
     nih: () => readNih(csv, {}, work),
     mimic: () => readMimic(csv, {}, work),
+    custom: () => readCustom(csv, mapping!, work),
   }[kind]();
-  if (options.images !== undefined) await resolveImages(table, options.images, work);
+  if (options.images !== undefined) {
+    if (mapping && mapping.key !== 'path') await resolveByHeader(table, options.images, mapping.key, work);
+    else await resolveImages(table, options.images, work, options.allOfStudy);
+  }
+  splitWarnings(table);
   return table;
+}
+
+/** Whoever is trained on must not be tested on: a patient in two splits of one table is said, with the row. */
+function splitWarnings(table: LabelTable): void {
+  const splits = new Map<string, LabelledImage['split']>();
+  const both = new Map<string, number>();
+  for (const { patientId, split, row } of table.images) {
+    if (split === '' || patientId === '') continue;
+    const first = splits.get(patientId) ?? split;
+    splits.set(patientId, first);
+    if (first !== split && !both.has(patientId)) both.set(patientId, row);
+  }
+  if (both.size === 0) return;
+  const [patient, row] = [...both][0]!;
+  table.warnings.push(
+    `Patients on both sides of a split: ${both.size} (first in row ${row}: ${patient}). Their films were kept.`,
+  );
 }
 
 export interface LabelCounts {
@@ -35,7 +60,7 @@ export interface LabelCounts {
 }
 
 export interface DatasetSummary {
-  dataset: DatasetKind;
+  dataset: DatasetKind | 'custom';
   file: string;
   rows: number;
   patients: number;

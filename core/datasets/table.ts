@@ -111,6 +111,7 @@ export async function readTable(
   reader: RowReader,
   rejected: Rejections,
   work: Work = unattended(),
+  delimiter = ',',
 ): Promise<TableRead> {
   let columns: Columns | null = null;
   let onRow: ReturnType<RowReader> = () => {};
@@ -131,7 +132,7 @@ export async function readTable(
       work.report({ stage: 'Reading the table', done: rows, total: null });
     }
   };
-  await streamRecords(file, take);
+  await streamRecords(file, take, delimiter);
   if (columns === null) throw new WorkbenchError('CSV_EMPTY', 'The table is empty: it has no header line.', { file });
   return { columns: (columns as Columns).names, rows };
 }
@@ -145,8 +146,35 @@ function rejecting(rejected: Rejections, row: number, read: () => void): void {
   }
 }
 
-async function streamRecords(file: string, take: (fields: string[]) => void): Promise<void> {
-  const records = new Records(take);
+const DELIMITERS = [',', ';', '\t'];
+const HEADER_BYTES = 1 << 16;
+
+/** What separates the columns, by the header line: comma, semicolon or tab, whichever is there most often. */
+export async function delimiterOf(file: string): Promise<string> {
+  const header = await firstLine(file);
+  const counts = DELIMITERS.map((delimiter) => header.split(delimiter).length);
+  return DELIMITERS[counts.indexOf(Math.max(...counts))]!;
+}
+
+async function firstLine(file: string): Promise<string> {
+  try {
+    const source = createReadStream(file, { end: HEADER_BYTES });
+    const stream = (await isGzip(file)) ? source.pipe(createGunzip()) : source;
+    let text = '';
+    // A gzip stream that is cut off here still gives its beginning.
+    for await (const chunk of stream) {
+      text += (chunk as Buffer).toString('utf8');
+      if (text.includes('\n')) break;
+    }
+    source.destroy();
+    return text.split('\n')[0]!;
+  } catch (error) {
+    throw unreadable(error, file, 0);
+  }
+}
+
+async function streamRecords(file: string, take: (fields: string[]) => void, delimiter: string): Promise<void> {
+  const records = new Records(take, delimiter);
   try {
     const gzip = await isGzip(file);
     const source = createReadStream(file, { highWaterMark: 1 << 18 });
@@ -172,7 +200,10 @@ class Records {
   private rest = '';
   private parser: Parser | null = null;
 
-  constructor(private readonly take: (fields: string[]) => void) {}
+  constructor(
+    private readonly take: (fields: string[]) => void,
+    private readonly delimiter: string,
+  ) {}
 
   async read(chunks: AsyncIterable<Buffer>): Promise<void> {
     for await (const chunk of chunks) await this.add(this.decoder.decode(chunk, { stream: true }));
@@ -185,7 +216,7 @@ class Records {
     if (this.parser) return writeTo(this.parser, text);
     this.rest += text;
     if (text.includes('"')) {
-      this.parser = quotedParser(this.take);
+      this.parser = quotedParser(this.take, this.delimiter);
       return writeTo(this.parser, this.rest);
     }
     const lines = this.rest.split('\n');
@@ -196,17 +227,22 @@ class Records {
 
   private split(line: string): void {
     this.lines++;
-    this.take((line.endsWith('\r') ? line.slice(0, -1) : line).split(','));
+    this.take((line.endsWith('\r') ? line.slice(0, -1) : line).split(this.delimiter));
   }
 }
 
 /** Records are taken inside the parser, which passes on none: an object stream would cost as much again. */
-function quotedParser(take: (fields: string[]) => void): Parser {
+function quotedParser(take: (fields: string[]) => void, delimiter: string): Parser {
   const onRecord = (record: string[]) => {
     take(record);
     return null;
   };
-  const parser = parse({ relax_column_count: true, max_record_size: LONGEST_LINE, on_record: onRecord }).resume();
+  const parser = parse({
+    delimiter,
+    relax_column_count: true,
+    max_record_size: LONGEST_LINE,
+    on_record: onRecord,
+  }).resume();
   // An error reaches whoever writes or ends; without a listener it would end the process as well.
   return parser.on('error', () => {});
 }

@@ -26,7 +26,7 @@ export interface LabelledImage {
 }
 
 export interface LabelTable {
-  kind: DatasetKind;
+  kind: DatasetKind | 'custom';
   file: string;
   columns: string[];
   /** Data rows of the label table. */

@@ -6,8 +6,9 @@ import { basename, dirname } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
 import { unattended, type Work } from '../base/progress.ts';
+import type { ColumnMapping } from '../datasets/columnMapping.ts';
 import { readLabelTable } from '../datasets/summary.ts';
-import type { LabelledImage } from '../datasets/types.ts';
+import type { LabelledImage, LabelTable } from '../datasets/types.ts';
 import type { Film } from '../dicom/film.ts';
 import { HeaderCache } from '../dicom/headerCache.ts';
 import type { FilmHeader } from '../dicom/headerFile.ts';
@@ -33,7 +34,7 @@ interface StoredCollection {
   /** Its films are phantoms. */
   phantom: boolean;
   /** For data sets. */
-  table: { csv: string; images: string } | null;
+  table: { csv: string; images: string; mapping?: ColumnMapping } | null;
   /** ISO 8601; collections are listed in this order. */
   addedAt: string;
 }
@@ -53,6 +54,7 @@ export class Collections {
 
   async load(): Promise<void> {
     for (const stored of await this.workspace.readAll<StoredCollection>(FOLDER)) {
+      stored.collection = { ...SCORED_BY_DEFAULT, ...stored.collection };
       this.stored.set(stored.collection.id, stored);
     }
     for (const film of await this.workspace.lines<FilmEntry>(FOLDER, OPENED_FILMS)) this.keep(film);
@@ -141,22 +143,28 @@ export class Collections {
   }
 
   /** A data set with its label table; adding the same table again replaces it. */
-  async addDataset(
-    params: CheckedParameters<'datasets.add'>,
-    work: Work = unattended(),
-    phantom = false,
-  ): Promise<Collection> {
-    const { kind, csv, policy, role } = params;
+  async addDataset(params: DatasetToAdd, work: Work = unattended(), phantom = false): Promise<Collection> {
+    const { kind, csv, policy, role, mapping, views = 'frontal', aggregation = 'first' } = params;
     const images = params.images ?? dirname(csv);
     const name = params.name ?? basename(csv);
     const id = `${slug(name)}-${sha256(`${kind}:${csv}`).slice(0, 6)}`;
-    const table = await readLabelTable(kind, csv, { images }, work);
+    const allOfStudy = readsAllOfStudy({ views, aggregation });
+    const table = await readLabelTable(kind, csv, { images, mapping, allOfStudy }, work);
     const films = filmsOfTable(id, table.images, phantom);
     if (films.length === 0) throw noImages(csv, images, table.images.length);
     const { labels } = table;
-    const collection: Collection = { id, name, kind, role, path: csv, ...counts(films), policy, labels };
+    const scored = {
+      unit: params.unit ?? table.unit,
+      views,
+      aggregation,
+      policy,
+      labels,
+      notes: notesOf(table, films),
+    };
+    const collection: Collection = { id, name, kind, role, path: csv, ...counts(films), ...scored };
     const addedAt = this.stored.get(id)?.addedAt ?? this.now().toISOString();
-    const stored: StoredCollection = { collection, phantom, table: { csv, images }, addedAt };
+    const place = { csv, images, ...(mapping ? { mapping } : {}) };
+    const stored: StoredCollection = { collection, phantom, table: place, addedAt };
     this.stored.set(id, stored);
     this.rows.set(id, Promise.resolve(this.remember(films)));
     await this.save(stored);
@@ -184,8 +192,10 @@ export class Collections {
   }
 
   private async readRows({ collection, table, phantom }: StoredCollection): Promise<FilmEntry[]> {
-    const { csv, images } = table!;
-    const { images: rows } = await readLabelTable(collection.kind as DatasetKind, csv, { images });
+    const { csv, ...where } = table!;
+    const allOfStudy = readsAllOfStudy(collection);
+    const kind = collection.kind as DatasetKind | 'custom';
+    const { images: rows } = await readLabelTable(kind, csv, { ...where, allOfStudy });
     return this.remember(filmsOfTable(collection.id, rows, phantom));
   }
 
@@ -206,6 +216,31 @@ export class Collections {
   }
 }
 
+/** Of collections that were stored before these could be chosen. */
+const SCORED_BY_DEFAULT = { unit: 'image', views: 'frontal', aggregation: 'first', notes: [] as string[] } as const;
+
+/** A data set as the engine's own code adds one: choices may be left out. */
+export type DatasetToAdd = Omit<CheckedParameters<'datasets.add'>, 'views' | 'aggregation'> &
+  Partial<Pick<Collection, 'views' | 'aggregation'>>;
+
+/** Where one film stands for a study, the others need not be looked for. */
+function readsAllOfStudy({ views, aggregation }: Pick<Collection, 'views' | 'aggregation'>): boolean {
+  return views !== 'frontal' || aggregation !== 'first';
+}
+
+/** What was done with rows that could not be used as they stand; the first with row and column. */
+function notesOf(table: LabelTable, films: readonly FilmEntry[]): string[] {
+  const notes = [...table.warnings];
+  const [first] = table.rejected;
+  if (first) {
+    const where = first.column === null ? `row ${first.row}` : `row ${first.row}, column ${first.column}`;
+    notes.push(`Rows left out: ${table.rejectedCount} (first: ${where}: ${first.message})`);
+  }
+  const missing = table.images.length - films.length;
+  if (missing > 0) notes.push(`Rows whose image was not found, left out: ${missing}.`);
+  return notes;
+}
+
 function openedCollection(): Collection {
   return {
     id: OPENED,
@@ -214,6 +249,7 @@ function openedCollection(): Collection {
     role: 'none',
     path: '',
     ...counts([]),
+    ...SCORED_BY_DEFAULT,
     policy: 'zeros',
     labels: [],
   };

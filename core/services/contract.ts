@@ -9,6 +9,7 @@
 import { z } from 'zod';
 import type { ErrorData } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
+import { type ColumnMapping, columnMappingSchema, type TableLook } from '../datasets/columnMapping.ts';
 import type { Film } from '../dicom/film.ts';
 import type { ScanReport, ScanSummary } from '../dicom/scan.ts';
 import type { Thumbnail } from '../dicom/thumbnail.ts';
@@ -16,7 +17,8 @@ import type { EvaluationResult } from '../evaluation/types.ts';
 import type { AnswerFormat, Reading } from '../findings/types.ts';
 import type { ServerKind } from '../generation/remote/chat.ts';
 import type { RemoteModel, ServerFacts } from '../generation/remote/detect.ts';
-import { CHEXPERT_LABELS, type Label, type LabelValues, type UncertaintyPolicy } from '../labels/labels.ts';
+import { CHEXPERT_LABELS, isLabel, type Label, type LabelValues } from '../labels/labels.ts';
+import type { UncertaintyPolicies } from '../labels/uncertainty.ts';
 import type { ExecutorInfo, ModelInfo } from '../models/runner.ts';
 import type { Prompt } from '../text/types.ts';
 import type {
@@ -163,7 +165,7 @@ export interface FilmEntry {
 export interface Collection {
   id: string;
   name: string;
-  kind: 'opened' | 'chexpert' | 'nih' | 'mimic';
+  kind: 'opened' | 'chexpert' | 'nih' | 'mimic' | 'custom';
   /** Its part in the question: where the checkpoints' conventions come from, or another institution. */
   role: 'training-source' | 'source' | 'target' | 'probe-source' | 'probe-target' | 'none';
   path: string;
@@ -172,7 +174,13 @@ export interface Collection {
   /** Where series are not known, their studies. */
   series: number;
   films: number;
-  policy: UncertaintyPolicy;
+  policy: UncertaintyPolicies;
+  /** What is scored: each film, or each study; which films are read; how those of a study become one answer. */
+  unit: 'image' | 'study';
+  views: 'frontal' | 'all' | 'AP' | 'PA';
+  aggregation: 'any' | 'majority' | 'first';
+  /** What was read otherwise than it stands in the table, rows that were left out, patients on both sides. */
+  notes: string[];
   /** The labels that its table can say something about. */
   labels: Label[];
 }
@@ -410,6 +418,7 @@ export type { AnnotationKind } from './annotationKinds.ts';
 export type { Annotation, FindingBox } from './annotations.ts';
 export type { NewReaderFindings, ReaderFindings } from './readers.ts';
 export type {
+  ColumnMapping,
   ConfigField,
   GateResult,
   Prompt,
@@ -417,6 +426,7 @@ export type {
   ScanSummary,
   ServerFacts,
   ServerKind,
+  TableLook,
   Thumbnail,
   TrainingLogLine,
 };
@@ -457,6 +467,23 @@ const reportChoice = {
   /** ISO 8601; absent: now. Stands in the file's metadata only. */
   date: z.iso.datetime().optional(),
 };
+const policy = z.enum(['zeros', 'ones', 'ignore']);
+/** One policy for all labels, or others for some of them. */
+const policies = z.union([
+  policy,
+  z
+    .object({
+      otherwise: policy,
+      labels: z.partialRecord(
+        z
+          .string()
+          .refine(isLabel, 'not one of the 14 labels')
+          .transform((name) => name as Label),
+        policy,
+      ),
+    })
+    .strict(),
+]);
 
 /** What a request may carry; checked at the engine's door. */
 export const parameters = {
@@ -496,14 +523,22 @@ export const parameters = {
   'annotations.set': z.object({ imageHash, annotations: z.array(annotation).max(1000) }).strict(),
   'datasets.add': z
     .object({
-      kind: z.enum(['chexpert', 'nih', 'mimic']),
+      kind: z.enum(['chexpert', 'nih', 'mimic', 'custom']),
       csv: path,
       images: path.optional(),
-      policy: z.enum(['zeros', 'ones', 'ignore']).default('zeros'),
+      /** Of `custom`: what its columns are. */
+      mapping: columnMappingSchema.optional(),
+      policy: policies.default('zeros'),
+      /** Absent: study where the table has one row a study, else image. */
+      unit: z.enum(['image', 'study']).optional(),
+      views: z.enum(['frontal', 'all', 'AP', 'PA']).default('frontal'),
+      aggregation: z.enum(['any', 'majority', 'first']).default('first'),
       role: z.enum(['training-source', 'source', 'target', 'probe-source', 'probe-target', 'none']).default('none'),
       name: z.string().max(200).optional(),
     })
     .strict(),
+  /** A table of any form: its columns, what stands in them, and a first mapping. */
+  'datasets.look': z.object({ csv: path }).strict(),
   'checkpoints.list': none,
   /** A folder: a base model or an adapter, recognised by what lies in it. */
   'checkpoints.add': z
@@ -680,6 +715,7 @@ export interface Results {
   'annotations.ofFilm': { annotations: Annotation[]; boxes: FindingBox[] };
   'annotations.set': null;
   'datasets.add': Collection;
+  'datasets.look': TableLook;
   'checkpoints.list': Checkpoint[];
   'checkpoints.add': Checkpoint;
   'checkpoints.remove': null;

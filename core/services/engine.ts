@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
 import type { Progress, Work } from '../base/progress.ts';
 import { VERSION } from '../base/version.ts';
+import { lookAtTable } from '../datasets/custom.ts';
 import { CHEXPERT_LABELS, NIH_NINE } from '../labels/labels.ts';
 import { bestExecutor } from '../models/openRunner.ts';
 import { cacheDirectory } from '../platform/node.ts';
@@ -321,6 +322,7 @@ class LocalEngine implements Engine {
         await this.session.annotations.set(imageHash, annotations);
         return null;
       },
+      'datasets.look': ({ csv }) => lookAtTable(csv),
       'datasets.add': (params, call) =>
         this.jobs.run('scan', 'Reading a label table', call, async (work) => {
           const collection = await this.session.collections.addDataset(params, work);

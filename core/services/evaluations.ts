@@ -9,11 +9,12 @@ import { throwIfCancelled, unattended, type Work } from '../base/progress.ts';
 import { Random } from '../base/random.ts';
 import { ageInYears, sexOf, viewOf } from '../datasets/values.ts';
 import { type DatasetInput, evaluate } from '../evaluation/evaluate.ts';
-import { type EvaluatedFilm, indicatorsOf } from '../evaluation/figures.ts';
+import { countedFindings, type EvaluatedFilm, indicatorsOf } from '../evaluation/figures.ts';
 import { multilabelFigures, outcomeOf } from '../evaluation/metrics.ts';
+import { groupsOf, studiesOf } from '../evaluation/studies.ts';
 import type { Confusion, EvaluationResult } from '../evaluation/types.ts';
-import { isLabel, type Label, type UncertaintyPolicy } from '../labels/labels.ts';
-import { countedAs } from '../labels/uncertainty.ts';
+import { isLabel, type Label } from '../labels/labels.ts';
+import { countedAs, policyOf, type UncertaintyPolicies } from '../labels/uncertainty.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { type AnswerSettings, type Answers, GREEDY, methodName } from './answers.ts';
 import type { Checkpoints } from './checkpoints.ts';
@@ -22,6 +23,7 @@ import { refusal } from './comparability.ts';
 import type {
   CheckedParameters,
   Checkpoint,
+  Collection,
   EvaluationCost,
   EvaluationProgress,
   EvaluationSummary,
@@ -183,12 +185,21 @@ export class Evaluations {
       const place = { evaluation: id, dataset: datasetId, checkpoint: checkpointId };
       throw new WorkbenchError('EVALUATION_CELL_UNKNOWN', 'This evaluation has no such cell.', place);
     }
-    const { policy } = this.collections.collection(datasetId);
+    const { policy, unit, aggregation } = this.collections.collection(datasetId);
+    const answered = this.answeredFilms(cell);
+    const groups = unit === 'study' ? groupsOf(answered) : answered.map((film) => [film]);
+    const shown = new Set(
+      groups.flatMap((group) => {
+        const [scored] = studiesOf(group, unit === 'study' ? aggregation : 'first');
+        return matches(scored!, policy, wanted) ? group.map((film) => film.filmId) : [];
+      }),
+    );
     return cell.films.flatMap((entry) => {
       const item = cell.items.get(entry.id);
       const prediction = (item && this.predictionOf(item)) ?? null;
-      const isWanted = item && matches(entry, prediction, policy, wanted);
-      return isWanted ? [{ entry, truth: entry.truth ?? {}, prediction }] : [];
+      // A film that could not be opened has no answer: it stands with the failed ones.
+      const unanswered = item !== undefined && prediction === null && (wanted.outcome ?? 'failed') === 'failed';
+      return shown.has(entry.id) || unanswered ? [{ entry, truth: entry.truth ?? {}, prediction }] : [];
     });
   }
 
@@ -425,24 +436,38 @@ export class Evaluations {
 
   /** Frontal films of the data set; a limit takes a seeded sample, in the order of the table. */
   private async select(datasetId: string, limit: number | null): Promise<FilmEntry[]> {
-    const films = (await this.collections.films(datasetId)).filter((film) => !isLateral(film.viewPosition));
-    if (limit === null || limit >= films.length) return films;
-    const order = new Random(SELECTION_SEED).shuffle(films.map((_, i) => i)).slice(0, limit);
-    return order.sort((a, b) => a - b).map((i) => films[i]!);
+    const { unit, views, aggregation } = this.collections.collection(datasetId);
+    const wanted = (await this.collections.films(datasetId)).filter((film) => isOfView(film.viewPosition, views));
+    const films = unit === 'study' && aggregation === 'first' ? firstOfStudies(wanted) : wanted;
+    const units = unit === 'study' ? firstOfStudies(films) : films;
+    if (limit === null || limit >= units.length) return films;
+    const order = new Random(SELECTION_SEED).shuffle(units.map((_, i) => i)).slice(0, limit);
+    const taken = new Set(order.map((i) => scoredUnit(units[i]!, unit)));
+    return films.filter((film) => taken.has(scoredUnit(film, unit)));
   }
 
   private async datasetInput(file: EvaluationFile, id: string): Promise<DatasetInput> {
-    const { name, kind, labels, policy } = this.collections.collection(id);
-    const total = (await this.filmsOf(file, id)).length;
-    return { id, name, kind: kind === 'opened' ? 'other' : kind, labels, policy, unit: 'film', total };
+    const { name, kind, labels, policy, unit, views, aggregation } = this.collections.collection(id);
+    const films = await this.filmsOf(file, id);
+    const total = unit === 'study' ? firstOfStudies(films).length : films.length;
+    const own = kind === 'opened' || kind === 'custom' ? 'other' : kind;
+    const scored = unit === 'study' ? ({ unit, aggregation } as const) : ({ unit: 'film' } as const);
+    return { id, name, kind: own, labels, policy, ...scored, views, total };
   }
 
   private predictionOf(item: Item): Prediction | undefined {
     return item.key === undefined ? undefined : this.store.get(item.key);
   }
 
-  /** A film that could not be opened has no completion and is left out; a completion that could not be read is not. */
+  /** What is scored: films, or studies where those are the unit. */
   private evaluatedFilms(cell: Cell): EvaluatedFilm[] {
+    const { unit, aggregation } = this.collections.collection(cell.datasetId);
+    const films = this.answeredFilms(cell);
+    return unit === 'study' ? studiesOf(films, aggregation) : films;
+  }
+
+  /** A film that could not be opened has no completion and is left out; a completion that could not be read is not. */
+  private answeredFilms(cell: Cell): EvaluatedFilm[] {
     return cell.films.flatMap((film) => {
       const item = cell.items.get(film.id);
       const prediction = item && this.predictionOf(item);
@@ -450,6 +475,7 @@ export class Evaluations {
       return [
         {
           filmId: film.id,
+          studyId: film.studyInstanceUid,
           patientId: film.patientId,
           datasetId: cell.datasetId,
           checkpointId: cell.checkpoint.id,
@@ -563,16 +589,33 @@ function slugOnly(id: string): string {
 }
 
 function matches(
-  film: FilmEntry,
-  prediction: Prediction | null,
-  policy: UncertaintyPolicy,
+  film: EvaluatedFilm,
+  policies: UncertaintyPolicies,
   { label, outcome }: { label?: string; outcome?: keyof Confusion | 'failed' },
 ): boolean {
-  const failed = prediction === null || prediction.reading.parseFailure !== null;
-  if (outcome === 'failed') return failed;
+  if (outcome === 'failed') return film.failed;
   if (label === undefined || !isLabel(label)) return true;
-  const truth = countedAs(film.truth?.[label], policy);
+  const truth = countedAs(film.truth[label], policyOf(policies, label));
   if (truth === null) return false;
-  const said = !failed && prediction.reading.findings.includes(label);
+  const said = countedFindings(film).includes(label);
   return outcome === undefined ? truth === 1 || said : outcomeOf(truth, said ? 1 : 0) === outcome;
+}
+
+function isOfView(view: string, views: Collection['views']): boolean {
+  if (views === 'all') return true;
+  return views === 'frontal' ? !isLateral(view) : view.toUpperCase() === views;
+}
+
+/** A film's own name, or that of its study. */
+function scoredUnit({ id, patientId, studyInstanceUid }: FilmEntry, unit: Collection['unit']): string {
+  return unit === 'image' ? id : JSON.stringify([patientId || id, studyInstanceUid || id]);
+}
+
+/** The first film of each study, in the order of the table. */
+function firstOfStudies(films: readonly FilmEntry[]): FilmEntry[] {
+  const seen = new Set<string>();
+  return films.filter((film) => {
+    const key = scoredUnit(film, 'study');
+    return !seen.has(key) && seen.add(key) !== undefined;
+  });
 }

@@ -136,7 +136,7 @@ export class Reports {
       .flatMap(({ answers }) => [...answers.values()].slice(0, 1).map(({ provenance }) => provenance.imageHash));
     return {
       id,
-      mapping: kind === 'opened' ? null : kind,
+      mapping: kind === 'opened' || kind === 'custom' ? null : kind,
       description: `${name}: ${films} films of ${patients} patients in the table, ${read} read.`,
       table: basename(path),
       tableHash: sha256(await readFile(path)),

@@ -86,12 +86,21 @@ const EXECUTORS: readonly ExecutorChoice[] = ['auto', 'onnxruntime-cpu', 'tfjs-t
 const PRECISIONS: readonly PrecisionChoice[] = ['auto', 'f32', 'f16', 'int8', 'int4'];
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
 const policy = () =>
-  new Option('--policy <name>', 'what an uncertain label counts as').choices(['zeros', 'ones', 'ignore']);
+  new Option('--policy <name>', 'what an uncertain label counts as: zeros, ones, ignore; by label: zeros,Edema=ones');
 const answerFormat = () =>
   new Option('--answer-format <name>', 'solution: the paper’s; answer: NV-Reason-CXR-3B’s').choices([
     'solution',
     'answer',
   ]);
+
+/** How the columns of a table of another form are read; core/datasets/columnMapping.ts says what a mapping holds. */
+function mapsColumns(command: Command): Command {
+  return command
+    .option('--mapping <file>', 'JSON: which columns of a custom table mean what')
+    .option('--column <part=name>', 'film, patient, study, view, sex, age or split = its column', collect)
+    .option('--label <label=column>', 'column of a label; several times', collect)
+    .option('--value <meaning=cells>', 'positive, negative, uncertain or blank = cells, separated by commas', collect);
+}
 const json = () => new Option('--json', 'exactly one JSON object per line on stdout');
 
 subcommand('decode <file...>', 'decodes films: header facts, range and hashes of their pixels')
@@ -148,8 +157,8 @@ asksAModel(subcommand('score', 'log-probabilities of a given completion'))
   .requiredOption('--completion <text>', 'what the model would have said')
   .action(runs(async () => (await import('./commands/models.ts')).score));
 
-subcommand('dataset', 'counts what is in a label table')
-  .addArgument(new Argument('<kind>', 'whose format it has').choices(['chexpert', 'nih', 'mimic']))
+mapsColumns(subcommand('dataset', 'counts what is in a label table; of a custom one without a mapping, its columns'))
+  .addArgument(new Argument('<kind>', 'whose format it has').choices(['chexpert', 'nih', 'mimic', 'custom']))
   .requiredOption('--csv <file>', 'label table; MIMIC-CXR-JPG’s other tables are looked for beside it')
   .option('--images <dir>', 'folder of the images that the table names')
   .addOption(policy())
@@ -164,7 +173,7 @@ subcommand('train', 'SFT or GRPO with LoRA; the result is a run folder with log.
   .addOption(json())
   .action(runs(async () => (await import('./commands/training.ts')).train));
 
-subcommand('evaluate', 'films of two institutions read by checkpoints; stopped, it goes on where it was')
+mapsColumns(subcommand('evaluate', 'films of two institutions read by checkpoints; stopped, it goes on where it was'))
   .requiredOption(
     '--dataset <id>',
     'KIND:FILE.csv or an id of the workspace; first the source, then the target',
@@ -172,6 +181,17 @@ subcommand('evaluate', 'films of two institutions read by checkpoints; stopped, 
   )
   .option('--images <dir>', 'folder of a data set’s images, in the order of the data sets', collect)
   .requiredOption('--checkpoint <id>', 'folder of a model or an adapter, or an id of the workspace', collect)
+  .addOption(
+    new Option('--unit <name>', 'what is scored (default: what a row of the table is)').choices(['image', 'study']),
+  )
+  .addOption(new Option('--views <name>', 'films that are read').choices(['frontal', 'all', 'AP', 'PA']))
+  .addOption(
+    new Option('--aggregation <name>', 'how the films of a study become one answer').choices([
+      'any',
+      'majority',
+      'first',
+    ]),
+  )
   .option('--model <dir>', 'base model of the adapters, where it is not evaluated itself')
   .option('--server <url>', 'where checkpoints that are no folder are: their names there; key: CHEXREASON_API_KEY')
   .option('--prompt <name>', 'one instruction format for all (default: each checkpoint’s own)')

@@ -8,7 +8,7 @@ import { statisticsThreadPath } from '../places.ts';
 import { UsageError } from './call.ts';
 import { commandPlatform, userPath } from './places.ts';
 
-const KINDS: readonly string[] = ['chexpert', 'nih', 'mimic'] satisfies DatasetKind[];
+const KINDS: readonly string[] = ['chexpert', 'nih', 'mimic', 'custom'] satisfies (DatasetKind | 'custom')[];
 
 /** @param workspace folder; absent: the built-in workspace, whose films and checkpoints are there when this returns */
 export async function openWorkspace(
@@ -45,7 +45,7 @@ export async function datasetId(engine: Engine, text: string, settings: DatasetS
     );
   }
   const csv = userPath(rest.join(':'));
-  return (await engine.call('datasets.add', { kind: kind as DatasetKind, csv, ...settings })).id;
+  return (await engine.call('datasets.add', { kind: kind as DatasetKind | 'custom', csv, ...settings })).id;
 }
 
 /** Adds the server of an address; its key is that of CHEXREASON_API_KEY, for this call only. */

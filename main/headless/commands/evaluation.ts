@@ -6,18 +6,22 @@ import type { EvaluationResult } from '../../../core/evaluation/types.ts';
 import { CHEXPERT_LABELS, type UncertaintyPolicy } from '../../../core/labels/labels.ts';
 import { writeFileAtomic } from '../../../core/platform/files.ts';
 import type { Engine, ProbabilitySettings } from '../../../core/services/contract.ts';
-import { type Call, UsageError } from '../call.ts';
 import { statisticsThreadPath } from '../../places.ts';
+import { type Call, UsageError } from '../call.ts';
 import { userPath } from '../places.ts';
+import { type MappingOptions, mappingOf, policiesOf } from '../tableOptions.ts';
 import { checkpointId, datasetId, openWorkspace, serverOf } from '../workspace.ts';
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends MappingOptions {
   workspace?: string;
   /** The first is the source, the last the target. */
   dataset: string[];
   /** Folders of the data sets' images, in their order. */
   images?: string[];
-  policy?: UncertaintyPolicy;
+  policy?: string;
+  unit?: 'image' | 'study';
+  views?: 'frontal' | 'all' | 'AP' | 'PA';
+  aggregation?: 'any' | 'majority' | 'first';
   checkpoint: string[];
   /** A base model that the adapters need and that is not evaluated itself. */
   model?: string;
@@ -35,14 +39,17 @@ export interface EvaluateOptions {
 
 /** Reads every film by every checkpoint, or goes on where the same evaluation was stopped. */
 export async function evaluate({ output, signal }: Call, options: EvaluateOptions): Promise<void> {
-  const { dataset, checkpoint, images = [], policy, limit = null, threads } = options;
+  const { dataset, checkpoint, images = [], unit, views, aggregation, limit = null, threads } = options;
   if (dataset.length > 2) throw new UsageError('an evaluation has one data set, or a source and a target.');
   const engine = await openWorkspace(options.workspace, { threads });
+  const mapping = await mappingOf(options);
+  const scored = { policy: policiesOf(options.policy), unit, views, aggregation };
   const datasetIds: string[] = [];
   for (const [i, text] of dataset.entries()) {
     const role = dataset.length > 1 && i === dataset.length - 1 ? 'target' : 'source';
     const folder = images[i] === undefined ? undefined : userPath(images[i]);
-    datasetIds.push(await datasetId(engine, text, { images: folder, policy, role }));
+    const own = text.startsWith('custom:') ? { mapping } : {};
+    datasetIds.push(await datasetId(engine, text, { images: folder, role, ...scored, ...own }));
   }
   const server = options.server === undefined ? undefined : await serverOf(engine, options.server);
   if (options.model !== undefined) await checkpointId(engine, options.model);

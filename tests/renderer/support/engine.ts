@@ -107,6 +107,10 @@ export const COLLECTIONS: Collection[] = [
     series: 4,
     films: 6,
     policy: 'zeros',
+    unit: 'image',
+    views: 'frontal',
+    aggregation: 'first',
+    notes: [],
     labels: [...CHEXPERT_LABELS],
   },
   {
@@ -120,6 +124,10 @@ export const COLLECTIONS: Collection[] = [
     series: 4,
     films: 4,
     policy: 'zeros',
+    unit: 'image',
+    views: 'frontal',
+    aggregation: 'first',
+    notes: [],
     labels: [...NIH_NINE],
   },
   {
@@ -133,6 +141,10 @@ export const COLLECTIONS: Collection[] = [
     series: 4,
     films: 4,
     policy: 'zeros',
+    unit: 'image',
+    views: 'frontal',
+    aggregation: 'first',
+    notes: [],
     labels: [],
   },
 ];
