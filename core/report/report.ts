@@ -2,13 +2,13 @@
 import { nextTurn, throwIfCancelled, unattended, type Work } from '../base/progress.ts';
 import { type Assembled, assemble } from './assemble.ts';
 import type { Block } from './blocks.ts';
+import { NOTICE } from './notice.ts';
 import { ReportDocument } from './pdf/document.ts';
 import type { ReportInput } from './types.ts';
 import { day } from './words.ts';
 
 export { reportSections } from './assemble.ts';
-
-export const NOTICE = 'Research use only. Not for diagnosis or treatment.';
+export { NOTICE } from './notice.ts';
 
 export interface RenderedReport {
   pdf: Uint8Array;

@@ -677,6 +677,8 @@ export const parameters = {
   /** The PDF itself, for the preview; `report.save` writes the same bytes. */
   'report.render': z.object(reportChoice).strict(),
   'report.save': z.object({ ...reportChoice, path }).strict(),
+  /** The same tables and figures in another form: a folder of files; JSON is one file. */
+  'report.export': z.object({ ...reportChoice, format: z.enum(['csv', 'json', 'latex', 'svg']), path }).strict(),
   'jobs.list': none,
   'jobs.cancel': z.object({ jobId: id }).strict(),
   'settings.get': none,
@@ -752,6 +754,7 @@ export interface Results {
   'report.films': ReportFilm[];
   'report.render': { pdf: Uint8Array; pages: number };
   'report.save': { path: string; pages: number; bytes: number };
+  'report.export': { path: string; files: number };
   'jobs.list': JobInfo[];
   'jobs.cancel': null;
   'settings.get': Record<string, string>;

@@ -499,6 +499,8 @@ class LocalEngine implements Engine {
         this.jobs.run('report', 'Drawing the report', call, (work) => this.session.reports.render(params, work)),
       'report.save': (params, call) =>
         this.jobs.run('report', 'Writing the report', call, (work) => this.session.reports.save(params, work)),
+      'report.export': (params, call) =>
+        this.jobs.run('report', 'Exporting the figures', call, (work) => this.session.reports.export(params, work)),
     } satisfies Partial<Handlers>;
   }
 }

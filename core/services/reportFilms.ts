@@ -77,6 +77,7 @@ export class ReportFilms {
   }
 
   private async sample({ answered: { datasetId, film, answers }, number }: Candidate): Promise<ReportSample> {
+    const { tags } = await this.collections.open(film.id);
     const { name } = this.evaluation.datasets.find(({ id }) => id === datasetId)!;
     return {
       title: `Film ${number} of ${name}`,
@@ -86,7 +87,7 @@ export class ReportFilms {
       readings: this.evaluation.checkpoints.flatMap(({ id }) => {
         const reading = answers.get(id)?.reading;
         if (!reading) return [];
-        const reasoning = withoutIdentifiers(reading.reasoning, film);
+        const reasoning = withoutIdentifiers(reading.reasoning, film, tags);
         return [{ checkpointId: id, findings: reading.findings, reasoning, failure: reading.parseFailure }];
       }),
     };

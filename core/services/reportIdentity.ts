@@ -4,6 +4,7 @@
  */
 import { basename, dirname } from 'node:path';
 import { burnedInWarnings } from '../dicom/deidentify/burnedIn.ts';
+import type { FilmTags } from '../dicom/film.ts';
 import { openDicom, readWhole } from '../dicom/openFilm.ts';
 import { rasterKind } from '../dicom/rasterFiles.ts';
 import type { FilmEntry } from './contract.ts';
@@ -18,10 +19,22 @@ export async function mayCarryWriting(path: string): Promise<boolean> {
 }
 
 type Identified = Pick<FilmEntry, 'patientId' | 'patientName' | 'studyDate' | 'studyInstanceUid' | 'path'>;
+type Tags = Pick<
+  FilmTags,
+  | 'patientName'
+  | 'patientId'
+  | 'patientBirthDate'
+  | 'studyDate'
+  | 'studyInstanceUid'
+  | 'seriesInstanceUid'
+  | 'sopInstanceUid'
+  | 'accessionNumber'
+  | 'institution'
+>;
 
-/** The text without what identifies the film's patient. */
-export function withoutIdentifiers(text: string, film: Identified): string {
-  const words = identifiersOf(film);
+/** The text without what identifies the film's patient: what its table, its file's header and its path say. */
+export function withoutIdentifiers(text: string, film: Identified, tags: Tags): string {
+  const words = [...new Set([...ofEntry(film), ...ofHeader(tags)])].filter((word) => word !== '');
   if (words.length === 0) return text;
   const pattern = words
     .sort((a, b) => b.length - a.length)
@@ -30,20 +43,37 @@ export function withoutIdentifiers(text: string, film: Identified): string {
   return text.replace(new RegExp(`(?<![\\p{L}\\p{N}])(?:${pattern})(?![\\p{L}\\p{N}])`, 'giu'), REMOVED);
 }
 
-function identifiersOf({ patientId, patientName, studyDate, studyInstanceUid, path }: Identified): string[] {
-  // PS3.5 6.2: components of a name are divided by ^, its ideographic and phonetic forms by =.
-  const names = patientName.split(/[\^=\s,]+/);
+function ofEntry({ patientId, patientName, studyDate, studyInstanceUid, path }: Identified): string[] {
+  const file = basename(path);
   const folders = dirname(path)
     .split(/[\\/]/)
     .filter((part) => part.length >= 5);
-  const file = basename(path);
   const numbers = [patientId, studyInstanceUid, path, file, file.replace(/\.[^.]*$/, ''), ...folders];
-  return [
-    ...names.filter((name) => [...name].length >= 2),
-    patientName.replace(/[\^=]+/g, ' ').trim(),
-    ...numbers.filter((number) => number.length >= 3),
-    ...datesOf(studyDate),
-  ].filter((word) => word !== '');
+  return [...ofName(patientName), ...numbers.filter(isTelling), ...datesOf(studyDate)];
+}
+
+function ofHeader(tags: Tags): string[] {
+  const numbers = [
+    tags.patientId,
+    tags.studyInstanceUid,
+    tags.seriesInstanceUid,
+    tags.sopInstanceUid,
+    tags.accessionNumber,
+    tags.institution,
+  ];
+  const dates = [...datesOf(tags.studyDate), ...datesOf(tags.patientBirthDate)];
+  return [...ofName(tags.patientName), ...numbers.filter(isTelling), ...dates];
+}
+
+/** PS3.5 6.2: components of a name are divided by ^, its ideographic and phonetic forms by =. */
+function ofName(name: string): string[] {
+  const parts = name.split(/[\^=\s,]+/).filter((part) => [...part].length >= 2);
+  return [...parts, name.replace(/[\^=]+/g, ' ').trim()];
+}
+
+/** Shorter ones stand in texts that mean something else. */
+function isTelling(number: string): boolean {
+  return number.length >= 3;
 }
 
 /** A DICOM date as people write it. */

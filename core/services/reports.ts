@@ -1,15 +1,16 @@
 /** The generalization report of an evaluation: gathers what it is made from, and writes the PDF and the exports. */
 import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
-import { unattended, type Work } from '../base/progress.ts';
+import { throwIfCancelled, unattended, type Work } from '../base/progress.ts';
 import { VERSION } from '../base/version.ts';
 import type { EvaluationResult } from '../evaluation/types.ts';
 import type { ParseFailure } from '../findings/types.ts';
 import type { ExecutorInfo } from '../models/runner.ts';
 import { writeFileAtomic } from '../platform/files.ts';
 import type { Platform } from '../platform/platform.ts';
+import { exportFiles } from '../report/export/files.ts';
 import { type RenderedReport, renderReport, reportSections } from '../report/report.ts';
 import type { ReportCheckpoint, ReportCost, ReportDataset, ReportInput } from '../report/types.ts';
 import type { Checkpoints } from './checkpoints.ts';
@@ -67,6 +68,21 @@ export class Reports {
     const { pdf, pages } = await this.render(choice, work);
     await writeFileAtomic(path, pdf);
     return { path, pages, bytes: pdf.length };
+  }
+
+  /** The same tables and figures in another form. CSV, LaTeX and SVG: `path` is a folder. */
+  async export(
+    { path, format, ...choice }: CheckedParameters<'report.export'>,
+    work: Work,
+  ): Promise<Results['report.export']> {
+    const files = exportFiles(await this.input(choice, work), format, choice.sections);
+    const oneFile = format === 'json';
+    for (const [done, { name, content }] of files.entries()) {
+      work.report({ stage: 'Writing files', done, total: files.length });
+      throwIfCancelled(work.signal);
+      await writeFileAtomic(oneFile ? path : join(path, name), content);
+    }
+    return { path, files: files.length };
   }
 
   /** Everything that the report is made from. Errors: REPORT_EMPTY, EVALUATION_CHOICE, CANCELLED. */

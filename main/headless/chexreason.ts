@@ -226,13 +226,22 @@ subcommand('phantom', 'writes procedural films of an institution, with its label
   .addOption(json())
   .action(runs(async () => (await import('./commands/films.ts')).phantom));
 
-subcommand('report', 'the generalization report of an evaluation as PDF')
-  .requiredOption('--out <file>', 'the PDF')
+subcommand('report', 'the generalization report of an evaluation as PDF, and its figures as CSV, JSON, LaTeX, SVG')
+  .option('--out <file>', 'the PDF')
+  .option('--csv <dir>', 'every table as CSV, unrounded')
+  .option('--data <file>', 'everything as one JSON object')
+  .option('--latex <dir>', 'every table as LaTeX, and a document of all')
+  .option('--svg <dir>', 'every figure as SVG')
   .option('--evaluation <id>', 'which one (default: the latest of the workspace)')
   .option('--workspace <dir>', 'where it is kept (default: the built-in workspace)')
-  .option('--sections <list>', 'only these, separated by commas')
+  .option('--checkpoints <list>', 'ids; only these, separated by commas')
+  .option('--datasets <list>', 'ids; only these')
+  .option('--labels <list>', 'only these; figures are worked out on them alone')
+  .option('--sections <list>', 'only these, in this order; "list" prints their names')
+  .option('--films <n>', 'of each data set, shown with both readings (default: 3)', integer(0, 40))
+  .option('--date <iso>', 'of the PDF (default: now, or SOURCE_DATE_EPOCH)')
   .addOption(json())
-  .action(runs(async () => (await import('./commands/evaluation.ts')).report));
+  .action(runs(async () => (await import('./commands/report.ts')).report));
 
 subcommand('demo', 'the main job, whole, on built-in data: films, training, evaluation, report')
   .option('--out <dir>', 'workspace (default: the one that the desktop opens)')

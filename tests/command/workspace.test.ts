@@ -123,15 +123,34 @@ describe('chexreason evaluate, metrics and report', () => {
     expect(macro(lines[0]!)).toEqual(macro(result));
   });
 
-  it('writes the report, the same file twice', { timeout: 180_000 }, async () => {
-    for (const out of ['one.pdf', 'two.pdf']) {
-      const { status, lines, stderr } = await run(['report', '--workspace', 'evaluated', '--out', out, '--json']);
-      expect(status, stderr).toBe(0);
-      expect(lines).toMatchObject([{ file: out, evaluationId: result['id'], pages: expect.any(Number) }]);
-    }
+  it('writes the report, the same file for the same date, and its figures', { timeout: 180_000 }, async () => {
+    const report = ['report', '--workspace', 'evaluated', '--sections', 'summary,gap,limits', '--json'];
+    const exports = ['--csv', 'out/csv', '--data', 'out/report.json', '--latex', 'out/tex', '--svg', 'out/svg'];
+    const one = await run([...report, '--out', 'one.pdf', '--date', '2026-11-28T09:00:00Z', ...exports]);
+    expect(one.status, one.stderr).toBe(0);
+    expect(one.lines).toMatchObject([
+      { file: 'one.pdf', evaluationId: result['id'], pages: expect.any(Number) },
+      ...['csv', 'json', 'latex', 'svg'].map((format) => ({ format, files: expect.any(Number) })),
+    ]);
+    expect(existsSync(join(folder, 'out/csv/table-01-change.csv'))).toBe(true);
+    expect(JSON.parse(readFileSync(join(folder, 'out/report.json'), 'utf8'))).toMatchObject({
+      statement: result['headline'],
+    });
+    const epoch = { ...home, SOURCE_DATE_EPOCH: String(Date.parse('2026-11-28T09:00:00Z') / 1000) };
+    const two = await run([...report, '--out', 'two.pdf'], { env: epoch });
+    expect(two.status, two.stderr).toBe(0);
     const pdf = readFileSync(join(folder, 'one.pdf'));
     expect(pdf.subarray(0, 5).toString()).toBe('%PDF-');
     expect(pdf.equals(readFileSync(join(folder, 'two.pdf')))).toBe(true);
+  });
+
+  it('refuses a report of nothing that can be used', async () => {
+    const report = (...options: string[]) => run(['report', '--workspace', 'evaluated', ...options]);
+    expect((await report()).status).toBe(2);
+    expect((await report('--out', 'x.pdf', '--labels', 'Flu')).status).toBe(2);
+    expect((await report('--out', 'x.pdf', '--date', 'soon')).status).toBe(2);
+    expect((await report('--sections', 'list')).stdout).toContain('tripod-ai');
+    expect(existsSync(join(folder, 'x.pdf'))).toBe(false);
   });
 
   it('says what is wrong: a data set, a table without its columns, an adapter without its base, no evaluation', async () => {

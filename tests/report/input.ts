@@ -166,3 +166,75 @@ function sample(datasetId: string, seed: number): ReportInput['samples'][number]
     ],
   };
 }
+
+const DIFFICULT_NAMES = [
+  'MedGemma-4B-instruction-tuned-with-a-very-long-name-base',
+  '\u80f8\u90e8X\u7dda\u5199\u771f SFT \u7b2c1\u56de',
+  '\u041c\u043e\u0434\u0435\u043b\u044c GRPO, \u0448\u0430\u0433 1000',
+  '\ud765\ubd80 GRPO seed-2 <&> "quoted"',
+  'GRPO-lr8e-4-beta0.15-promptsPerStep8-iterations1-warmup0.05-seed3-final',
+];
+
+/** Five checkpoints with long names in several scripts, labels with hardly a positive film, no run, no cost, no films. */
+export async function difficultInput(): Promise<ReportInput> {
+  const plain = await reportInput(30, 60);
+  const { evaluation } = plain;
+  const checkpoints = DIFFICULT_NAMES.map((name, i) => ({
+    id: `c${i}`,
+    name,
+    role: (['base', 'sft', 'grpo', 'grpo', 'grpo'] as const)[i]!,
+    trainingSource: i === 0 ? '' : '\u533b\u9662 m',
+  }));
+  const films = evaluation.datasets.flatMap(({ id, labels }) =>
+    checkpoints.flatMap(({ id: checkpointId }, c) =>
+      Array.from({ length: 30 }, (_, i): EvaluatedFilm => {
+        const truth: LabelValues = {};
+        for (const [j, label] of labels.entries()) truth[label] = i % 29 === j ? 1 : 0;
+        return {
+          filmId: `${id}${i}`,
+          patientId: String(i),
+          datasetId: id,
+          checkpointId,
+          truth,
+          findings: labels.filter((_, j) => (i + j * c) % 7 === 0),
+          failed: i % 10 === c,
+        };
+      }),
+    ),
+  );
+  const dataset = (index: number, name: string): DatasetInput => {
+    const { part: _part, labelSet: _set, films: _films, patients: _patients, ...rest } = evaluation.datasets[index]!;
+    return { ...rest, name, total: 40 };
+  };
+  const names = [
+    'Universit\u00e4tsklinikum \u2013 a very long name of a data set that goes on and on',
+    '\u5317\u4eac\u533b\u9662 NIH-like',
+  ];
+  return {
+    ...plain,
+    evaluation: await evaluate({
+      id: 'd1ff',
+      createdAt: '2026-11-23T09:00:00.000Z',
+      source: dataset(0, names[0]!),
+      target: dataset(1, names[1]!),
+      checkpoints,
+      films,
+      replicates: 60,
+      seed: 1,
+    }),
+    checkpoints: checkpoints.map(({ id }) => ({ ...plain.checkpoints[0]!, id, concerns: [] })),
+    samples: plain.samples.map((sample) => ({
+      ...sample,
+      image: null,
+      readings: checkpoints.map(({ id }) => ({
+        checkpointId: id,
+        findings: ['Edema' as const],
+        reasoning: '\u5fc3\u810f\u6269\u5927\u3002 The heart is wide. '.repeat(30),
+        failure: null,
+      })),
+    })),
+    failures: [],
+    runs: [],
+    cost: { readings: [], peakMemoryBytes: null },
+  };
+}

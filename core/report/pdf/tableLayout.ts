@@ -24,11 +24,24 @@ export class TableLayout {
     rows: readonly (readonly Cell[])[],
     readonly size = 8,
   ) {
-    const total = columns.reduce((sum, column) => sum + column.width, 0);
-    this.widths = columns.map((column) => (column.width / total) * CONTENT_WIDTH);
+    this.widths = this.fitted(columns);
     this.lefts = this.widths.map((_, i) => this.widths.slice(0, i).reduce((sum, width) => sum + width, 0));
     this.header = this.row(columns.map((column): Cell => ({ text: column.title, weight: 'semibold' })));
     this.rows = rows.map((row) => this.row(row));
+  }
+
+  /** The widths asked for, but none narrower than the longest word of its header; the others give way in proportion. */
+  private fitted(columns: readonly Column[]): number[] {
+    const total = columns.reduce((sum, { width }) => sum + width, 0);
+    const asked = columns.map(({ width }) => (width / total) * CONTENT_WIDTH);
+    const least = columns.map(
+      ({ title }) =>
+        Math.max(...title.split(/[ -]/).map((word) => this.type.faces.width(`${word}-`, 'semibold', this.size))) + 6,
+    );
+    const missing = asked.reduce((sum, width, i) => sum + Math.max(0, least[i]! - width), 0);
+    const spare = asked.reduce((sum, width, i) => sum + Math.max(0, width - least[i]!), 0);
+    if (missing === 0 || missing > spare) return asked;
+    return asked.map((width, i) => Math.max(least[i]!, width - (Math.max(0, width - least[i]!) / spare) * missing));
   }
 
   style({ weight, color }: Cell): TextStyle {

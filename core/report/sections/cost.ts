@@ -1,6 +1,6 @@
 /** What the run cost: completions and tokens, time of the device, memory; of the readings and of the training behind them. */
 import type { TrainingLogLine } from '../../training/types.ts';
-import type { Block } from '../blocks.ts';
+import type { Block, Cell } from '../blocks.ts';
 import { datasetName, reader } from '../lookup.ts';
 import type { ReportInput, ReportRun } from '../types.ts';
 import { bytes, count, duration, number, text } from '../words.ts';
@@ -94,7 +94,7 @@ function trainingTable(input: ReportInput): Block[] {
           count(Math.max(...run.log.map(({ step }) => step))),
           count(run.examples),
           count(lastOf(run.log, 'num_tokens') ?? 0),
-          hours(run.log.reduce((sum, line) => sum + (numeric(line['step_time']) ?? 0), 0)),
+          trainingHours(run.log),
           memory === null ? text('not recorded', { value: null }) : text(bytes(memory), { value: memory }),
           text(run.executor),
         ];
@@ -107,6 +107,12 @@ function note({ cost: { peakMemoryBytes } }: ReportInput): string {
   return peakMemoryBytes === null
     ? 'The peak memory of reading was not recorded.'
     : `Peak memory of the process that read the films: ${bytes(peakMemoryBytes)}.`;
+}
+
+function trainingHours(log: ReportRun['log']): Cell {
+  const seconds = log.flatMap((line) => numeric(line['step_time']) ?? []);
+  if (seconds.length === 0) return text('not recorded', { value: null });
+  return hours(seconds.reduce((sum, each) => sum + each, 0));
 }
 
 /** The largest value of a field of the log that names memory, in bytes. */

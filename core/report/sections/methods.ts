@@ -29,7 +29,7 @@ export function mapping(input: ReportInput): Block[] {
             text(row.from ?? '\u2013'),
             text(row.to ?? '\u2013'),
             text(row.use),
-            text(row.reason),
+            text(row.reason.replace(/'/g, '\u2019')),
           ]),
         },
       ];

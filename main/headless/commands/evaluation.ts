@@ -1,4 +1,4 @@
-/** The commands from films to figures to the report: evaluate, metrics, report. */
+/** The commands from films to figures: evaluate, metrics. */
 import { join } from 'node:path';
 import { metricsOfPredictions } from '../../../core/evaluation/predictionsFile.ts';
 import { startStatisticsThreads } from '../../../core/evaluation/threads.ts';
@@ -141,23 +141,4 @@ export async function metrics({ output, signal }: Call, options: MetricsCommandO
     ...(await metricsOfPredictions(userPath(predictions), settings, output.work(signal))),
     file: predictions,
   }));
-}
-
-export interface ReportOptions {
-  workspace?: string;
-  evaluation?: string;
-  sections?: string;
-  out: string;
-}
-
-/** The same bytes as the application exports. */
-export async function report({ output, signal }: Call, options: ReportOptions): Promise<void> {
-  const engine = await openWorkspace(options.workspace);
-  const evaluations = await engine.call('evaluations.list', {});
-  const evaluationId = options.evaluation ?? evaluations[0]?.id;
-  if (evaluationId === undefined) throw new UsageError('the workspace has no evaluation yet: chexreason evaluate.');
-  const sections = options.sections?.split(',').map((section) => section.trim());
-  const path = userPath(options.out);
-  const { pages, bytes } = await engine.call('report.save', { evaluationId, sections, path }, { signal });
-  output.result({ file: options.out, evaluationId, pages, bytes });
 }
