@@ -2,7 +2,8 @@
  * Training runs of the workspace: films of a data set, with the reasoning traces of a teacher for SFT, through
  * core/training; the result is added as a checkpoint.
  */
-import { dirname, join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
 import type { Work } from '../base/progress.ts';
 import { CHEXPERT_LABELS, type Label } from '../labels/labels.ts';
@@ -15,9 +16,11 @@ import type { Adapter } from '../peft/adapter.ts';
 import { readJsonLines } from '../platform/files.ts';
 import type { Platform } from '../platform/platform.ts';
 import { toModelImage } from '../preprocessing/presets.ts';
+import { openReward } from '../rewards/rewards.ts';
+import type { UserRewardFile } from '../rewards/userReward.ts';
 import { openTfjs } from '../tensor/tfjs/backend.ts';
 import type { Prompt } from '../text/types.ts';
-import { configFields, parseTrainingConfig } from '../training/config.ts';
+import { configFields, type GrpoConfig, parseTrainingConfig, rewardSettings } from '../training/config.ts';
 import { trainGrpo } from '../training/grpo.ts';
 import type { Probe } from '../training/probe.ts';
 import type { RunHeader, RunProgress, RunState } from '../training/run.ts';
@@ -108,6 +111,7 @@ export class Trainings {
     this.checkpoints.usable(startFromId);
     const { probeEvery, probeFilms: films, seed } = parseTrainingConfig(kind as 'sft', config);
     const probe = probeEvery === 0 ? [] : await chooseProbe(this.collections, params.probe ?? {}, { films, seed });
+    if (kind === 'grpo') await this.rewardFile(parseTrainingConfig('grpo', config));
     const id = `${slug(name)}-${createdAt.replace(/\D/g, '').slice(0, 14)}`;
     const file: RunFile = { id, name, kind, createdAt, startFromId, datasetId, config, probe };
     await this.workspace.write(file, FOLDER, id, 'run.json');
@@ -158,7 +162,15 @@ export class Trainings {
       if (file.kind === 'grpo') {
         if (!adapter) throw grpoNeedsAdapter(start);
         const config = parseTrainingConfig('grpo', file.config);
-        await trainGrpo({ ...run, runner: runner!, start: adapter, config, ...(probe ? { probe } : {}) });
+        const rewardFile = await this.rewardFile(config);
+        await trainGrpo({
+          ...run,
+          ...(rewardFile ? { rewardFile } : {}),
+          runner: runner!,
+          start: adapter,
+          config,
+          ...(probe ? { probe } : {}),
+        });
       } else {
         const config = parseTrainingConfig('sft', file.config);
         await trainSft({
@@ -182,6 +194,23 @@ export class Trainings {
       labels,
     });
     return openProbe(this.collections, file.probe ?? [], example, start.maxNewTokens);
+  }
+
+  /** The user's own reward. @throws REWARD_FILE, REWARD_SOURCE */
+  private async rewardFile({ reward, rewardFile: name }: GrpoConfig): Promise<UserRewardFile | null> {
+    if (reward !== 'file') return null;
+    const path = this.workspace.pathOf('rewards', basename(name));
+    try {
+      if (name === '' || basename(name) !== name) throw new Error('it is not the name of a file');
+      const file = { name, source: await readFile(path, 'utf8') };
+      openReward('file', rewardSettings(parseTrainingConfig('grpo', {})), file);
+      return file;
+    } catch (error) {
+      if (error instanceof WorkbenchError) throw error;
+      const message = `The reward “${name}” cannot be read: ${(error as Error).message}.`;
+      const remedy = 'Put a JavaScript file that defines reward(state, samples) there.';
+      throw new WorkbenchError('REWARD_FILE', message, { file: path }, remedy);
+    }
   }
 
   private prompt(file: RunFile): Promise<Prompt> {

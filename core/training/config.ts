@@ -142,8 +142,15 @@ export const grpoConfig = z
     reward: field(
       z.enum(REWARD_NAMES).default('hard'),
       'hard and nuanced, in separate runs',
-      'What a completion is worth.',
+      'What a completion is worth; `file`: a function of your own (rewardFile).',
     ),
+    rewardFile: field(
+      z.string().max(200).default(''),
+      '',
+      'Name of a JavaScript file in the workspace’s folder “rewards” that defines reward(state, samples).',
+    ),
+    rewardSeconds: field(positive.max(3600).default(10), '', 'Longest that your own reward may take for one batch.'),
+    rewardMegabytes: field(integer(16, 16_384).default(256), '', 'Most memory that your own reward may use.'),
     keep: field(z.enum(['last', ...KEEP_BY_PROBE]).default('last'), '', `The adapter that the run keeps: ${BY_PROBE}`),
     alarmEntropy: alarm(0.3, 'Alarm where entropy is below this share of what it began with.'),
     alarmLength: alarm(2, 'Alarm where completions are so many times longer or shorter than they began.'),
@@ -177,7 +184,11 @@ export function rewardSettings(config: GrpoConfig): RewardSettings {
         .filter(([name]) => name.startsWith(prefix))
         .map(([name, value]) => [name.slice(prefix.length), value]),
     );
-  return { hard: hardRewardSettings.parse(of('hard.')), nuanced: nuancedRewardSettings.parse(of('nuanced.')) };
+  return {
+    hard: hardRewardSettings.parse(of('hard.')),
+    nuanced: nuancedRewardSettings.parse(of('nuanced.')),
+    file: { seconds: config.rewardSeconds, megabytes: config.rewardMegabytes },
+  };
 }
 
 export type TrainingKind = 'sft' | 'grpo';

@@ -19,13 +19,15 @@
  * - precision f32 instead of bf16.
  */
 import { type ErrorData, WorkbenchError } from '../base/errors.ts';
+import { sha256 } from '../base/hash.ts';
 import { nextTurn, throwIfCancelled, type Work } from '../base/progress.ts';
 import { adapterTarget } from '../models/network.ts';
 import { type ImageFeatures, type Runner, tokensOf } from '../models/runner.ts';
 import type { TrainableModel } from '../models/trainable.ts';
 import type { Adapter } from '../peft/adapter.ts';
 import type { ImageProcessor } from '../preprocessing/imageProcessor.ts';
-import { type RewardState, scoreCompletions } from '../rewards/rewards.ts';
+import { openReward, type Reward, type RewardState } from '../rewards/rewards.ts';
+import type { UserRewardFile } from '../rewards/userReward.ts';
 import { imageQuestion, promptInput } from '../text/promptInput.ts';
 import type { PromptModel } from './batch.ts';
 import { fieldDepartures, type GrpoConfig, rewardSettings } from './config.ts';
@@ -67,6 +69,8 @@ export interface GrpoRun {
   reasons?: Readonly<Record<string, string>>;
   /** Films of both institutions that are looked at while training; absent: none. */
   probe?: Probe;
+  /** For the reward `file`. */
+  rewardFile?: UserRewardFile;
   now: Date;
   work: Work<RunProgress>;
 }
@@ -114,6 +118,7 @@ class GrpoTrainer {
   private readonly rolloutsPerEpoch: number;
   private readonly rollouts: number;
   private readonly supervision: Supervision;
+  private readonly reward: Reward;
   private rollout = 0;
   private tokens = 0;
   private rewardState: RewardState = null;
@@ -136,6 +141,7 @@ class GrpoTrainer {
     this.rollouts = config.maxSteps > 0 ? Math.min(config.maxSteps, wanted) : wanted;
     const totalSteps = this.rollouts * config.iterations;
     this.stepper = new Stepper(model.tf, this.adapter.parameters, { ...config, totalSteps });
+    this.reward = openReward(config.reward, rewardSettings(config), settings.rewardFile);
     const { features, adapter, folder } = this;
     this.supervision = new Supervision({
       ...{ model, prompt, adapter, folder, keep: config.keep, probeEvery: config.probeEvery },
@@ -163,6 +169,7 @@ class GrpoTrainer {
       if (this.folder.begun) await this.folder.tryState({ ...this.progress, ...stateAfter(error) }).catch(() => {});
       throw error;
     } finally {
+      await this.reward.close();
       await this.folder.leave();
     }
   }
@@ -174,7 +181,7 @@ class GrpoTrainer {
   }
 
   private async begin(): Promise<void> {
-    const { config, model, examples, start, reasons, now, runner } = this.settings;
+    const { config, model, examples, start, reasons, now, runner, rewardFile } = this.settings;
     const resumes = await this.folder.begin({
       kind: 'grpo',
       createdAt: now.toISOString(),
@@ -184,6 +191,7 @@ class GrpoTrainer {
       startHash: start.hash,
       executor: `${model.executor.name} ${model.executor.version}; samples by ${runner.executor.name}`,
       data: dataOf(examples),
+      rewardHash: rewardFile ? sha256(rewardFile.source) : null,
     });
     const checkpoint = resumes ? await this.folder.restoreCheckpoint(this.adapter, this.stepper.optimizer) : null;
     const state = (checkpoint?.state ?? null) as GrpoState | null;
@@ -214,7 +222,7 @@ class GrpoTrainer {
     const completions = await drawCompletions(engine, questions, snapshot(this.adapter), this.rollout);
     const texts = completions.map(({ tokenIds }) => tokenizer.decode(tokenIds));
     const samples = rewardSamples(completions, texts, questions);
-    const scored = scoreCompletions(config.reward, samples, this.rewardState, rewardSettings(config));
+    const scored = await this.reward.score(samples, this.rewardState);
     this.rewardState = scored.state;
     this.recent = [...this.recent, ...texts.map(labelSetOf).filter((set) => set !== null)].slice(-WINDOW);
     const seconds = (performance.now() - started) / 1000;
@@ -298,7 +306,7 @@ class GrpoTrainer {
       loss,
       grad_norm: gradNorm,
       learning_rate: learningRate,
-      ...rolloutMetrics(rollout, config),
+      ...rolloutMetrics(rollout, this.reward.name, config.groupSize),
       'completions/dominant_share': dominant.share,
       'completions/dominant_labels': dominant.set,
       ...policyMetrics(passes),

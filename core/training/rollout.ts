@@ -146,7 +146,8 @@ export function completionRows(
 /** TRL's metrics of the completions and rewards, and each part of the reward in their manner; lengths count the end token. */
 export function rolloutMetrics(
   { completions, rewards, terms }: Rollout,
-  { reward, groupSize }: GrpoConfig,
+  reward: string,
+  groupSize: number,
 ): Record<string, number> {
   const lengths = completions.map(({ tokenIds }) => tokenIds.length);
   const ended = completions.filter(({ stop }) => stop === 'end').map(({ tokenIds }) => tokenIds.length);

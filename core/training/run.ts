@@ -42,6 +42,8 @@ export interface RunHeader {
   executor: string;
   /** Examples as they were given, in order: number and sha256 over their ids. */
   data: { examples: number; hash: string };
+  /** sha256 of the user's own reward; null or absent: the run has none. */
+  rewardHash?: string | null;
 }
 
 export interface RunState {
@@ -313,12 +315,8 @@ function momentTensors({ parameters, moments }: AdamW) {
 
 /** Of what must be the same for a resumed run to be the same run. */
 function checkSame(there: RunHeader, now: RunHeader, folder: string): void {
-  const essence = ({ kind, config, baseHash, startHash, data }: RunHeader) => ({
-    kind,
-    config,
-    baseHash,
-    startHash,
-    data,
+  const essence = ({ kind, config, baseHash, startHash, data, rewardHash = null }: RunHeader) => ({
+    ...{ kind, config, baseHash, startHash, data, rewardHash },
   });
   const [before, after] = [essence(there), essence(now)];
   for (const key of Object.keys(before) as (keyof typeof before)[]) {

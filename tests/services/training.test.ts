@@ -102,6 +102,16 @@ describe('training in a workspace', () => {
     });
   }, 60_000);
 
+  it('names a reward that is not in the workspace’s folder, before anything begins', async () => {
+    const start = (await engine.call('checkpoints.list', {})).find(({ baseId }) => baseId !== null)!;
+    for (const rewardFile of ['', 'none.js', '../home/x.js']) {
+      const config = { reward: 'file', rewardFile };
+      const asked = engine.call('training.run', { kind: 'grpo', name: 'Own', startFromId: start.id, config });
+      await expect(asked).rejects.toMatchObject({ code: 'REWARD_FILE' });
+    }
+    expect((await engine.call('training.list', {})).some(({ name }) => name === 'Own')).toBe(false);
+  });
+
   it('refuses a probe that is a test set', async () => {
     const [source] = (await engine.call('collections.list', {})).filter(({ role }) => role === 'source');
     const overlap = await add('a', 'none', 8, 0);

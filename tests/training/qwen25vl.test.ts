@@ -56,19 +56,14 @@ describeReference('training Qwen2.5-VL', config && dirname(config), async (model
 
     const runner = await openRunner({ model, threads: 1 });
     const grpo = parseTrainingConfig('grpo', {
-      maxSteps: 1,
-      maxCompletionLength: 8,
-      groupSize: 2,
-      promptsPerStep: 2,
+      ...{ maxSteps: 2, maxCompletionLength: 8, groupSize: 4, promptsPerStep: 2, reward: 'file' },
     });
+    // Random weights never write an answer that the paper's rewards can tell from another.
+    const source =
+      'function reward(state, samples) { return { scores: samples.map(({ completion }) => completion.charCodeAt(0) % 7) }; }';
+    const rewardFile = { name: 'letters.js', source };
     const rollouts = await mkdtemp(join(tmpdir(), 'run-'));
-    // The one step is the warm-up's, whose rate is 0: the last gate says that nothing was trained.
-    await expect(
-      trainGrpo({ ...run, runner, start: sft.adapter, folder: rollouts, config: grpo }),
-    ).rejects.toMatchObject({
-      code: 'TRAINING_GATE',
-      details: { gate: 'adapter-changed' },
-    });
+    await trainGrpo({ ...run, runner, start: sft.adapter, folder: rollouts, config: grpo, rewardFile });
     const [step] = await readLog(rollouts);
     // The policy is still the reference: what differs is the sampler's engine, not the positions of tokens.
     expect(Math.abs(step!['kl'] as number)).toBeLessThan(1e-6);

@@ -235,6 +235,31 @@ describe('a GRPO run', async () => {
     expect(await comparableLog(folder)).toEqual(await comparableLog(whole.folder));
   }, 120_000);
 
+  it('learns from a user’s own reward, and refuses to go on with another one', async () => {
+    const folder = await newFolder();
+    const devices = (worth: number) =>
+      `function reward(state, samples) {
+        const says = ({ findings }) => (findings.includes('Support Devices') ? ${worth} : 0);
+        return { scores: samples.map(says), terms: samples.map((sample) => ({ devices: says(sample) })), state: samples.length };
+      }`;
+    const config = { reward: 'file', rewardFile: 'devices.js' };
+    const rewardFile = { name: 'devices.js', source: devices(1) };
+    await trainGrpo(await runIn(folder, { rewardFile }, config));
+    const log = await readLog(folder);
+    expect(log[0]).toMatchObject({
+      'rewards/devices/mean': log[0]!['reward'],
+      'rewards/devices/devices/mean': log[0]!['reward'],
+    });
+    const state = JSON.parse(await readFile(join(folder, 'checkpoints/step-00000006/trainer_state.json'), 'utf8'));
+    expect(state.reward).toBe(6);
+    const other = { name: 'devices.js', source: devices(2) };
+    await expect(trainGrpo(await runIn(folder, { rewardFile: other }, config))).rejects.toMatchObject({
+      code: 'TRAINING_RESUME',
+      details: { differs: 'rewardHash' },
+    });
+    await expect(runIn(await newFolder(), {}, config).then(trainGrpo)).rejects.toMatchObject({ code: 'REWARD_FILE' });
+  }, 120_000);
+
   it('a checkpoint that was cut off is not seen', async () => {
     const folder = await newFolder();
     const run = await runIn(folder, { work: stoppingAfter(3) });
