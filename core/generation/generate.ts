@@ -47,7 +47,7 @@ export async function generate(
   requests.forEach(checkRequest);
   const completions = new Array<Completion>(requests.length);
   for (const batch of batchPrompts(requests, options.batchSize)) {
-    const rows = batch.map((index) => new Row(index, requests[index]!));
+    const rows = batch.map((index) => new Row(index, requests[index]!, runner.info.contextLength));
     await generateBatch(runner, rows, options, (row, completion) => {
       completions[row.index] = completion;
       options.onCompletion?.(row.index, completion);
@@ -70,6 +70,7 @@ class Row {
   constructor(
     readonly index: number,
     readonly request: GenerationRequest,
+    private readonly contextLength: number,
   ) {
     this.random = new Random(request.sampling.seed);
   }
@@ -89,7 +90,8 @@ class Row {
 
   get stop(): 'end' | 'length' | null {
     if (this.request.stopIds.includes(this.lastToken)) return 'end';
-    return this.tokenIds.length >= this.request.maxNewTokens ? 'length' : null;
+    const room = this.contextLength - this.request.promptIds.length;
+    return this.tokenIds.length >= Math.min(this.request.maxNewTokens, room) ? 'length' : null;
   }
 }
 

@@ -144,6 +144,14 @@ function joinFeatures(prompts: readonly Prompt[]) {
 
 function positionsOf({ promptIds, images }: Prompt, runner: Runner): TokenPositions {
   if (promptIds.length === 0) throw new WorkbenchError('PROMPT_EMPTY', 'The prompt has no tokens.');
+  const { contextLength } = runner.info;
+  if (promptIds.length >= contextLength)
+    throw new WorkbenchError(
+      'PROMPT_TOO_LONG',
+      `The prompt has ${promptIds.length} tokens, and the model has room for ${contextLength} with its answer.`,
+      { tokens: promptIds.length, contextLength },
+      'Shorten the prompt.',
+    );
   const grids = images?.grids ?? [];
   const expected = promptIds.filter((id) => id === runner.info.imageTokenId).length;
   const actual = tokensOf(...grids);

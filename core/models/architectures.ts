@@ -44,11 +44,29 @@ export async function loadProcessor(dir: string): Promise<ImageProcessor> {
   return (await architectureIn(dir)).loadProcessor(dir);
 }
 
-/** How a model folder reads text. */
+/** How a model folder reads text. @throws TOKENIZER_UNFIT where the tokenizer is not that of the model */
 export async function loadPromptModel(dir: string): Promise<PromptModel> {
   const tokenizer = await Tokenizer.load(dir);
   const template = await ChatTemplate.load(dir, tokenizer);
-  return { tokenizer, template, imageTokens: (await architectureIn(dir)).imageTokens(tokenizer) };
+  const file = join(dir, 'config.json');
+  const json = await readJson(file);
+  const architecture = architectureOf(json, file);
+  const imageTokens = architecture.imageTokens(tokenizer);
+  const { config } = architecture.open(json, file);
+  checkImageToken(tokenizer, imageTokens.soft, config.imageTokenId, join(dir, 'tokenizer.json'));
+  return { tokenizer, template, imageTokens };
+}
+
+/** Without its image token a prompt's images would be read as text. */
+function checkImageToken(tokenizer: Tokenizer, token: string, expected: number, file: string): void {
+  const ids = tokenizer.encode(token);
+  if (ids.length === 1 && ids[0] === expected) return;
+  throw new WorkbenchError(
+    'TOKENIZER_UNFIT',
+    `The tokenizer does not have the image token ${token} that the model's configuration names.`,
+    { file, token, expected, actual: ids.slice(0, 16) },
+    'Copy tokenizer.json and tokenizer_config.json from the page of this very model.',
+  );
 }
 
 async function architectureIn(dir: string): Promise<Architecture> {

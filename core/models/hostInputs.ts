@@ -10,6 +10,9 @@ import type { ForwardInput } from './runner.ts';
 /** Added to scores that must not count. Finite, so that a row of padding, which sees nothing, stays a number. */
 export const MASKED = -1e9;
 
+/** Of one mask `[B,1,T,S]`: 16,384 tokens of one prompt. */
+const MAX_MASK_BYTES = 2 ** 30;
+
 export interface Angles {
   cos: Float32Array;
   sin: Float32Array;
@@ -121,6 +124,13 @@ function masks(
 ): Record<LayerType, Float32Array | null> {
   const { batch, length } = input;
   const total = cachedLength + length;
+  if (4 * batch * length * total > MAX_MASK_BYTES)
+    throw new WorkbenchError(
+      'PROMPT_TOO_LONG',
+      `${length} tokens at once need more memory than this program takes for them.`,
+      { tokens: length, rows: batch, most: Math.floor(Math.sqrt(MAX_MASK_BYTES / 4 / batch)) },
+      'Shorten the prompt.',
+    );
   const full = new Float32Array(batch * length * total);
   const sliding = new Float32Array(batch * length * total);
   let fullMasks = false;

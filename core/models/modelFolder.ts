@@ -133,6 +133,7 @@ async function describe(
     imageTokenId: config.imageTokenId,
     endTokenIds: tokenIds(generation['eos_token_id']) ?? config.endTokenIds,
     padTokenId: tokenIds(generation['pad_token_id'])?.[0] ?? config.padTokenId,
+    contextLength: config.text.maxPositions,
     parameters: [...shapes.values()].reduce((sum, shape) => sum + elements(shape), 0),
     weightsHash: await hashOnce(sorted, cacheDir),
     dtype: entries.get('language.embed_tokens.weight')!.dtype,

@@ -23,6 +23,8 @@ export interface ModelInfo {
   imageTokenId: number;
   endTokenIds: number[];
   padTokenId: number;
+  /** Most tokens of prompt and answer together. */
+  contextLength: number;
   parameters: number;
   /** sha256 over names, shapes and bytes of the weights, in the order of the names. */
   weightsHash: string;

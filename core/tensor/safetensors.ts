@@ -98,12 +98,22 @@ async function openShards(folder: string, index: string): Promise<Safetensors> {
       throw headerError(index, 'A shard is not the name of a file beside the index.', { tensor: name });
     let opened = shards.get(shard);
     if (!opened) {
-      opened = await openSafetensors(join(folder, shard));
+      opened = await openShard(join(folder, shard), index, name);
       shards.set(shard, opened);
     }
     entries.set(name, opened.entry(name));
   }
   return new Safetensors(index, entries, {});
+}
+
+async function openShard(file: string, index: string, tensor: string): Promise<Safetensors> {
+  if (await exists(file)) return openSafetensors(file);
+  throw new WorkbenchError(
+    'MODEL_SHARD_MISSING',
+    'A file of weights that the index names is not in the folder.',
+    { file, index, tensor },
+    'Download it, or the whole folder again.',
+  );
 }
 
 async function readHeader(handle: FileHandle, file: string, size: number) {

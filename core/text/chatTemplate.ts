@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createContext, Script } from 'node:vm';
 import { Template } from '@huggingface/jinja';
 import { toErrorData, WorkbenchError } from '../base/errors.ts';
 import { readJsonIfThere } from '../platform/files.ts';
@@ -20,6 +21,7 @@ export interface RenderOptions {
 export class ChatTemplate {
   readonly source: string;
   private readonly template: Template;
+  private readonly guard = new TimeGuard(RENDER_MILLISECONDS);
   private readonly specialTokens: Readonly<Record<string, string>>;
 
   /** @throws CHAT_TEMPLATE_UNREADABLE */
@@ -59,18 +61,23 @@ export class ChatTemplate {
     return new ChatTemplate(source, tokenizer.specialTokens);
   }
 
-  /** @throws CHAT_TEMPLATE_REFUSED where the template itself raises (roles that do not alternate, ...) */
+  /**
+   * @throws CHAT_TEMPLATE_REFUSED where the template itself raises (roles that do not alternate, ...), CHAT_TEMPLATE_ENDLESS
+   * where it does not end in time
+   */
   render(messages: readonly Message[], { addGenerationPrompt = true, now = new Date() }: RenderOptions = {}): string {
     try {
-      return this.template.render({
+      const names = {
         ...this.specialTokens,
         messages,
         tools: null,
         documents: null,
         add_generation_prompt: addGenerationPrompt,
         strftime_of_clock: (format: string) => strftime(now, format),
-      });
+      };
+      return this.guard.run(() => this.template.render(names));
     } catch (error) {
+      if ((error as { code?: string }).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw endless();
       throw new WorkbenchError(
         'CHAT_TEMPLATE_REFUSED',
         `The model’s chat template refuses these messages: ${toErrorData(error).message}`,
@@ -78,6 +85,39 @@ export class ChatTemplate {
       );
     }
   }
+}
+
+/** A template of a few lines takes a millisecond. */
+const RENDER_MILLISECONDS = 2000;
+
+/** Ends a function that runs too long, wherever it is: V8 interrupts all that a script has called. */
+class TimeGuard {
+  private readonly context: { call?: () => void } = createContext({});
+  private readonly script = new Script('call()');
+
+  constructor(private readonly milliseconds: number) {}
+
+  run<T>(work: () => T): T {
+    let result: T | undefined;
+    this.context.call = () => {
+      result = work();
+    };
+    try {
+      this.script.runInContext(this.context, { timeout: this.milliseconds });
+    } finally {
+      this.context.call = undefined;
+    }
+    return result as T;
+  }
+}
+
+function endless(): WorkbenchError {
+  return new WorkbenchError(
+    'CHAT_TEMPLATE_ENDLESS',
+    'The model’s chat template does not come to an end.',
+    { seconds: RENDER_MILLISECONDS / 1000 },
+    'Use the template from the model’s page.',
+  );
 }
 
 async function textIfThere(path: string): Promise<string | undefined> {

@@ -146,6 +146,11 @@ describe('files that lie', () => {
       await expect(openCheckpoint(folder)).rejects.toMatchObject({ code: 'SAFETENSORS_HEADER' });
     }
     await writeSafetensors(join(folder, 's.safetensors'), [{ name: 'a', shape: [1], data: Float32Array.of(1) }]);
+    await writeFile(index, JSON.stringify({ weight_map: { a: 's.safetensors', b: 'gone.safetensors' } }));
+    await expect(openCheckpoint(folder)).rejects.toMatchObject({
+      code: 'MODEL_SHARD_MISSING',
+      details: { file: join(folder, 'gone.safetensors'), tensor: 'b' },
+    });
     await writeFile(index, JSON.stringify({ weight_map: { b: 's.safetensors' } }));
     await expect(openCheckpoint(folder)).rejects.toMatchObject({ code: 'TENSOR_MISSING', details: { tensor: 'b' } });
   });

@@ -273,6 +273,7 @@ function checkpoint(id: string, name: string, role: Checkpoint['role'], secondsP
       endTokenIds: [1],
       padTokenId: 0,
       parameters: 1_498_752,
+      contextLength: 8192,
       weightsHash: 'abc',
       dtype: 'float32',
     },
