@@ -4,6 +4,7 @@ export { default as Check } from 'lucide-react/icons/check';
 export { default as ChevronDown } from 'lucide-react/icons/chevron-down';
 export { default as ChevronLeft } from 'lucide-react/icons/chevron-left';
 export { default as ChevronRight } from 'lucide-react/icons/chevron-right';
+export { default as ChevronUp } from 'lucide-react/icons/chevron-up';
 export { default as Circle } from 'lucide-react/icons/circle';
 export { default as Columns2 } from 'lucide-react/icons/columns-2';
 export { default as Contrast } from 'lucide-react/icons/contrast';

@@ -129,7 +129,7 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
       // The fixture's page is white with black letters.
       return data.some((value, at) => at % 4 === 0 && value < 40 && data[at + 3] === 255);
     });
-    await page().getByLabel('Sample films').uncheck();
+    await page().getByRole('checkbox', { name: 'Sample films' }).uncheck();
     await page().waitForFunction(() => document.querySelectorAll('.pdf-page').length === 2);
     await page().getByLabel('Save to a path on the machine of the engine').fill('/tmp/report.pdf');
     await page().getByRole('button', { name: 'Save', exact: true }).click();
@@ -137,8 +137,33 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     expect((await calls('report.save'))[0].params).toEqual({
       evaluationId: 'e1',
       sections: ['summary', 'results'],
+      filmsOfEach: 3,
       path: '/tmp/report.pdf',
     });
+  });
+
+  it('Report: sections are ordered, parts and films chosen, and the figures exported in another form', async () => {
+    await evaluate();
+    await goTo(4, '.pdf-page');
+    const drawn = async () => (await calls('report.render')).at(-1)!.params as Record<string, unknown>;
+    const until = async (field: string, value: unknown) =>
+      expect.poll(async () => (await drawn())[field], { timeout: 10_000 }).toEqual(value);
+    await page().getByRole('button', { name: 'Move Sample films up' }).click();
+    await until('sections', ['summary', 'films', 'results']);
+    const choices = page().locator('[data-area="choices"]');
+    await choices.getByRole('group', { name: 'Checkpoints' }).getByRole('checkbox').first().uncheck();
+    await until('checkpointIds', ['sft', 'grpo']);
+    await choices.getByRole('group', { name: 'Labels' }).getByRole('checkbox').first().uncheck();
+    const labels = async () => ((await drawn())['labels'] as string[] | undefined) ?? ['No Finding'];
+    await expect.poll(labels, { timeout: 10_000 }).not.toContain('No Finding');
+    await choices.getByText('Which (2)').click();
+    await choices.getByLabel('Film 1 of').first().uncheck();
+    await until('films', ['b0']);
+    await choices.getByLabel('Format').selectOption('csv');
+    await page().getByLabel('Write into a folder on the machine of the engine').fill('/tmp/csv');
+    await page().getByRole('button', { name: 'Save', exact: true }).click();
+    await page().getByText('7 files written to /tmp/csv').waitFor();
+    expect((await calls('report.export'))[0].params).toMatchObject({ format: 'csv', path: '/tmp/csv', films: ['b0'] });
   });
 
   it('Report: hands the file to the browser', async () => {

@@ -557,6 +557,11 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
       pages: sections.length,
     }),
     'report.save': ({ path }) => ({ path, pages: 3, bytes: 1234 }),
+    'report.export': ({ path }) => ({ path, files: 7 }),
+    'report.films': () => [
+      { filmId: 'a0', datasetId: 'a', number: 1, gain: -0.5 },
+      { filmId: 'b0', datasetId: 'b', number: 1, gain: 0.25 },
+    ],
     'checkpoints.add': ({ path }) => {
       throw new WorkbenchError(
         'ADAPTER_WRONG_BASE',
