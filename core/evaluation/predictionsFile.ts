@@ -6,10 +6,10 @@
  *    "text": "<think>...</think><solution>Edema</solution>"}
  *
  * `truth`: 1 positive, 0 negative, -1 uncertain, null not mentioned; a label that is absent from every truth of a data set
- * is not scored on it. The answer is `text` (read by the rule-based parser) or `findings`, a list of labels, null where the
+ * is not scored on it; where a line has no truth, the film is looked up in the label tables that were given. The answer is `text` (read by the rule-based parser) or `findings`, a list of labels, null where the
  * completion could not be read. Optional: `patient` (else each film counts as a patient of its own), `dataset`, `checkpoint`
  * (else one of each), `probabilities` by label from 0 to 1, `role` of the checkpoint (base, sft, grpo), `failed`. Other keys
- * are ignored. A line that cannot be used is rejected with its row.
+ * are ignored. A line that cannot be used is rejected with its row. CSV and vLLM's batch output: predictionSources.ts.
  */
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -17,11 +17,13 @@ import { z } from 'zod';
 import { WorkbenchError } from '../base/errors.ts';
 import { throwIfCancelled, unattended, type Work } from '../base/progress.ts';
 import { parseCompletion } from '../findings/parse.ts';
-import { CHEXPERT_LABELS, isLabel, type Label, type LabelValues, type UncertaintyPolicy } from '../labels/labels.ts';
+import { CHEXPERT_LABELS, isLabel, type Label, type LabelValues } from '../labels/labels.ts';
+import type { UncertaintyPolicies } from '../labels/uncertainty.ts';
 import type { DatasetInput } from './comparison.ts';
 import { evaluate } from './evaluate.ts';
 import type { EvaluatedFilm } from './figures.ts';
 import { labelSetOf } from './labelSets.ts';
+import { isTable, type KnownFilm, type KnownFilms, ofBatch, readPredictionTable } from './predictionSources.ts';
 import type { EvaluatedCheckpoint, EvaluationResult } from './types.ts';
 
 const labelRecord = <T extends z.ZodType>(value: T) =>
@@ -31,10 +33,10 @@ const lineSchema = z
   .object({
     film: z.union([z.string().min(1), z.number()]).transform(String),
     patient: z.union([z.string(), z.number()]).transform(String).default(''),
-    dataset: z.string().min(1).default('dataset'),
+    dataset: z.string().min(1).optional(),
     checkpoint: z.string().min(1).default('checkpoint'),
     role: z.enum(['base', 'sft', 'grpo', 'other']).optional(),
-    truth: labelRecord(z.union([z.literal(1), z.literal(0), z.literal(-1), z.null()])),
+    truth: labelRecord(z.union([z.literal(1), z.literal(0), z.literal(-1), z.null()])).optional(),
     text: z.string().optional(),
     findings: z.array(z.string().refine(isLabel, 'not one of the 14 labels')).nullable().optional(),
     failed: z.boolean().optional(),
@@ -61,83 +63,135 @@ export interface PredictionsFile {
   rejectedCount: number;
 }
 
-/** Errors: FILE_NOT_FOUND, PREDICTIONS_EMPTY, CANCELLED. */
-export async function readPredictions(file: string, work: Work = unattended()): Promise<PredictionsFile> {
-  const roles = new Map<string, EvaluatedCheckpoint['role']>();
-  const result: PredictionsFile = {
-    films: [],
-    datasets: [],
-    checkpoints: [],
-    lines: 0,
-    rejected: [],
-    rejectedCount: 0,
-  };
-  const seen = new Set<string>();
-  let row = 0;
-  for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
-    row++;
-    if (text.trim() === '') continue;
-    result.lines++;
-    if (result.lines % 1000 === 0) throwIfCancelled(work.signal);
-    const line = readLine(text, seen);
-    if ('code' in line) {
-      result.rejectedCount++;
-      if (result.rejected.length < 1000) result.rejected.push({ row, ...line });
-      continue;
+export interface PredictionOptions {
+  /** Where lines carry no truth; also gives patient, sex, age and view. */
+  known?: KnownFilms;
+  /** Name of the checkpoint where a line has none. */
+  checkpoint?: string;
+}
+
+/** One file or several as one. Errors: FILE_NOT_FOUND, PREDICTIONS_EMPTY, DATASET_COLUMNS_MISSING (CSV), CANCELLED. */
+export async function readPredictions(
+  file: string | readonly string[],
+  work: Work = unattended(),
+  options: PredictionOptions = {},
+): Promise<PredictionsFile> {
+  const files = typeof file === 'string' ? [file] : file;
+  const reader = new Reader(options, work);
+  for (const each of files) await reader.read(each);
+  return reader.result(files);
+}
+
+class Reader {
+  private readonly roles = new Map<string, EvaluatedCheckpoint['role']>();
+  private readonly seen = new Set<string>();
+  private readonly datasets = new Set<string>();
+  private readonly films: EvaluatedFilm[] = [];
+  private readonly rejected: RejectedLine[] = [];
+  private rejectedCount = 0;
+  private lines = 0;
+
+  constructor(
+    private readonly options: PredictionOptions,
+    private readonly work: Work,
+  ) {}
+
+  async read(file: string): Promise<void> {
+    if (await isTable(file)) {
+      const { rows, count } = await readPredictionTable(file, (value, row) => this.take(value, row));
+      for (const { row, code, message } of rows) this.reject(row, { code, message });
+      this.rejectedCount += count - rows.length;
+      return;
     }
-    if (!result.datasets.includes(line.dataset)) result.datasets.push(line.dataset);
-    const role = line.role ?? roles.get(line.checkpoint) ?? roleOfName(line.checkpoint);
-    roles.set(line.checkpoint, role);
-    result.films.push(filmOf(line));
+    let row = 0;
+    for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
+      row++;
+      const line = row === 1 ? text.replace(/^\uFEFF/, '') : text;
+      if (line.trim() === '') continue;
+      try {
+        this.take(JSON.parse(line), row);
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+        this.lines++;
+        this.reject(row, { code: 'PREDICTION_NOT_JSON', message: 'The line is no JSON object.' });
+      }
+    }
   }
-  if (result.films.length === 0) {
-    throw new WorkbenchError(
-      'PREDICTIONS_EMPTY',
-      'No line of this file is a prediction.',
-      {
-        file,
-        lines: result.lines,
-        rejected: result.rejected.slice(0, 5).map(({ row, message }) => `row ${row}: ${message}`),
-      },
-      'One JSON object a line: film, truth, and text or findings; see the documentation of the format.',
-    );
+
+  result(files: readonly string[]): PredictionsFile {
+    const { lines, rejected, rejectedCount, films } = this;
+    if (films.length === 0) {
+      throw new WorkbenchError(
+        'PREDICTIONS_EMPTY',
+        'No line of this file is a prediction.',
+        {
+          file: files.join(', '),
+          lines,
+          rejected: rejected.slice(0, 5).map(({ row, message }) => `row ${row}: ${message}`),
+        },
+        'One JSON object a line: film, truth, and text or findings; see the documentation of the format.',
+      );
+    }
+    const checkpoints = [...this.roles].map(([id, role]) => ({ id, name: id, role, trainingSource: '' }));
+    return { films, datasets: [...this.datasets], checkpoints, lines, rejected, rejectedCount };
   }
-  result.checkpoints = [...roles].map(([id, role]) => ({ id, name: id, role, trainingSource: '' }));
-  return result;
+
+  private take(value: unknown, row: number): void {
+    this.lines++;
+    if (this.lines % 1000 === 0) throwIfCancelled(this.work.signal);
+    const read = this.filmOfLine(value);
+    if ('code' in read) this.reject(row, read);
+    else this.films.push(read);
+  }
+
+  private filmOfLine(value: unknown): EvaluatedFilm | Omit<RejectedLine, 'row'> {
+    const parsed = lineSchema.safeParse(ofBatch(value, this.options.checkpoint));
+    if (!parsed.success) return invalid(parsed.error);
+    const film = filmOf(parsed.data, this.options.known?.find(parsed.data.film) ?? null);
+    if (film === null) {
+      const message = `No truth: the line has none, and no table that was given has the film ${parsed.data.film}.`;
+      return { code: 'PREDICTION_WITHOUT_TRUTH', message };
+    }
+    const { datasetId, checkpointId, filmId } = film;
+    const key = JSON.stringify([datasetId, checkpointId, filmId]);
+    if (this.seen.has(key)) {
+      return { code: 'PREDICTION_TWICE', message: `${filmId} by ${checkpointId} stands in the file twice.` };
+    }
+    this.seen.add(key);
+    this.datasets.add(datasetId);
+    this.roles.set(checkpointId, parsed.data.role ?? this.roles.get(checkpointId) ?? roleOfName(checkpointId));
+    return film;
+  }
+
+  private reject(row: number, why: Omit<RejectedLine, 'row'>): void {
+    this.rejectedCount++;
+    if (this.rejected.length < 1000) this.rejected.push({ row, ...why });
+  }
 }
 
-function readLine(text: string, seen: Set<string>): Line | Omit<RejectedLine, 'row'> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return { code: 'PREDICTION_NOT_JSON', message: 'The line is no JSON object.' };
-  }
-  const parsed = lineSchema.safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const where = issue?.path.join('.') ?? '';
-    return { code: 'PREDICTION_INVALID', message: `${where === '' ? '' : `${where}: `}${issue?.message ?? 'invalid'}` };
-  }
-  const { dataset, checkpoint, film } = parsed.data;
-  const key = JSON.stringify([dataset, checkpoint, film]);
-  if (seen.has(key)) return { code: 'PREDICTION_TWICE', message: `${film} by ${checkpoint} stands in the file twice.` };
-  seen.add(key);
-  return parsed.data;
+function invalid({ issues: [issue] }: z.ZodError): Omit<RejectedLine, 'row'> {
+  const where = issue?.path.join('.') ?? '';
+  return { code: 'PREDICTION_INVALID', message: `${where === '' ? '' : `${where}: `}${issue?.message ?? 'invalid'}` };
 }
 
-function filmOf(line: Line): EvaluatedFilm {
+/** null where neither the line nor a table has the film's truth. */
+function filmOf(line: Line, known: KnownFilm | null): EvaluatedFilm | null {
+  const truth = (line.truth as LabelValues | undefined) ?? known?.truth;
+  if (truth === undefined) return null;
   const reading = line.findings === undefined ? parseCompletion(line.text!) : null;
   const findings = (reading ? reading.findings : (line.findings ?? [])) as Label[];
   const failed = line.failed ?? (reading ? reading.parseFailure !== null : line.findings === null);
+  const person = known && { studyId: known.studyId, sex: known.sex, age: known.age, view: known.view };
   return {
-    filmId: line.film,
-    patientId: line.patient,
-    datasetId: line.dataset,
+    filmId: known?.names[0] ?? line.film,
+    patientId: line.patient || (known?.patientId ?? ''),
+    datasetId: line.dataset ?? known?.datasetId ?? 'dataset',
     checkpointId: line.checkpoint,
-    truth: line.truth as LabelValues,
+    truth,
     findings,
     failed,
+    ...(line.text === undefined ? {} : { words: line.text.split(/\s+/).filter(Boolean).length }),
+    ...person,
     ...(line.probabilities ? { probabilities: line.probabilities as Partial<Record<Label, number>> } : {}),
   };
 }
@@ -147,11 +201,11 @@ function roleOfName(name: string): EvaluatedCheckpoint['role'] {
   return (found?.[1] ?? 'other') as EvaluatedCheckpoint['role'];
 }
 
-export interface MetricsOptions {
+export interface MetricsOptions extends PredictionOptions {
   /** Data set names; else the first and the last of the file. */
   source?: string;
   target?: string;
-  policy?: UncertaintyPolicy;
+  policy?: UncertaintyPolicies;
   replicates?: number;
   seed?: number;
 }
@@ -165,12 +219,29 @@ export interface PredictionMetrics extends Omit<EvaluationResult, 'id' | 'create
 
 /** Every figure of an evaluation from a predictions file. Errors: those of `readPredictions`, PREDICTIONS_DATASET. */
 export async function metricsOfPredictions(
-  file: string,
+  file: string | readonly string[],
   options: MetricsOptions = {},
   work: Work = unattended(),
 ): Promise<PredictionMetrics> {
-  const predictions = await readPredictions(file, work);
-  const { datasets, checkpoints, films, lines, rejected, rejectedCount } = predictions;
+  const predictions = await readPredictions(file, work, options);
+  const { lines, rejected, rejectedCount } = predictions;
+  const named = typeof file === 'string' ? file : file.join(', ');
+  return {
+    file: named,
+    lines,
+    rejected,
+    rejectedCount,
+    ...(await evaluatePredictions(named, predictions, options, work)),
+  };
+}
+
+/** Every figure from predictions that were read. Errors: PREDICTIONS_DATASET, CANCELLED. */
+export async function evaluatePredictions(
+  file: string,
+  { datasets, checkpoints, films }: Pick<PredictionsFile, 'datasets' | 'checkpoints' | 'films'>,
+  options: MetricsOptions = {},
+  work: Work = unattended(),
+): Promise<Omit<EvaluationResult, 'id' | 'createdAt'>> {
   const source = options.source ?? datasets[0]!;
   const target = options.target ?? datasets[datasets.length - 1]!;
   for (const name of [source, target]) if (!datasets.includes(name)) throw unknownDataset(name, file, datasets);
@@ -188,10 +259,10 @@ export async function metricsOfPredictions(
     result.differences.push(...alone.differences);
     result.agreements.push(...alone.agreements);
   }
-  return { file, lines, rejected, rejectedCount, ...result };
+  return result;
 }
 
-function datasetInput(id: string, films: readonly EvaluatedFilm[], policy: UncertaintyPolicy): DatasetInput {
+function datasetInput(id: string, films: readonly EvaluatedFilm[], policy: UncertaintyPolicies): DatasetInput {
   const own = films.filter((film) => film.datasetId === id);
   const labels = CHEXPERT_LABELS.filter((label) => own.some((film) => film.truth[label] !== undefined));
   const kind = { 'chexpert-14': 'chexpert', 'nih-9': 'nih', shared: 'other', own: 'other' } as const;

@@ -13,6 +13,7 @@ import { type ColumnMapping, columnMappingSchema, type TableLook } from '../data
 import type { Film } from '../dicom/film.ts';
 import type { ScanReport, ScanSummary } from '../dicom/scan.ts';
 import type { Thumbnail } from '../dicom/thumbnail.ts';
+import type { RejectedLine } from '../evaluation/predictionsFile.ts';
 import type { EvaluationResult } from '../evaluation/types.ts';
 import type { AnswerFormat, Reading } from '../findings/types.ts';
 import type { ServerKind } from '../generation/remote/chat.ts';
@@ -642,6 +643,12 @@ export const parameters = {
     })
     .strict(),
   'evaluations.result': z.object({ evaluationId: id }).strict(),
+  /** Predictions made elsewhere: JSON lines, CSV, vLLM's batch output; truth from the file or from these data sets (absent: all). */
+  'evaluations.import': z
+    .object({ path, checkpoint: z.string().min(1).max(200).optional(), datasetIds: z.array(id).min(1).optional() })
+    .strict(),
+  /** Every answer as JSON lines, or as CSV where the path ends so: what `evaluations.import` reads. */
+  'evaluations.export': z.object({ evaluationId: id, path }).strict(),
   /** The films behind a number: by cell and label, with truth and answer. */
   'evaluations.films': z
     .object({
@@ -743,6 +750,8 @@ export interface Results {
   'evaluations.cost': EvaluationCost;
   'evaluations.run': EvaluationResult;
   'evaluations.result': EvaluationResult;
+  'evaluations.import': EvaluationSummary & { rejected: RejectedLine[]; rejectedCount: number };
+  'evaluations.export': { path: string; lines: number };
   'evaluations.films': { entry: FilmEntry; truth: LabelValues; prediction: Prediction | null }[];
   'training.fields': ConfigField[];
   'training.list': TrainingRun[];

@@ -7,8 +7,10 @@ import { WorkbenchError } from '../base/errors.ts';
 import type { Progress, Work } from '../base/progress.ts';
 import { VERSION } from '../base/version.ts';
 import { lookAtTable } from '../datasets/custom.ts';
+import { predictionsText } from '../evaluation/predictionSources.ts';
 import { CHEXPERT_LABELS, NIH_NINE } from '../labels/labels.ts';
 import { bestExecutor } from '../models/openRunner.ts';
+import { writeFileAtomic } from '../platform/files.ts';
 import { cacheDirectory } from '../platform/node.ts';
 import type { Platform } from '../platform/platform.ts';
 import { openTfjs } from '../tensor/tfjs/backend.ts';
@@ -442,9 +444,18 @@ class LocalEngine implements Engine {
     } satisfies Partial<Handlers>;
   }
 
+  /** Where an evaluation is kept: made here, or imported. */
+  private async kept(evaluationId: string) {
+    const { imported, evaluations } = this.session;
+    return (await imported.has(evaluationId)) ? imported : evaluations;
+  }
+
   private evaluationHandlers() {
     return {
-      'evaluations.list': () => this.session.evaluations.list(),
+      'evaluations.list': async () => {
+        const all = [...(await this.session.evaluations.list()), ...(await this.session.imported.list())];
+        return all.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+      },
       'evaluations.cost': (params) => this.session.evaluations.cost(params),
       'evaluations.run': (params, call) =>
         this.lasting('evaluate', 'Evaluation', { method: 'evaluations.run', params }, call, async (work) => {
@@ -454,9 +465,24 @@ class LocalEngine implements Engine {
             this.changed('evaluations');
           }
         }),
-      'evaluations.result': ({ evaluationId }) => this.session.evaluations.result(evaluationId),
-      'evaluations.films': ({ evaluationId, datasetId, checkpointId, label, outcome }) =>
-        this.session.evaluations.films(evaluationId, datasetId, checkpointId, { label, outcome }),
+      'evaluations.result': async ({ evaluationId }) => (await this.kept(evaluationId)).result(evaluationId),
+      'evaluations.films': async ({ evaluationId, datasetId, checkpointId, label, outcome }) => {
+        const wanted = { label, outcome };
+        if (await this.session.imported.has(evaluationId))
+          return this.session.imported.filmsBehind(evaluationId, datasetId, checkpointId, wanted);
+        return this.session.evaluations.films(evaluationId, datasetId, checkpointId, wanted);
+      },
+      'evaluations.import': (params, call) =>
+        this.jobs.run('evaluate', 'Reading predictions', call, async (work) => {
+          const imported = await this.session.imported.import(params, work);
+          this.changed('evaluations');
+          return imported;
+        }),
+      'evaluations.export': async ({ evaluationId, path }) => {
+        const predictions = await (await this.kept(evaluationId)).written(evaluationId);
+        await writeFileAtomic(path, predictionsText(path, predictions));
+        return { path, lines: predictions.length };
+      },
     } satisfies Partial<Handlers>;
   }
 

@@ -11,6 +11,7 @@ import { ageInYears, sexOf, viewOf } from '../datasets/values.ts';
 import { type DatasetInput, evaluate } from '../evaluation/evaluate.ts';
 import { countedFindings, type EvaluatedFilm, indicatorsOf } from '../evaluation/figures.ts';
 import { multilabelFigures, outcomeOf } from '../evaluation/metrics.ts';
+import type { WrittenPrediction } from '../evaluation/predictionSources.ts';
 import { groupsOf, studiesOf } from '../evaluation/studies.ts';
 import type { Confusion, EvaluationResult } from '../evaluation/types.ts';
 import { isLabel, type Label } from '../labels/labels.ts';
@@ -201,6 +202,33 @@ export class Evaluations {
       const unanswered = item !== undefined && prediction === null && (wanted.outcome ?? 'failed') === 'failed';
       return shown.has(entry.id) || unanswered ? [{ entry, truth: entry.truth ?? {}, prediction }] : [];
     });
+  }
+
+  /** Every answer in the form that `readPredictions` reads. */
+  async written(id: string): Promise<WrittenPrediction[]> {
+    const cells = await this.cells(await this.file(id));
+    return cells.flatMap(({ datasetId, checkpoint, films, items }) =>
+      films.flatMap((film) => {
+        const item = items.get(film.id);
+        const prediction = item && this.predictionOf(item);
+        if (!prediction) return [];
+        const { text, key, reading, probabilities } = prediction;
+        const written: WrittenPrediction = {
+          film: film.id,
+          patient: film.patientId,
+          dataset: datasetId,
+          checkpoint: checkpoint.id,
+          role: checkpoint.role,
+          path: film.path,
+          truth: film.truth ?? {},
+          text,
+          findings: reading.parseFailure === null ? reading.findings : null,
+          key,
+          ...(probabilities ? { probabilities: probabilities.values } : {}),
+        };
+        return [written];
+      }),
+    );
   }
 
   /** Every film of the evaluation with its answers, in the order of the data sets. */
@@ -588,7 +616,8 @@ function slugOnly(id: string): string {
   return id.replace(/[^a-z0-9-]/gi, '');
 }
 
-function matches(
+/** Whether a film stands behind a number. */
+export function matches(
   film: EvaluatedFilm,
   policies: UncertaintyPolicies,
   { label, outcome }: { label?: string; outcome?: keyof Confusion | 'failed' },

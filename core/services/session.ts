@@ -8,6 +8,7 @@ import { Canaries } from './canaries.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { Collections } from './collections.ts';
 import { Evaluations } from './evaluations.ts';
+import { ImportedEvaluations } from './importedEvaluations.ts';
 import { type ModelOptions, Models } from './models.ts';
 import { PredictionStore } from './predictions.ts';
 import { Prompts } from './prompts.ts';
@@ -27,6 +28,7 @@ export class Session {
   readonly answers: Answers;
   readonly canaries: Canaries;
   readonly evaluations: Evaluations;
+  readonly imported: ImportedEvaluations;
   readonly trainings: Trainings;
   readonly reports: Reports;
   readonly annotations: AnnotationStore;
@@ -57,6 +59,7 @@ export class Session {
       platform.now,
     );
     this.canaries = new Canaries(workspace, this.checkpoints, this.answers, platform.userDir, platform.now);
+    this.imported = new ImportedEvaluations(workspace, this.collections, platform.now);
     this.evaluations = new Evaluations(
       workspace,
       this.collections,

@@ -206,8 +206,11 @@ mapsColumns(subcommand('evaluate', 'films of two institutions read by checkpoint
   .addOption(json())
   .action(runs(async () => (await import('./commands/evaluation.ts')).evaluate));
 
-subcommand('metrics', 'every figure of an evaluation, from predictions made anywhere')
-  .requiredOption('--predictions <file>', 'JSON lines: film, patient, dataset, checkpoint, truth, and text or findings')
+mapsColumns(subcommand('metrics', 'every figure of an evaluation, from predictions made anywhere'))
+  .requiredOption('--predictions <file>', 'JSON lines, CSV or vLLM’s batch output; several times: read as one', collect)
+  .option('--truth <table>', 'KIND:FILE.csv with the truth by film, where the predictions carry none', collect)
+  .option('--checkpoint <name>', 'name of the checkpoint where the predictions have none')
+  .option('--out <file>', 'writes the predictions as they were read: JSON lines, or CSV by its name')
   .option('--source <name>', 'data set that the checkpoints come from (default: the first of the file)')
   .option('--target <name>', 'another institution (default: the last of the file)')
   .option('--replicates <n>', 'of the bootstrap', integer(0, 1_000_000))

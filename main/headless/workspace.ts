@@ -8,7 +8,10 @@ import { statisticsThreadPath } from '../places.ts';
 import { UsageError } from './call.ts';
 import { commandPlatform, userPath } from './places.ts';
 
-const KINDS: readonly string[] = ['chexpert', 'nih', 'mimic', 'custom'] satisfies (DatasetKind | 'custom')[];
+export const TABLE_KINDS: readonly string[] = ['chexpert', 'nih', 'mimic', 'custom'] satisfies (
+  | DatasetKind
+  | 'custom'
+)[];
 
 /** @param workspace folder; absent: the built-in workspace, whose films and checkpoints are there when this returns */
 export async function openWorkspace(
@@ -38,10 +41,10 @@ export async function datasetId(engine: Engine, text: string, settings: DatasetS
   const known = await engine.call('collections.list', {});
   if (known.some(({ id }) => id === text)) return text;
   const [kind, ...rest] = text.split(':');
-  if (!KINDS.includes(kind!) || rest.length === 0) {
+  if (!TABLE_KINDS.includes(kind!) || rest.length === 0) {
     const ids = known.map(({ id }) => id).join(', ') || 'none';
     throw new UsageError(
-      `no data set "${text}": write KIND:FILE.csv with KIND ${KINDS.join(', ')}, or an id (${ids}).`,
+      `no data set "${text}": write KIND:FILE.csv with KIND ${TABLE_KINDS.join(', ')}, or an id (${ids}).`,
     );
   }
   const csv = userPath(rest.join(':'));

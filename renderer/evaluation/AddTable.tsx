@@ -1,9 +1,12 @@
 /** The form that adds a data set: a label table and the folder of its images. */
 import type { FormEvent } from 'react';
+import { CHEXPERT_LABELS, type Label, type UncertaintyPolicy } from '../../core/labels/labels.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { PathField } from '../frame/PathField.tsx';
+import { ErrorBox } from '../frame/parts.tsx';
 import type { TableToAdd } from '../state/evaluating.ts';
 import { text } from '../text.ts';
+import { MapColumns } from './MapColumns.tsx';
 
 export function AddTable({ table }: { table: TableToAdd }) {
   const { evaluating } = useWorkbench();
@@ -19,9 +22,22 @@ export function AddTable({ table }: { table: TableToAdd }) {
         label={text.evaluate.tableKind}
         value={table.kind}
         choices={text.evaluate.tableKinds}
-        onChange={(kind) => edit({ kind })}
+        onChange={(kind) => {
+          edit({ kind });
+          if (kind === 'custom') void evaluating.lookAtTable();
+        }}
       />
-      <PathField label={text.evaluate.csv} kind="file" value={table.csv} onChange={(csv) => edit({ csv })} />
+      <PathField
+        label={text.evaluate.csv}
+        kind="file"
+        value={table.csv}
+        onChange={(csv) => edit({ csv, look: { state: 'none' }, mapping: null })}
+      />
+      {table.kind === 'custom' && (
+        <button type="button" disabled={table.csv.trim() === ''} onClick={() => void evaluating.lookAtTable()}>
+          {text.analysis.mapTitle}
+        </button>
+      )}
       <PathField
         label={text.evaluate.images}
         kind="folder"
@@ -35,16 +51,91 @@ export function AddTable({ table }: { table: TableToAdd }) {
         choices={text.evaluate.policies}
         onChange={(policy) => edit({ policy })}
       />
+      <Exceptions table={table} edit={edit} />
+      <Choice
+        label={text.analysis.unit}
+        value={table.unit}
+        choices={text.analysis.units}
+        onChange={(unit) => edit({ unit })}
+      />
+      <Choice
+        label={text.analysis.views}
+        value={table.views}
+        choices={text.analysis.viewChoices}
+        onChange={(views) => edit({ views })}
+      />
+      <Choice
+        label={text.analysis.aggregation}
+        value={table.aggregation}
+        choices={text.analysis.aggregations}
+        onChange={(aggregation) => edit({ aggregation })}
+      />
       <Choice
         label={text.evaluate.role}
         value={table.role}
         choices={text.evaluate.roles}
         onChange={(role) => edit({ role })}
       />
-      <button type="submit" className="primary" disabled={adding || table.csv.trim() === ''}>
+      {table.kind === 'custom' && <Mapping table={table} edit={edit} />}
+      <button
+        type="submit"
+        className="primary"
+        disabled={adding || table.csv.trim() === '' || (table.kind === 'custom' && !table.mapping)}
+      >
         {text.evaluate.add}
       </button>
     </form>
+  );
+}
+
+type Edit = (change: Partial<TableToAdd>) => void;
+
+function Mapping({ table, edit }: { table: TableToAdd; edit: Edit }) {
+  const { look, mapping } = table;
+  if (look.state === 'loading') return <p className="muted">{text.analysis.mapLooking}</p>;
+  if (look.state === 'failed') return <ErrorBox title={text.analysis.mapFailed} error={look.error} />;
+  if (look.state !== 'ready' || !mapping) return null;
+  return <MapColumns look={look.value} mapping={mapping} onChange={(to) => edit({ mapping: to })} />;
+}
+
+/** One label after another whose uncertain values count otherwise. */
+function Exceptions({ table, edit }: { table: TableToAdd; edit: Edit }) {
+  const { exceptions } = table;
+  const set = (label: Label, policy: UncertaintyPolicy | undefined) => {
+    const { [label]: _, ...others } = exceptions;
+    edit({ exceptions: policy === undefined ? others : { ...others, [label]: policy } });
+  };
+  const named = CHEXPERT_LABELS.filter((label) => exceptions[label] !== undefined);
+  return (
+    <>
+      {named.map((label) => (
+        <label key={label} className="field">
+          <span>{label}</span>
+          <select
+            value={exceptions[label]}
+            onChange={(event) => set(label, (event.target.value || undefined) as UncertaintyPolicy | undefined)}
+          >
+            <option value="">{text.analysis.policySame}</option>
+            {Object.entries(text.evaluate.policies).map(([value, name]) => (
+              <option key={value} value={value}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+      ))}
+      <label className="field">
+        <span>{text.analysis.policyExceptions}</span>
+        <select value="" onChange={(event) => set(event.target.value as Label, 'ignore')}>
+          <option value="" />
+          {CHEXPERT_LABELS.filter((label) => exceptions[label] === undefined).map((label) => (
+            <option key={label} value={label}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </label>
+    </>
   );
 }
 

@@ -6,10 +6,16 @@ import { labelled, runningProgress } from '../state/evaluating.ts';
 import { readyValue } from '../state/loading.ts';
 import { text } from '../text.ts';
 import { AddTable } from './AddTable.tsx';
+import { Causes } from './Causes.tsx';
+import { Disagreements } from './Disagreements.tsx';
+import { Exchange } from './Exchange.tsx';
 import { Gaps, Slope } from './Gaps.tsx';
 import { Grid } from './Grid.tsx';
 import { PerLabel } from './PerLabel.tsx';
+import { Power } from './Power.tsx';
+import { Probabilities } from './Probabilities.tsx';
 import { Setup } from './Setup.tsx';
+import { Subgroups } from './Subgroups.tsx';
 
 export function EvaluateScreen() {
   const { evaluating, frame, library } = useWorkbench();
@@ -23,8 +29,16 @@ export function EvaluateScreen() {
     <div className="evaluate page">
       <Setup />
       {state.table && <AddTable table={state.table} />}
+      <Exchange />
       {!enough && <Empty title={text.evaluate.needTwo} hint={text.evaluate.needTwoHint} />}
       {result && !progress && <p className="headline">{result.headline}</p>}
+      {result &&
+        !progress &&
+        result.warnings?.map((warning) => (
+          <p key={warning} className="data-warning">
+            {warning}
+          </p>
+        ))}
       {(result || progress) && (
         <div className="grid-and-slope">
           <Grid result={result} progress={progress} />
@@ -35,6 +49,11 @@ export function EvaluateScreen() {
         <>
           <Gaps result={result} />
           <PerLabel result={result} />
+          <Causes result={result} />
+          <Subgroups result={result} />
+          <Power result={result} />
+          <Disagreements result={result} />
+          <Probabilities result={result} />
         </>
       )}
       {state.result.state === 'loading' && <Empty title={text.evaluate.loading} />}

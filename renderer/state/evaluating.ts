@@ -1,6 +1,7 @@
 /** The evaluation: what is compared on what, what it costs, how far it is, and what came out. */
 import { createStore } from 'zustand/vanilla';
 import { toErrorData } from '../../core/base/errors.ts';
+import type { ColumnMapping, TableLook } from '../../core/datasets/columnMapping.ts';
 import type { EvaluationResult } from '../../core/evaluation/types.ts';
 import type { Label, UncertaintyPolicy } from '../../core/labels/labels.ts';
 import type {
@@ -23,15 +24,43 @@ export type Outcome = NonNullable<Parameters<'evaluations.films'>['outcome']>;
 export interface TableToAdd {
   csv: string;
   images: string;
-  kind: 'chexpert' | 'nih' | 'mimic';
+  kind: 'chexpert' | 'nih' | 'mimic' | 'custom';
   policy: UncertaintyPolicy;
+  /** Labels whose uncertain values count otherwise. */
+  exceptions: Partial<Record<Label, UncertaintyPolicy>>;
+  /** `auto`: as the table has it. */
+  unit: Collection['unit'] | 'auto';
+  views: Collection['views'];
+  aggregation: Collection['aggregation'];
+  /** Of `custom`. */
+  look: Loading<TableLook>;
+  mapping: ColumnMapping | null;
   role: Collection['role'];
 }
 
 /** Completions of a film for label frequencies. */
 const SAMPLES = 8;
 
-export const NEW_TABLE: TableToAdd = { csv: '', images: '', kind: 'chexpert', policy: 'zeros', role: 'none' };
+export const NEW_TABLE: TableToAdd = {
+  csv: '',
+  images: '',
+  kind: 'chexpert',
+  policy: 'zeros',
+  exceptions: {},
+  unit: 'auto',
+  views: 'frontal',
+  aggregation: 'first',
+  look: { state: 'none' },
+  mapping: null,
+  role: 'none',
+};
+
+/** Nothing that is certain of a table without a guess. */
+function emptyMapping(look: TableLook): ColumnMapping {
+  const [first] = look.columns;
+  const values = { positive: ['1'], negative: ['0'], uncertain: ['-1'], blank: [] };
+  return { film: first?.name ?? '', key: 'path', labels: {} as ColumnMapping['labels'], values };
+}
 
 export interface EvaluatingState {
   list: EvaluationSummary[];
@@ -212,6 +241,18 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
     },
     chooseLabels: (labels: 'shared' | 'own') => store.setState({ labels, label: null }),
     chooseLabel: (label: Label | null) => store.setState({ label }),
+    /** These films of the evaluation in Read, one of them open. */
+    async follow(title: string, filmIds: readonly string[], open: string): Promise<void> {
+      const entries = await bridge.engine.call('films.list', {}).catch((error) => {
+        frame.fail(text.evaluate.filmsFailed, error);
+        return [];
+      });
+      const byId = new Map(entries.map((entry) => [entry.id, entry]));
+      const found = filmIds.flatMap((id) => byId.get(id) ?? []);
+      if (!byId.has(open)) return frame.done(text.evaluate.noFilms);
+      library.follow(title, found);
+      library.select(open);
+    },
     /** The films behind a number, in Read. */
     async films(title: string, asked: Omit<Parameters<'evaluations.films'>, 'evaluationId'>): Promise<void> {
       const { shownId } = store.getState();
@@ -228,14 +269,59 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
         frame.fail(text.evaluate.filmsFailed, error);
       }
     },
+    /** Answers that were made elsewhere, evaluated and shown. True where it worked. */
+    async importPredictions(path: string, checkpoint: string): Promise<boolean> {
+      const { sourceId, targetId } = store.getState();
+      const chosen = [sourceId, targetId].filter((id) => id !== null);
+      try {
+        const imported = await bridge.engine.call('evaluations.import', {
+          path,
+          ...(checkpoint === '' ? {} : { checkpoint }),
+          ...(chosen.length === 0 ? {} : { datasetIds: [...new Set(chosen)] }),
+        });
+        frame.done(text.analysis.imported(imported.name, imported.done, imported.rejectedCount));
+        await refresh();
+        await show(imported.id);
+        return true;
+      } catch (error) {
+        frame.fail(text.analysis.importFailed, error);
+        return false;
+      }
+    },
+    async exportPredictions(path: string): Promise<void> {
+      const { shownId } = store.getState();
+      if (!shownId) return;
+      try {
+        const { lines } = await bridge.engine.call('evaluations.export', { evaluationId: shownId, path });
+        frame.done(text.analysis.exported(path, lines));
+      } catch (error) {
+        frame.fail(text.analysis.exportFailed, error);
+      }
+    },
     editTable: (table: TableToAdd | null) => store.setState({ table }),
+    /** Reads the columns of a table of another form, and proposes what they are. */
+    async lookAtTable(): Promise<void> {
+      const { table } = store.getState();
+      if (!table?.csv.trim()) return;
+      const { csv } = table;
+      const change = (to: Partial<TableToAdd>) => {
+        const now = store.getState().table;
+        if (now?.csv === csv) store.setState({ table: { ...now, ...to } });
+      };
+      change({ look: { state: 'loading' }, mapping: null });
+      try {
+        const look = await bridge.engine.call('datasets.look', { csv });
+        change({ look: { state: 'ready', value: look }, mapping: look.guess ?? emptyMapping(look) });
+      } catch (error) {
+        change({ look: { state: 'failed', error: toErrorData(error) } });
+      }
+    },
     async addTable(): Promise<void> {
       const { table } = store.getState();
       if (!table) return;
       store.setState({ adding: true });
       try {
-        const { images, ...rest } = table;
-        const added = await bridge.engine.call('datasets.add', { ...rest, ...(images ? { images } : {}) });
+        const added = await bridge.engine.call('datasets.add', datasetOf(table));
         frame.done(text.evaluate.added(added.name, added.films));
         store.setState({ table: null });
         await library.refresh();
@@ -245,6 +331,22 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
         store.setState({ adding: false });
       }
     },
+  };
+}
+
+/** What the form says, as the engine takes it. */
+export function datasetOf(table: TableToAdd): Parameters<'datasets.add'> {
+  const { kind, csv, role, images, policy, exceptions, unit, views, aggregation, mapping } = table;
+  return {
+    kind,
+    csv,
+    role,
+    views,
+    aggregation,
+    policy: Object.keys(exceptions).length === 0 ? policy : { otherwise: policy, labels: exceptions },
+    ...(images ? { images } : {}),
+    ...(unit === 'auto' ? {} : { unit }),
+    ...(kind === 'custom' && mapping ? { mapping } : {}),
   };
 }
 

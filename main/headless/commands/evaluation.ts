@@ -1,16 +1,24 @@
 /** The commands from films to figures: evaluate, metrics. */
 import { join } from 'node:path';
-import { metricsOfPredictions } from '../../../core/evaluation/predictionsFile.ts';
+import type { ColumnMapping } from '../../../core/datasets/columnMapping.ts';
+import { readLabelTable } from '../../../core/datasets/summary.ts';
+import { type KnownFilm, KnownFilms, predictionsText } from '../../../core/evaluation/predictionSources.ts';
+import {
+  metricsOfPredictions,
+  type PredictionOptions,
+  readPredictions,
+} from '../../../core/evaluation/predictionsFile.ts';
 import { startStatisticsThreads } from '../../../core/evaluation/threads.ts';
 import type { EvaluationResult } from '../../../core/evaluation/types.ts';
-import { CHEXPERT_LABELS, type UncertaintyPolicy } from '../../../core/labels/labels.ts';
+import { CHEXPERT_LABELS, type LabelValues } from '../../../core/labels/labels.ts';
+import type { DatasetKind } from '../../../core/labels/mapping.ts';
 import { writeFileAtomic } from '../../../core/platform/files.ts';
 import type { Engine, ProbabilitySettings } from '../../../core/services/contract.ts';
 import { statisticsThreadPath } from '../../places.ts';
 import { type Call, UsageError } from '../call.ts';
 import { userPath } from '../places.ts';
 import { type MappingOptions, mappingOf, policiesOf } from '../tableOptions.ts';
-import { checkpointId, datasetId, openWorkspace, serverOf } from '../workspace.ts';
+import { checkpointId, datasetId, openWorkspace, serverOf, TABLE_KINDS } from '../workspace.ts';
 
 export interface EvaluateOptions extends MappingOptions {
   workspace?: string;
@@ -68,7 +76,7 @@ export async function evaluate({ output, signal }: Call, options: EvaluateOption
     { signal, onProgress: (progress) => output.progress(progress) },
   );
   const predictions = options.predictions === undefined ? null : userPath(options.predictions);
-  if (predictions !== null) await writePredictions(engine, result, predictions);
+  if (predictions !== null) await engine.call('evaluations.export', { evaluationId: result.id, path: predictions });
   if (options.scores !== undefined) await writeScores(engine, result, userPath(options.scores));
   output.result({ predictions, ...result }, () => summaryOf(result));
 }
@@ -99,23 +107,6 @@ function quoted(path: string): string {
   return /[",\n]/.test(path) ? `"${path.replace(/"/g, '""')}"` : path;
 }
 
-/** Every answer in the form that `chexreason metrics` reads. */
-async function writePredictions(engine: Engine, result: EvaluationResult, file: string): Promise<void> {
-  const lines: string[] = [];
-  for (const { datasetId, checkpointId } of result.cells) {
-    const role = result.checkpoints.find(({ id }) => id === checkpointId)?.role;
-    const films = await engine.call('evaluations.films', { evaluationId: result.id, datasetId, checkpointId });
-    for (const { entry, truth, prediction } of films) {
-      if (!prediction) continue;
-      const { text, key } = prediction;
-      const probabilities = prediction.probabilities?.values;
-      const answer = { film: entry.id, patient: entry.patientId, dataset: datasetId, checkpoint: checkpointId, role };
-      lines.push(`${JSON.stringify({ ...answer, path: entry.path, truth, text, probabilities, key })}\n`);
-    }
-  }
-  await writeFileAtomic(file, lines.join(''));
-}
-
 function summaryOf(result: EvaluationResult): string {
   const name = (id: string) => [...result.datasets, ...result.checkpoints].find((each) => each.id === id)?.name ?? id;
   const rows = result.cells.map(({ datasetId, checkpointId, own, shared }) => {
@@ -125,20 +116,61 @@ function summaryOf(result: EvaluationResult): string {
   return [result.headline, '', 'macro-F1  shared  failed', ...rows, '', `evaluation ${result.id}`].join('\n');
 }
 
-export interface MetricsCommandOptions {
-  predictions: string;
+export interface MetricsCommandOptions extends MappingOptions {
+  /** Several files are read as one. */
+  predictions: string[];
+  /** KIND:FILE.csv: where the answers carry no truth. */
+  truth?: string[];
+  checkpoint?: string;
   source?: string;
   target?: string;
-  policy?: UncertaintyPolicy;
+  policy?: string;
   replicates?: number;
   seed?: number;
+  /** Writes the answers as they were read, JSON lines or CSV. */
+  out?: string;
 }
 
 export async function metrics({ output, signal }: Call, options: MetricsCommandOptions): Promise<void> {
-  const { predictions, ...settings } = options;
+  const { predictions, truth = [], out, checkpoint, source, target, replicates, seed } = options;
   startStatisticsThreads(statisticsThreadPath());
-  await output.attempt(predictions, signal, async () => ({
-    ...(await metricsOfPredictions(userPath(predictions), settings, output.work(signal))),
-    file: predictions,
+  const mapping = await mappingOf(options);
+  await output.attempt(predictions.join(', '), signal, async () => {
+    const known: KnownFilm[] = [];
+    for (const text of truth) known.push(...(await knownFilms(text, mapping)));
+    const settings = { checkpoint, source, target, replicates, seed, policy: policiesOf(options.policy) };
+    const files = predictions.map(userPath);
+    const read = { ...settings, ...(known.length > 0 ? { known: new KnownFilms(known) } : {}) };
+    if (out !== undefined) await copyPredictions(files, read, userPath(out));
+    return { ...(await metricsOfPredictions(files, read, output.work(signal))), file: predictions.join(', ') };
+  });
+}
+
+/** The films of a label table, under the name by which `--source` and `--target` call the data set: its file's. */
+async function knownFilms(text: string, mapping: ColumnMapping | undefined): Promise<KnownFilm[]> {
+  const [kind, ...rest] = text.split(':');
+  if (!TABLE_KINDS.includes(kind!) || rest.length === 0)
+    throw new UsageError(`"${text}": KIND:FILE.csv was expected, with KIND ${TABLE_KINDS.join(', ')}.`);
+  const csv = userPath(rest.join(':'));
+  const { images, labels } = await readLabelTable(kind as DatasetKind | 'custom', csv, { mapping });
+  const scored = (values: LabelValues) =>
+    Object.fromEntries(labels.flatMap((label) => (values[label] === undefined ? [] : [[label, values[label]]])));
+  return images.map(({ image, patientId, studyId, labels: values, sex, age, view }) => {
+    return { datasetId: kind!, names: [image], patientId, studyId, truth: scored(values), sex, age, view };
+  });
+}
+
+async function copyPredictions(files: string[], options: PredictionOptions, out: string): Promise<void> {
+  const { films, checkpoints } = await readPredictions(files, undefined, options);
+  const written = films.map((film) => ({
+    film: film.filmId,
+    patient: film.patientId,
+    dataset: film.datasetId,
+    checkpoint: film.checkpointId,
+    role: checkpoints.find(({ id }) => id === film.checkpointId)!.role,
+    truth: film.truth,
+    findings: film.failed ? null : film.findings,
+    ...(film.probabilities ? { probabilities: film.probabilities } : {}),
   }));
+  await writeFileAtomic(out, predictionsText(out, written));
 }

@@ -1,0 +1,172 @@
+/**
+ * Evaluations of predictions that were made elsewhere: the answers are kept in the workspace (`imports-films/<id>.json`; the user's
+ * file stays where it is and unchanged), and evaluated like our own. Truth comes with the file, or from the data sets of the
+ * workspace by the film's name.
+ */
+import { basename } from 'node:path';
+import { WorkbenchError } from '../base/errors.ts';
+import { sha256 } from '../base/hash.ts';
+import { unattended, type Work } from '../base/progress.ts';
+import { ageInYears, sexOf, viewOf } from '../datasets/values.ts';
+import type { EvaluatedFilm } from '../evaluation/figures.ts';
+import { type KnownFilm, KnownFilms, type WrittenPrediction } from '../evaluation/predictionSources.ts';
+import { evaluatePredictions, type PredictionsFile, readPredictions } from '../evaluation/predictionsFile.ts';
+import type { Confusion, EvaluationResult } from '../evaluation/types.ts';
+import type { Label } from '../labels/labels.ts';
+import { slug, type Workspace } from '../workspace/workspace.ts';
+import type { Collections } from './collections.ts';
+import type { CheckedParameters, EvaluationSummary, FilmEntry, Results } from './contract.ts';
+import { matches } from './evaluations.ts';
+
+const FOLDER = 'imports';
+/** Their answers, apart, so that the list is read without them. */
+const FILMS = 'imports-films';
+
+interface ImportFile
+  extends Pick<PredictionsFile, 'datasets' | 'checkpoints' | 'lines' | 'rejected' | 'rejectedCount'> {
+  id: string;
+  name: string;
+  createdAt: string;
+  films: number;
+}
+
+export class ImportedEvaluations {
+  private readonly results = new Map<string, EvaluationResult>();
+
+  constructor(
+    private readonly workspace: Workspace,
+    private readonly collections: Collections,
+    private readonly now: () => Date,
+  ) {}
+
+  async list(): Promise<EvaluationSummary[]> {
+    return (await this.workspace.readAll<ImportFile>(FOLDER)).map(summaryOf);
+  }
+
+  /** Reading the same file again replaces its evaluation. Errors: those of `readPredictions`. */
+  async import(
+    { path, checkpoint, datasetIds }: CheckedParameters<'evaluations.import'>,
+    work: Work = unattended(),
+  ): Promise<Results['evaluations.import']> {
+    const known = new KnownFilms(await this.knownFilms(datasetIds));
+    const options = { known, ...(checkpoint === undefined ? {} : { checkpoint }) };
+    const { films, ...read } = await readPredictions(path, work, options);
+    const name = basename(path);
+    const id = `${slug(name)}-${sha256(path).slice(0, 6)}`;
+    const file: ImportFile = { ...read, id, name, createdAt: this.now().toISOString(), films: films.length };
+    await this.workspace.write(films, FILMS, `${id}.json`);
+    await this.workspace.write(file, FOLDER, `${id}.json`);
+    this.results.delete(id);
+    const { rejected, rejectedCount } = read;
+    return { ...summaryOf(file), rejected: rejected.slice(0, 20), rejectedCount };
+  }
+
+  async has(id: string): Promise<boolean> {
+    return (await this.file(id)) !== undefined;
+  }
+
+  async result(id: string, work: Work = unattended()): Promise<EvaluationResult> {
+    const there = this.results.get(id);
+    if (there) return there;
+    const file = (await this.file(id))!;
+    const films = await this.films(id);
+    const collections = new Map(this.collections.list().map((each) => [each.id, each]));
+    const { datasets, ...result } = await evaluatePredictions(file.name, { ...file, films }, {}, work);
+    const named = datasets.map((dataset) => ({ ...dataset, name: collections.get(dataset.id)?.name ?? dataset.name }));
+    const notes = file.rejectedCount === 0 ? [] : [rejectionOf(file)];
+    const whole = {
+      id,
+      createdAt: file.createdAt,
+      ...result,
+      datasets: named,
+      warnings: [...(result.warnings ?? []), ...notes],
+    };
+    this.results.set(id, whole);
+    return whole;
+  }
+
+  /** The films behind a number, as far as the workspace has them. */
+  async filmsBehind(
+    id: string,
+    datasetId: string,
+    checkpointId: string,
+    wanted: { label?: string; outcome?: keyof Confusion | 'failed' },
+  ): Promise<Results['evaluations.films']> {
+    const entries = new Map((await this.collections.films()).map((entry) => [entry.id, entry]));
+    return (await this.films(id)).flatMap((film) => {
+      const entry = entries.get(film.filmId);
+      const isOne = film.datasetId === datasetId && film.checkpointId === checkpointId;
+      return isOne && entry && matches(film, 'zeros', wanted) ? [{ entry, truth: film.truth, prediction: null }] : [];
+    });
+  }
+
+  /** In the form in which ours are exported. */
+  async written(id: string): Promise<WrittenPrediction[]> {
+    const { checkpoints } = (await this.file(id))!;
+    return (await this.films(id)).map((film) => ({
+      film: film.filmId,
+      patient: film.patientId,
+      dataset: film.datasetId,
+      checkpoint: film.checkpointId,
+      role: checkpoints.find((each) => each.id === film.checkpointId)?.role ?? 'other',
+      truth: film.truth,
+      findings: film.failed ? null : film.findings,
+      ...(film.probabilities ? { probabilities: film.probabilities } : {}),
+    }));
+  }
+
+  private async file(id: string): Promise<ImportFile | undefined> {
+    if (!/^[a-z0-9._-]+$/i.test(id)) return undefined;
+    return (await this.workspace.read<ImportFile>(FOLDER, `${id}.json`)) ?? undefined;
+  }
+
+  private async films(id: string): Promise<EvaluatedFilm[]> {
+    const films = await this.workspace.read<EvaluatedFilm[]>(FILMS, `${id}.json`);
+    if (films) return films;
+    throw new WorkbenchError('EVALUATION_UNKNOWN', 'The imported answers are no longer in the workspace.', { id });
+  }
+
+  private async knownFilms(datasetIds: readonly string[] | undefined): Promise<KnownFilm[]> {
+    const chosen = this.collections
+      .list()
+      .filter(({ id, labels }) => labels.length > 0 && (!datasetIds || datasetIds.includes(id)));
+    const known: KnownFilm[] = [];
+    for (const { id, labels } of chosen) {
+      known.push(...(await this.collections.films(id)).map((entry) => knownFilm(entry, labels)));
+    }
+    return known;
+  }
+}
+
+function knownFilm(entry: FilmEntry, labels: readonly Label[]): KnownFilm {
+  const { id, collectionId, path, description, patientId, studyInstanceUid, truth } = entry;
+  return {
+    datasetId: collectionId,
+    names: [id, path, description],
+    patientId,
+    studyId: studyInstanceUid,
+    truth: Object.fromEntries(labels.map((label) => [label, truth?.[label] ?? null])),
+    sex: sexOf(entry.patientSex),
+    age: ageInYears(entry.patientAge),
+    view: viewOf(entry.viewPosition),
+  };
+}
+
+function summaryOf({ id, name, createdAt, datasets, checkpoints, films }: ImportFile): EvaluationSummary {
+  const checkpointIds = checkpoints.map((each) => each.id);
+  return {
+    id,
+    name,
+    createdAt,
+    state: 'complete',
+    datasetIds: datasets,
+    checkpointIds,
+    limit: null,
+    done: films,
+    total: films,
+  };
+}
+
+function rejectionOf({ rejected: [first], rejectedCount }: ImportFile): string {
+  return `Lines left out: ${rejectedCount} (first: row ${first!.row}: ${first!.message})`;
+}

@@ -1,0 +1,142 @@
+/** Where label probabilities are there: how well they rank, how far they can be believed, and thresholds frozen on the source. */
+import { useMemo, useState } from 'react';
+import type {
+  EvaluationCell,
+  EvaluationResult,
+  FrozenThreshold,
+  ProbabilityFigures,
+} from '../../core/evaluation/types.ts';
+import { score, text } from '../text.ts';
+import { CheckpointName } from './Gaps.tsx';
+import { intervalText } from './Grid.tsx';
+
+export function Probabilities({ result }: { result: EvaluationResult }) {
+  const cells = result.cells.filter((cell) => cell.own.labels.some(({ probability }) => probability !== null));
+  const [at, choose] = useState(0);
+  const cell = cells[Math.min(at, cells.length - 1)];
+  if (!cell) return null;
+  const name = (id: string) => [...result.datasets, ...result.checkpoints].find((each) => each.id === id)?.name ?? id;
+  return (
+    <section className="block" data-area="probabilities">
+      <div className="row">
+        <h2>{text.analysis.probabilities}</h2>
+        <select
+          aria-label={text.evaluate.checkpoint}
+          value={at}
+          onChange={(event) => choose(Number(event.target.value))}
+        >
+          {cells.map((each, i) => (
+            <option key={`${each.datasetId} ${each.checkpointId}`} value={i}>
+              {text.analysis.cellOf(name(each.checkpointId), name(each.datasetId))}
+            </option>
+          ))}
+        </select>
+      </div>
+      <p className="muted">{text.analysis.probabilitiesHint}</p>
+      <ScoreTable cell={cell} />
+      <Thresholds result={result} />
+    </section>
+  );
+}
+
+function ScoreTable({ cell }: { cell: EvaluationCell }) {
+  const rows = cell.own.labels.flatMap(({ label, probability }) => (probability ? [{ label, probability }] : []));
+  const number = (value: number | null) => (value === null ? '–' : score(value));
+  return (
+    <table className="figures">
+      <thead>
+        <tr>
+          <th scope="col">{text.compare.label}</th>
+          <th scope="col">{text.evaluate.support}</th>
+          <th scope="col">AUROC</th>
+          <th scope="col">{text.analysis.averagePrecision}</th>
+          <th scope="col">Brier</th>
+          <th scope="col">ECE</th>
+          <th scope="col">{text.analysis.reliability}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(({ label, probability }) => (
+          <tr key={label}>
+            <th scope="row">{label}</th>
+            <td>{probability.positives ?? ''}</td>
+            <td>
+              {number(probability.auroc)}
+              <div className="muted small">{intervalText(probability.aurocInterval ?? null, score)}</div>
+            </td>
+            <td>
+              {number(probability.averagePrecision)}
+              <div className="muted small">{intervalText(probability.averagePrecisionInterval ?? null, score)}</div>
+            </td>
+            <td>{score(probability.brier)}</td>
+            <td>{score(probability.expectedCalibrationError)}</td>
+            <td>
+              <Reliability bins={probability.reliability} label={label} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+const SIZE = 56;
+
+/** Observed share over mean probability; the diagonal is what can be believed as it stands. */
+function Reliability({ bins, label }: { bins: ProbabilityFigures['reliability']; label: string }) {
+  const points = useMemo(
+    () => bins.map(({ meanProbability, observed }) => `${meanProbability * SIZE},${(1 - observed) * SIZE}`).join(' '),
+    [bins],
+  );
+  return (
+    <svg className="reliability" width={SIZE} height={SIZE} role="img" aria-label={text.analysis.reliabilityOf(label)}>
+      <title>{text.analysis.reliabilityOf(label)}</title>
+      <line x1={0} y1={SIZE} x2={SIZE} y2={0} className="tick" />
+      <polyline points={points} />
+      {bins.map(({ meanProbability, observed }) => (
+        <circle key={meanProbability} cx={meanProbability * SIZE} cy={(1 - observed) * SIZE} r={2} />
+      ))}
+    </svg>
+  );
+}
+
+function Thresholds({ result }: { result: EvaluationResult }) {
+  const { thresholds = [] } = result;
+  if (thresholds.length === 0) return null;
+  const name = (id: string) => result.datasets.find((each) => each.id === id)?.name ?? id;
+  return (
+    <>
+      <h3>{text.analysis.thresholds}</h3>
+      <p className="muted">{text.analysis.thresholdsHint(name(thresholds[0]!.chosenOn))}</p>
+      <table className="figures">
+        <thead>
+          <tr>
+            <th scope="col">{text.compare.label}</th>
+            <th scope="col">{text.evaluate.checkpoint}</th>
+            <th scope="col">{text.analysis.threshold}</th>
+            <th scope="col">{text.analysis.f1At(name(result.sourceDatasetId))}</th>
+            <th scope="col">{text.analysis.f1At(name(result.targetDatasetId))}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {byLabel(thresholds).map((each) => (
+            <tr key={`${each.label} ${each.checkpointId}`}>
+              <th scope="row">{each.label}</th>
+              <td>
+                <CheckpointName result={result} id={each.checkpointId} />
+              </td>
+              <td>{score(each.threshold)}</td>
+              <td>{score(each.source.f1)}</td>
+              <td>{each.target ? score(each.target.f1) : text.evaluate.notScored}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
+  );
+}
+
+function byLabel(thresholds: readonly FrozenThreshold[]): FrozenThreshold[] {
+  const labels = [...new Set(thresholds.map(({ label }) => label))];
+  return labels.flatMap((label) => thresholds.filter((each) => each.label === label));
+}

@@ -1,0 +1,118 @@
+/** In whom: macro-F1 by sex, age, view and device, with the number of films in each, drawn with intervals. */
+import { useMemo, useState } from 'react';
+import { type EvaluationResult, isSettled, type Subgroup } from '../../core/evaluation/types.ts';
+import { estimatesChart } from '../../core/report/charts/changes.ts';
+import { FigureView } from '../frame/FigureView.tsx';
+import { count, score, text } from '../text.ts';
+import { CheckpointName } from './Gaps.tsx';
+import { intervalText } from './Grid.tsx';
+
+/** Below this the figures of a group say little. */
+const FEW_FILMS = 50;
+
+export function Subgroups({ result }: { result: EvaluationResult }) {
+  const { subgroups = [] } = result;
+  const [datasetId, choose] = useState(result.targetDatasetId);
+  const shown = subgroups.filter((each) => each.datasetId === datasetId);
+  if (subgroups.length === 0) return null;
+  return (
+    <section className="block" data-area="subgroups">
+      <div className="row">
+        <h2>{text.analysis.subgroups}</h2>
+        <fieldset className="switch" aria-label={text.evaluate.dataset}>
+          {result.datasets.map(({ id, name }) => (
+            <button key={id} type="button" aria-pressed={id === datasetId} onClick={() => choose(id)}>
+              {name}
+            </button>
+          ))}
+        </fieldset>
+      </div>
+      <p className="muted">{text.analysis.subgroupsHint(result.sharedLabels.length)}</p>
+      {shown.length === 0 && <p className="muted">{text.analysis.noGroups}</p>}
+      {shown.length > 0 && (
+        <div className="groups">
+          <GroupTable result={result} groups={shown} />
+          <Differences result={result} groups={shown} />
+        </div>
+      )}
+    </section>
+  );
+}
+
+function GroupTable({ result, groups }: { result: EvaluationResult; groups: readonly Subgroup[] }) {
+  return (
+    <table className="figures">
+      <thead>
+        <tr>
+          <th scope="col">{text.analysis.group}</th>
+          <th scope="col">{text.analysis.filmsShort}</th>
+          <th scope="col">{text.analysis.patientsShort}</th>
+          <th scope="col" title={text.analysis.withTenHint}>
+            {text.analysis.withTen}
+          </th>
+          {result.checkpoints.map(({ id }) => (
+            <th key={id} scope="col">
+              <CheckpointName result={result} id={id} />
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {groups.map((each) => (
+          <tr key={`${each.by} ${each.group}`} className={each.films < FEW_FILMS ? 'few' : ''}>
+            <th scope="row">{nameOf(each)}</th>
+            <td>{count(each.films)}</td>
+            <td>{count(each.patients)}</td>
+            <td>{text.analysis.ofLabels(each.labelsWithTen, result.sharedLabels.length)}</td>
+            {result.checkpoints.map(({ id }) => {
+              const found = each.figures.find(({ checkpointId }) => checkpointId === id);
+              return (
+                <td key={id}>
+                  {found && score(found.macroF1)}
+                  <div className="muted small">{found && intervalText(found.interval, score)}</div>
+                </td>
+              );
+            })}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function nameOf({ by, group }: Subgroup): string {
+  return text.analysis.groupOf(text.analysis.by[by], group);
+}
+
+/** The step between the two checkpoints of the question in each group, as the report draws differences. */
+function Differences({ result, groups }: { result: EvaluationResult; groups: readonly Subgroup[] }) {
+  const figure = useMemo(() => differencesOf(result, groups), [result, groups]);
+  const pair = groups.find(({ difference }) => difference)?.difference;
+  if (!figure || !pair) return null;
+  const name = (id: string) => result.checkpoints.find((each) => each.id === id)?.name ?? id;
+  return (
+    <div>
+      <h3>{text.evaluate.stepOf(name(pair.fromCheckpointId), name(pair.toCheckpointId))}</h3>
+      <FigureView figure={figure} />
+    </div>
+  );
+}
+
+function differencesOf(result: EvaluationResult, groups: readonly Subgroup[]) {
+  const role = (id: string) => result.checkpoints.find((each) => each.id === id)?.role ?? 'other';
+  const estimates = groups.flatMap((each) => {
+    const { difference } = each;
+    if (!difference) return [];
+    const { change, interval, toCheckpointId } = difference;
+    return [
+      {
+        name: `${nameOf(each)} (${count(each.films)})`,
+        role: role(toCheckpointId),
+        value: change,
+        interval: interval ? ([interval.low, interval.high] as [number, number]) : null,
+        strong: isSettled(interval),
+      },
+    ];
+  });
+  return estimates.length === 0 ? null : estimatesChart(estimates, 520, text.analysis.macroF1Change);
+}
