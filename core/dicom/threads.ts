@@ -10,9 +10,9 @@ import { Worker } from 'node:worker_threads';
 import { fromErrorData, toErrorData, WorkbenchError } from '../base/errors.ts';
 import type { FromThread, Job, JobName, Jobs, Outcome, PoolState, ToThread } from './thread.ts';
 
-/** A job that takes longer is ended: films take a tenth of it, on a busy machine some more. Large files get more time. */
+/** A job that takes longer is ended. Films take a twentieth of it, but on a machine that trains they wait for their turn. */
 const TIME_LIMIT_MS = 5_000;
-const TIME_LIMIT_MS_PER_MIB = 2_000;
+const TIME_LIMIT_MS_PER_MIB = 5_000;
 /** A batch of headers may lie on a slow drive. */
 const HEADERS_LIMIT_MS = 60_000;
 /** Starting a thread takes a fraction of a second; in a checkout, on a busy machine, some more. */

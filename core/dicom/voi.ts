@@ -109,19 +109,69 @@ export function modalityRange(
   modality: ModalityTransform,
   padding: GraySource['padding'] = null,
 ): { minimum: number; maximum: number } {
-  const value = modality.kind === 'lut' ? modalityFunction(modality) : undefined;
-  const [low, high] = padding ? [padding.low, padding.high] : [Number.NaN, Number.NaN];
+  if (modality.kind === 'lut') return lookedUpRange(pixels, modality, padding);
+  const { minimum, maximum } = padding ? rangeWithout(pixels, padding) : storedRangeOf(pixels);
+  if (minimum > maximum) return { minimum: 0, maximum: 0 };
+  const ends = [minimum, maximum].map(modalityFunction(modality));
+  return { minimum: Math.min(...ends), maximum: Math.max(...ends) };
+}
+
+/** A table need not rise or fall: every stored value that occurs is looked up. */
+function lookedUpRange(pixels: PixelArray, modality: ModalityTransform, padding: GraySource['padding']) {
+  const value = modalityFunction(modality);
+  const values = Float64Array.from(new Set(pixels), (stored) =>
+    padding && stored >= padding.low && stored <= padding.high ? Number.NaN : value(stored),
+  );
+  const { minimum, maximum } = storedRangeOf(values);
+  return minimum > maximum ? { minimum: 0, maximum: 0 } : { minimum, maximum };
+}
+
+type Range = { minimum: number; maximum: number };
+
+/** The engine makes fast code of a loop that sees one kind of array; films are nearly always one of the first two. */
+function storedRangeOf(pixels: PixelArray): Range {
+  if (pixels instanceof Uint16Array) return unsignedRange(pixels);
+  if (pixels instanceof Int16Array) return signedRange(pixels);
   let minimum = Number.POSITIVE_INFINITY;
   let maximum = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < pixels.length; i++) {
-    const stored = pixels[i]!;
-    if (stored >= low && stored <= high) continue;
-    const x = value ? value(stored) : stored;
-    if (x < minimum) minimum = x;
-    if (x > maximum) maximum = x;
+    const value = pixels[i]!;
+    if (value < minimum) minimum = value;
+    if (value > maximum) maximum = value;
   }
-  if (minimum > maximum) return { minimum: 0, maximum: 0 };
-  if (modality.kind !== 'rescale') return { minimum, maximum };
-  const ends = [minimum, maximum].map(modalityFunction(modality));
-  return { minimum: Math.min(...ends), maximum: Math.max(...ends) };
+  return { minimum, maximum };
+}
+
+function unsignedRange(pixels: Uint16Array): Range {
+  let minimum = 0xffff;
+  let maximum = 0;
+  for (let i = 0; i < pixels.length; i++) {
+    const value = pixels[i]!;
+    if (value < minimum) minimum = value;
+    if (value > maximum) maximum = value;
+  }
+  return { minimum, maximum };
+}
+
+function signedRange(pixels: Int16Array): Range {
+  let minimum = 0x7fff;
+  let maximum = -0x8000;
+  for (let i = 0; i < pixels.length; i++) {
+    const value = pixels[i]!;
+    if (value < minimum) minimum = value;
+    if (value > maximum) maximum = value;
+  }
+  return { minimum, maximum };
+}
+
+function rangeWithout(pixels: PixelArray, { low, high }: { low: number; high: number }): Range {
+  let minimum = Number.POSITIVE_INFINITY;
+  let maximum = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < pixels.length; i++) {
+    const value = pixels[i]!;
+    if (value >= low && value <= high) continue;
+    if (value < minimum) minimum = value;
+    if (value > maximum) maximum = value;
+  }
+  return { minimum, maximum };
 }

@@ -105,8 +105,7 @@ export function createReading(
     const ready = frame === undefined ? kept.get(filmId) : undefined;
     store.setState({ film: ready ? { state: 'ready', value: ready } : { state: 'loading' } });
     void loadPredictions(filmId);
-    void loadModelView();
-    if (ready) return;
+    if (ready) return loadModelView();
     try {
       const view = await bridge.engine.call('films.open', { filmId, frame }, { signal });
       if (signal.aborted) return;
@@ -115,6 +114,8 @@ export function createReading(
     } catch (error) {
       if (!signal.aborted) store.setState({ film: { state: 'failed', error: toErrorData(error) } });
     }
+    // The film first: making the model's picture takes the engine as long as decoding.
+    if (!signal.aborted) await loadModelView();
   }
 
   function keep(filmId: string, view: FilmView): void {

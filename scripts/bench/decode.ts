@@ -1,11 +1,14 @@
 /**
- * Milliseconds to decode a film of 2,048 x 2,500 pixels and 12 bits (JPEG: 8), from the file to its stored values, by codec:
- * one film after the other in one thread, and a folder of 8 films on all processors. `openFilm` adds what the viewer needs
- * (hash, range, tags). With --python, pydicom's `pixel_array` of the same files in the same run.
+ * Milliseconds to decode a film of 2,048 x 2,500 pixels and 12 bits (JPEG baseline: 8), by codec:
  *
- *   npm run -s bench -- decode [--runs N] [--python PATH] [--file FILE]… --json
+ * - `decodeMs`: from the file to its stored values, one film in one thread; `openFilmMs`: with what the viewer needs
+ *   besides (hash, range, tags), in a thread of the pool, which lets idle threads help; `folderMsPerFilm`: 8 films at once.
+ * - with --python, pydicom's `pixel_array` of the same files in the same run, turn by turn: `pydicomMs`, and `ratio` to it;
+ *   `pydicomFolderMsPerFilm`: 8 films by one process, since pydicom has no parallelism of its own, and `pydicomPoolMsPerFilm`:
+ *   by as many processes as there are processors, which keep the pixels to themselves.
+ *
+ *   npm run -s bench -- decode [--runs N] [--python PATH] [--only NAME]… [--file FILE]… --json
  */
-import { execFileSync } from 'node:child_process';
 import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
@@ -13,25 +16,12 @@ import { parseArgs } from 'node:util';
 import { readDicom } from '../../core/dicom/dataSet.ts';
 import { decodeFrame, openFrames } from '../../core/dicom/decode.ts';
 import { openFilm, readWhole } from '../../core/dicom/openFilm.ts';
-import { startDicomThreads, stopDicomThreads } from '../../core/dicom/threads.ts';
+import { startDicomThreads, stopDicomThreads, warmDicomThreads } from '../../core/dicom/threads.ts';
 import { writeBenchFilms } from '../support/benchFilms.ts';
-import { machine, median, seconds } from '../support/measure.ts';
+import { machine, median } from '../support/measure.ts';
+import { PydicomPeer, transcodeWithGdcm } from '../support/pydicomPeer.ts';
 
 const FOLDER_FILMS = 8;
-
-const PYDICOM = `
-import json, statistics, sys, time, pydicom
-runs, out = int(sys.argv[1]), {}
-for path in sys.argv[2:]:
-    times = []
-    for run in range(runs + 1):
-        start = time.perf_counter()
-        try: pydicom.dcmread(path).pixel_array
-        except Exception as error: out[path] = str(error)[:80]; break
-        times.append((time.perf_counter() - start) * 1000)
-    else: out[path] = statistics.median(times[1:])
-print(json.dumps(out))
-`;
 
 export async function run(args: string[]): Promise<object> {
   const { values } = parseArgs({
@@ -39,53 +29,104 @@ export async function run(args: string[]): Promise<object> {
     options: {
       runs: { type: 'string', default: '7' },
       python: { type: 'string' },
+      only: { type: 'string', multiple: true },
       file: { type: 'string', multiple: true },
     },
   });
   const folder = await mkdtemp(join(tmpdir(), 'decode-'));
+  const peer = values.python ? new PydicomPeer(values.python) : undefined;
+  startDicomThreads(resolve('core/dicom/thread.ts'), cpus().length);
+  warmDicomThreads();
   try {
     const runs = Number(values.runs);
-    const given = values.file?.map((file) => [basename(file), resolve(file)] as const);
-    const films = given ? Object.fromEntries(given) : await writeBenchFilms(folder);
-    const pydicom = values.python ? timePydicom(values.python, runs, Object.values(films)) : {};
+    const films = values.file
+      ? Object.fromEntries(values.file.map((file) => [basename(file), resolve(file)]))
+      : await madeFilms(folder, values.python);
     const codecs: Record<string, object> = {};
     for (const [name, path] of Object.entries(films)) {
-      codecs[name] = { ...(await timeFilm(path, runs, folder)), pydicomMs: pydicom[path] ?? null };
+      if (!values.only || values.only.includes(name)) codecs[name] = await timeFilm(path, runs, folder, peer);
     }
-    return { benchmark: 'decode', runs, folderFilms: FOLDER_FILMS, machine: machine(), codecs };
+    const threads = {
+      decode: 1,
+      openFilm: cpus().length,
+      folder: cpus().length,
+      pydicom: 1,
+      pydicomPool: cpus().length,
+    };
+    return { benchmark: 'decode', runs, folderFilms: FOLDER_FILMS, machine: machine(), threads, codecs };
   } finally {
+    peer?.close();
+    await stopDicomThreads();
     await rm(folder, { recursive: true });
   }
 }
 
-async function timeFilm(path: string, runs: number, folder: string) {
-  const decode = async () => {
-    const source = openFrames(readDicom(await readWhole(path)));
-    await decodeFrame(source, 0);
-  };
-  const bytes = (await readFile(path)).length;
-  const decodeMs = milliseconds(await seconds(runs, decode));
-  const openFilmMs = milliseconds(await seconds(runs, () => openFilm(path)));
+async function madeFilms(folder: string, python: string | undefined): Promise<Record<string, string>> {
+  const films = await writeBenchFilms(folder);
+  const names = python ? transcodeWithGdcm(python, films['native']!, folder) : [];
+  for (const name of names) films[name] = join(folder, `${name}.dcm`);
+  return films;
+}
+
+async function timeFilm(path: string, runs: number, folder: string, peer: PydicomPeer | undefined) {
   const copies = await Promise.all(
     Array.from({ length: FOLDER_FILMS }, (_, i) => copyTo(path, join(folder, `copy${i}`))),
   );
-  startDicomThreads(resolve('core/dicom/thread.ts'), cpus().length);
-  const all = () => Promise.all(copies.map((copy) => openFilm(copy)));
-  const folderMsPerFilm = milliseconds(await seconds(Math.min(runs, 3), all)) / FOLDER_FILMS;
-  await stopDicomThreads();
-  return { bytes, decodeMs, openFilmMs, folderMsPerFilm };
+  const one = {
+    decodeMs: () => milliseconds(async () => void (await decodeFrame(openFrames(readDicom(await readWhole(path))), 0))),
+    openFilmMs: () => milliseconds(() => openFilm(path)),
+    ...(peer ? { pydicomMs: () => peer.decode([path]) } : {}),
+  };
+  const many = {
+    folderMsPerFilm: () => milliseconds(() => Promise.all(copies.map((copy) => openFilm(copy)))),
+    ...(peer
+      ? {
+          pydicomFolderMsPerFilm: () => peer.decode(copies),
+          pydicomPoolMsPerFilm: () => peer.decode(copies, true),
+        }
+      : {}),
+  };
+  const single = await turnByTurn(one, runs);
+  const folders = await turnByTurn(many, Math.min(runs, 3), FOLDER_FILMS);
+  const { decodeMs, pydicomMs } = single;
+  const ratio = typeof pydicomMs === 'number' && typeof decodeMs === 'number' ? round(decodeMs / pydicomMs, 2) : null;
+  return { bytes: (await readFile(path)).length, ...single, ratio, ...folders };
+}
+
+type Timed = () => Promise<number | string>;
+
+/** Medians of `runs` rounds, in each of which every candidate has its turn, after a round that is not counted. */
+async function turnByTurn(
+  candidates: Record<string, Timed>,
+  runs: number,
+  per = 1,
+): Promise<Record<string, number | string>> {
+  const times = Object.fromEntries(Object.keys(candidates).map((name) => [name, [] as (number | string)[]]));
+  for (let round = -1; round < runs; round++) {
+    for (const [name, time] of Object.entries(candidates)) {
+      const spent = await time();
+      if (round >= 0) times[name]!.push(spent);
+    }
+  }
+  return Object.fromEntries(
+    Object.entries(times).map(([name, all]) => {
+      const reason = all.find((spent) => typeof spent === 'string');
+      return [name, reason ?? round(median(all as number[]) / per, 1)];
+    }),
+  );
+}
+
+async function milliseconds(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+function round(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
 }
 
 async function copyTo(from: string, to: string): Promise<string> {
   await copyFile(from, to);
   return to;
-}
-
-function milliseconds(values: number[]): number {
-  return Math.round(median(values) * 10_000) / 10;
-}
-
-function timePydicom(python: string, runs: number, paths: string[]): Record<string, number | string> {
-  const output = execFileSync(python, ['-c', PYDICOM, String(runs), ...paths], { encoding: 'utf8' });
-  return JSON.parse(output) as Record<string, number | string>;
 }

@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { sha256 } from '../../core/base/hash.ts';
 import { Random } from '../../core/base/random.ts';
 import { encodeElement, encodeFile, encodeFragments, encodeShort } from '../../core/dicom/write.ts';
 
@@ -113,15 +114,15 @@ export function benchFilm(
   { rows, columns } = SIZE,
 ): Buffer {
   const sopClassUid = '1.2.840.10008.5.1.4.1.1.1.1';
-  const sopInstanceUid = `2.25.${name.length}${transferSyntax.replaceAll('.', '')}`;
+  const sopInstanceUid = `2.25.${BigInt(`0x${sha256(name).slice(0, 28)}`)}`;
   return encodeFile({ transferSyntax, sopClassUid, sopInstanceUid }, [
     encodeElement(0x00080016, 'UI', sopClassUid),
     encodeElement(0x00080018, 'UI', sopInstanceUid),
     encodeElement(0x00080060, 'CS', 'DX'),
     encodeElement(0x00100010, 'PN', `Bench^${name}`),
     encodeElement(0x00100020, 'LO', name),
-    encodeElement(0x0020000d, 'UI', '2.25.1'),
-    encodeElement(0x0020000e, 'UI', '2.25.2'),
+    encodeElement(0x0020000d, 'UI', `${sopInstanceUid}1`),
+    encodeElement(0x0020000e, 'UI', `${sopInstanceUid}2`),
     encodeShort(0x00280002, 1),
     encodeElement(0x00280004, 'CS', 'MONOCHROME2'),
     encodeShort(0x00280010, rows),
@@ -136,46 +137,50 @@ export function benchFilm(
   ]);
 }
 
+export interface Encoded {
+  name: string;
+  transferSyntax: string;
+  bits: 8 | 12;
+  /** The element Pixel Data. */
+  pixelData: Buffer;
+}
+
+const AT = '@cornerstonejs/codec-';
+type Source = { stored: Uint16Array; words: Uint8Array; bytes: Uint8Array };
+const ENCODERS: [name: string, syntax: string, bits: 8 | 12, encode: (source: Source) => Promise<Uint8Array>][] = [
+  ['rle', '.5', 12, async ({ stored }) => encodeRle(stored)],
+  ['jpeg-ls', '.4.80', 12, ({ words }) => compress(`${AT}charls/wasmjs`, 'JpegLSEncoder', words, 12)],
+  ['jpeg-2000', '.4.90', 12, ({ words }) => compress(`${AT}openjpeg/wasmjs`, 'J2KEncoder', words, 12)],
+  ['jpeg-2000-lossy', '.4.91', 12, ({ words }) => compress(`${AT}openjpeg/wasmjs`, 'J2KEncoder', words, 12, SIZE, 10)],
+  ['htj2k', '.4.201', 12, ({ words }) => compress(`${AT}openjph/wasmjs`, 'HTJ2KEncoder', words, 12)],
+  ['jpeg', '.4.50', 8, ({ bytes }) => compress(`${AT}libjpeg-turbo-8bit/wasmjs`, 'JPEGEncoder', bytes, 8)],
+];
+
+/** The film in the syntaxes of these names (default: all, `native` first). */
+export async function encodeBenchFilms(names?: readonly string[]): Promise<Encoded[]> {
+  const stored = storedValues();
+  const source = {
+    stored,
+    words: new Uint8Array(stored.buffer),
+    bytes: Uint8Array.from(stored, (value) => value >> 4),
+  };
+  const root = '1.2.840.10008.1.2';
+  const native = encodeElement(0x7fe00010, 'OW', source.words);
+  const films: Encoded[] = [{ name: 'native', transferSyntax: `${root}.1`, bits: 12, pixelData: native }];
+  for (const [name, syntax, bits, encode] of ENCODERS) {
+    if (names && !names.includes(name)) continue;
+    films.push({ name, transferSyntax: root + syntax, bits, pixelData: encodeFragments([await encode(source)]) });
+  }
+  return names ? films.filter(({ name }) => names.includes(name)) : films;
+}
+
 /** Writes the films; returns their paths by name. */
 export async function writeBenchFilms(folder: string): Promise<Record<string, string>> {
   await mkdir(folder, { recursive: true });
-  const stored = storedValues();
-  const words = new Uint8Array(stored.buffer);
-  const bytes = Uint8Array.from(stored, (value) => value >> 4);
-  const at = '@cornerstonejs/codec-';
-  const compressed = (data: Uint8Array) => encodeFragments([data]);
-  const films: [name: string, syntax: string, bits: 8 | 12, pixels: Buffer][] = [
-    ['native', '1.2.840.10008.1.2.1', 12, encodeElement(0x7fe00010, 'OW', words)],
-    ['rle', '1.2.840.10008.1.2.5', 12, compressed(encodeRle(stored))],
-    [
-      'jpeg-ls',
-      '1.2.840.10008.1.2.4.80',
-      12,
-      compressed(await compress(`${at}charls/wasmjs`, 'JpegLSEncoder', words, 12)),
-    ],
-    [
-      'jpeg-2000',
-      '1.2.840.10008.1.2.4.90',
-      12,
-      compressed(await compress(`${at}openjpeg/wasmjs`, 'J2KEncoder', words, 12)),
-    ],
-    [
-      'htj2k',
-      '1.2.840.10008.1.2.4.201',
-      12,
-      compressed(await compress(`${at}openjph/wasmjs`, 'HTJ2KEncoder', words, 12)),
-    ],
-    [
-      'jpeg',
-      '1.2.840.10008.1.2.4.50',
-      8,
-      compressed(await compress(`${at}libjpeg-turbo-8bit/wasmjs`, 'JPEGEncoder', bytes, 8)),
-    ],
-  ];
   const paths: Record<string, string> = {};
-  for (const [name, syntax, bits, pixels] of films) {
+  for (const { name, transferSyntax, bits, pixelData } of await encodeBenchFilms()) {
     paths[name] = join(folder, `${name}.dcm`);
-    await writeFile(paths[name], benchFilm(name, syntax, bits, pixels));
+    await writeFile(paths[name], benchFilm(name, transferSyntax, bits, pixelData));
   }
   return paths;
 }

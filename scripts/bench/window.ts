@@ -1,0 +1,100 @@
+/**
+ * Milliseconds from opening a film to its pixels on the screen, in the packed application's real window (Electron under Xvfb
+ * where there is no display): a film of 2,048 x 2,500 pixels, uncompressed and JPEG 2000. Each run opens a file that was not
+ * opened before, by a click in the study list; it ends with the first frame in which the canvas shows the film.
+ *
+ *   CHEXREASON_ELECTRON_DIST=FOLDER npm run -s bench -- window [--runs N] [--packed FOLDER] [--screenshot FILE] --json
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { missing, openDisplay, packDesktop, startDesktop } from '../../tests/support/desktop.ts';
+import { benchFilm, encodeBenchFilms } from '../support/benchFilms.ts';
+import { machine, median } from '../support/measure.ts';
+
+const LIMITS_MS: Record<string, number> = { native: 150, 'jpeg-2000': 400 };
+
+export async function run(args: string[]): Promise<object> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      runs: { type: 'string', default: '7' },
+      packed: { type: 'string' },
+      screenshot: { type: 'string' },
+    },
+  });
+  if (missing) return { benchmark: 'window', skipped: missing };
+  const runs = Number(values.runs);
+  const folder = mkdtempSync(join(tmpdir(), 'window-'));
+  const packed = values.packed ?? (await packDesktop());
+  const display = await openDisplay();
+  try {
+    const names = Object.keys(LIMITS_MS);
+    const films = await writeFilms(join(folder, 'films'), names, runs + 1);
+    const desktop = await startDesktop({
+      packed,
+      display: display.name,
+      home: join(folder, 'home'),
+      args: [`--workspace=${join(folder, 'workspace')}`, films],
+    });
+    try {
+      const { page } = desktop;
+      await page.waitForFunction((count) => document.querySelectorAll('.line-film').length >= count, names.length);
+      await page.waitForSelector('.film-canvas canvas');
+      const codecs: Record<string, object> = {};
+      for (const name of names) {
+        const times: { shownMs: number }[] = [];
+        for (let i = 0; i <= runs; i++) {
+          await page.locator('#study-filter').fill(filmName(name, i));
+          await page.waitForTimeout(600);
+          times.push(await page.evaluate(openFirstFilm));
+        }
+        const shown = times.slice(1).map(({ shownMs }) => shownMs);
+        codecs[name] = { shownMs: Math.round(median(shown)), limitMs: LIMITS_MS[name], all: shown.map(Math.round) };
+      }
+      if (values.screenshot) await page.screenshot({ path: values.screenshot });
+      return { benchmark: 'window', runs, machine: machine(), codecs };
+    } finally {
+      await desktop.close();
+    }
+  } finally {
+    display.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const filmName = (name: string, run: number) => `${name}.${run}.`;
+
+async function writeFilms(folder: string, names: string[], count: number): Promise<string> {
+  mkdirSync(folder, { recursive: true });
+  for (const { name, transferSyntax, bits, pixelData } of await encodeBenchFilms(names)) {
+    for (let i = 0; i < count; i++) {
+      const each = filmName(name, i);
+      writeFileSync(join(folder, `${each}dcm`), benchFilm(each, transferSyntax, bits, pixelData));
+    }
+  }
+  return folder;
+}
+
+/** In the page: clicks the first film of the list, and waits for the frame in which the canvas shows it. */
+function openFirstFilm(): Promise<{ shownMs: number }> {
+  const line = document.querySelector('.line-film') as HTMLElement;
+  const canvas = document.querySelector('.film-canvas canvas') as HTMLCanvasElement;
+  const screen = canvas.getContext('2d') as CanvasRenderingContext2D;
+  const [x, y] = [Math.floor(canvas.width / 2), Math.floor(canvas.height / 2)];
+  // The film before is taken off the canvas; the middle of this one is not black.
+  screen.setTransform(1, 0, 0, 1, 0, 0);
+  screen.fillStyle = '#000';
+  screen.fillRect(0, 0, canvas.width, canvas.height);
+  return new Promise((resolve) => {
+    const start = performance.now();
+    line.click();
+    const look = () => {
+      // Reading a pixel back ends only when the drawing has.
+      if ((screen.getImageData(x, y, 1, 1).data[0] as number) > 0) resolve({ shownMs: performance.now() - start });
+      else requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+  });
+}
