@@ -55,7 +55,7 @@ function checkedFrames(file: DicomFile): FrameSource {
   const syntax = supportedSyntax(file.transferSyntax);
   const pixelData = file.pixelData!;
   const isNative = !syntax.encapsulated && pixelData.declaredLength !== null;
-  if (isNative) requireNativeBytes(pixelData, description);
+  if (isNative) requireNativeBytes(pixelData, description, file.warnings);
   return {
     file,
     description,
@@ -76,9 +76,13 @@ function supportedSyntax(uid: string): TransferSyntax {
   );
 }
 
-function requireNativeBytes(pixelData: PixelDataElement, description: PixelDescription): void {
+function requireNativeBytes(pixelData: PixelDataElement, description: PixelDescription, warnings: string[]): void {
   const needed = Math.ceil(nativeFrameBytes(description) * description.frames);
-  if (pixelData.length >= needed) return;
+  if (pixelData.length >= needed) {
+    const spare = pixelData.length - needed - (needed % 2);
+    if (spare > 0) warnings.push(`The pixel data hold ${spare} bytes more than the header calls for.`);
+    return;
+  }
   throw new WorkbenchError(
     'DICOM_TRUNCATED_PIXELS',
     `The pixel data hold ${pixelData.length} of the ${needed} bytes that the header calls for.`,
