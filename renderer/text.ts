@@ -801,6 +801,21 @@ export const text = {
       }`,
     noProbe:
       'No probe: add data sets with the parts “probe, source” and “probe, other institution” (Evaluate, Add data set) to see both hospitals while a run goes on.',
+    plan: (needed: string, available: string, fits: boolean) =>
+      `Memory: about ${needed} of ${available}${fits ? '' : '. It does not fit'}`,
+    planParts: {
+      weights: 'Weights of the base',
+      sampler: 'Weights in the engine that answers',
+      adapter: 'Adapter, gradients, moments',
+      activations: 'Activations of a micro-batch',
+      logits: 'Logits of a micro-batch',
+      cache: 'Keys and values while answering',
+      features: 'Image features, kept',
+    },
+    planTokens: (prompt: number, answer: number) =>
+      `For ${count(prompt)} tokens of prompt and film and ${count(answer)} of the answer, in f32.`,
+    planRemedy: (field: string, value: number) => `It fits with ${field} ${value}.`,
+    planNoRemedy: 'No setting makes it fit on this machine.',
     alarms: 'Alarms',
     alarm: {
       entropy: 'Entropy',

@@ -22,6 +22,7 @@ import { CHEXPERT_LABELS, isLabel, type Label, type LabelValues } from '../label
 import type { UncertaintyPolicies } from '../labels/uncertainty.ts';
 import type { ExecutorInfo, ModelInfo } from '../models/runner.ts';
 import type { Prompt } from '../text/types.ts';
+import type { MemoryPlan } from '../training/plan.ts';
 import type {
   Chosen,
   ChosenOn,
@@ -674,6 +675,15 @@ export const parameters = {
       config: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
     })
     .strict(),
+  /** What such a run would need of memory, before it starts. */
+  'training.plan': z
+    .object({
+      kind: z.enum(['sft', 'grpo']),
+      startFromId: id,
+      datasetId: id.optional(),
+      config: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+    })
+    .strict(),
   'training.resume': z.object({ runId: id }).strict(),
   'training.log': z.object({ runId: id }).strict(),
   /** The completions of a GRPO run's step; absent: of the last one that drew some. */
@@ -758,6 +768,7 @@ export interface Results {
   'training.run': TrainingRun;
   'training.resume': TrainingRun;
   'training.log': TrainingLogLine[];
+  'training.plan': MemoryPlan;
   'training.completions': { step: number | null; steps: number[]; rows: CompletionRow[] };
   'report.sections': { id: string; title: string }[];
   'report.films': ReportFilm[];

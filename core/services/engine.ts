@@ -500,6 +500,7 @@ class LocalEngine implements Engine {
       'training.fields': ({ kind }) => this.session.trainings.fields(kind),
       'training.list': () => this.session.trainings.list(),
       'training.log': ({ runId }) => this.session.trainings.log(runId),
+      'training.plan': (params) => this.session.trainings.plan(params),
       'training.completions': ({ runId, step }) => this.session.trainings.completions(runId, step),
       'training.run': async (params, call) =>
         train(`${titles[params.kind]}: ${params.name}`, await this.session.trainings.begin(params), call),

@@ -11,6 +11,7 @@ import { positiveLabels } from '../labels/uncertainty.ts';
 import { loadProcessor, loadPromptModel } from '../models/architectures.ts';
 import { openModelFolder } from '../models/modelFolder.ts';
 import { openRunner } from '../models/openRunner.ts';
+import type { Runner } from '../models/runner.ts';
 import { TfjsModel } from '../models/tfjsModel.ts';
 import type { Adapter } from '../peft/adapter.ts';
 import { readJsonLines } from '../platform/files.ts';
@@ -22,6 +23,7 @@ import { openTfjs } from '../tensor/tfjs/backend.ts';
 import type { Prompt } from '../text/types.ts';
 import { configFields, type GrpoConfig, parseTrainingConfig, rewardSettings } from '../training/config.ts';
 import { trainGrpo } from '../training/grpo.ts';
+import { demandFit, type MemoryPlan } from '../training/plan.ts';
 import type { Probe } from '../training/probe.ts';
 import type { RunHeader, RunProgress, RunState } from '../training/run.ts';
 import { trainSft } from '../training/sft.ts';
@@ -43,6 +45,7 @@ import type {
   TrainingRun,
 } from './contract.ts';
 import { readAdapter } from './models.ts';
+import { planRun } from './plans.ts';
 import { type ChosenProbe, chooseProbe, openProbe } from './probes.ts';
 import type { Prompts } from './prompts.ts';
 
@@ -94,6 +97,25 @@ export class Trainings {
     return this.workspace.lines<TrainingLogLine>(FOLDER, id, 'log.jsonl');
   }
 
+  /** What such a run would need of memory; nothing is started. */
+  async plan(params: CheckedParameters<'training.plan'>): Promise<MemoryPlan> {
+    const datasetId = params.datasetId ?? this.trainingSource();
+    const { kind, startFromId, config } = params;
+    const start = this.checkpoints.usable(startFromId);
+    const file = { id: '', name: '', createdAt: '', kind, startFromId, datasetId, config };
+    const probes = this.collections.list().some(({ role }) => role.startsWith('probe-')) && config['probeEvery'] !== 0;
+    return this.planOf(file, start, await this.examples(file, start), probes);
+  }
+
+  private async planOf(file: RunFile, start: Checkpoint, examples: readonly TrainingExample[], probes: boolean) {
+    const baseFolder = this.checkpoints.baseFolder(start);
+    return planRun({
+      ...{ kind: file.kind, baseFolder, examples, sampler: file.kind === 'grpo' || probes },
+      config: parseTrainingConfig(file.kind as 'sft', file.config),
+      start: start.baseId === null ? null : await this.adapterOf(start, baseFolder),
+    });
+  }
+
   /** Of one step; absent: of the last that drew completions. */
   async completions(runId: string, step?: number): Promise<Results['training.completions']> {
     const { id } = await this.file(runId);
@@ -141,15 +163,18 @@ export class Trainings {
     const start = this.checkpoints.usable(file.startFromId);
     const baseFolder = this.checkpoints.baseFolder(start);
     const folder = await openModelFolder(baseFolder);
-    const model = await TfjsModel.load(folder, await openTfjs());
     const probe = await this.probe(file, start);
-    const runner = file.kind === 'grpo' || probe ? await openRunner({ model: folder }) : null;
+    const examples = await this.examples(file, start);
+    demandFit(await this.planOf(file, start, examples, probe !== null));
+    const model = await TfjsModel.load(folder, await openTfjs());
+    let runner: Runner | null = null;
     try {
+      if (file.kind === 'grpo' || probe) runner = await openRunner({ model: folder });
       const run = {
         model,
         prompt: await loadPromptModel(baseFolder),
         processor: await loadProcessor(baseFolder),
-        examples: await this.examples(file, start),
+        examples,
         folder: this.workspace.pathOf(FOLDER, file.id),
         baseName: baseFolder,
         now: new Date(file.createdAt),

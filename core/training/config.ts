@@ -39,6 +39,16 @@ const shared = {
     '1',
     'Sequences that go through the network at once. Memory and speed depend on it, the result does not (but for rounding).',
   ),
+  precision: field(
+    z.enum(['bf16', 'f32']).default('bf16'),
+    'bf16',
+    'Of the computation. The engines here train in f32: bf16 falls back to it, and the run says so.',
+  ),
+  gradientCheckpointing: field(
+    z.boolean().default(true),
+    'on',
+    'Computes activations again instead of keeping them. The engines here keep them: the run says so.',
+  ),
   seed: field(integer(0, 2 ** 32 - 1).default(0), '', 'Decides splits, orders, dropout and samples.'),
   checkpointEvery: field(
     integer(1).default(50),
@@ -228,6 +238,28 @@ function typeOf(schema: z.ZodType): Pick<ConfigField, 'type' | 'choices'> {
   return { type: 'text' };
 }
 
+/** Of these `fallbacks` speaks. */
+const FALLBACK_FIELDS = ['precision', 'gradientCheckpointing'];
+
+/** What was asked and cannot be honoured by these engines, with what is run instead. */
+export function fallbacks(config: { precision: string; gradientCheckpointing: boolean }): {
+  asRun: Record<string, unknown>;
+  departures: Departure[];
+} {
+  const departures: Departure[] = [];
+  if (config.precision !== 'f32')
+    departures.push({
+      ...{ field: 'precision', paper: 'bf16', run: 'f32' },
+      reason: `${config.precision} was asked for; tfjs computes in f32. Results are those of f32, memory is twice that of bf16.`,
+    });
+  if (config.gradientCheckpointing)
+    departures.push({
+      ...{ field: 'gradientCheckpointing', paper: 'on', run: 'off' },
+      reason: 'It was asked for; these engines keep the activations instead, which changes memory and no result.',
+    });
+  return { asRun: { precision: 'f32', gradientCheckpointing: false }, departures };
+}
+
 /** Fields whose value is not the default although the paper states one. `reasons` by field. */
 export function fieldDepartures(
   kind: TrainingKind,
@@ -235,7 +267,9 @@ export function fieldDepartures(
   reasons: Readonly<Record<string, string>> = {},
 ): Departure[] {
   return configFields(kind)
-    .filter(({ name, paper, default: usual }) => paper !== '' && config[name] !== usual)
+    .filter(
+      ({ name, paper, default: usual }) => paper !== '' && config[name] !== usual && !FALLBACK_FIELDS.includes(name),
+    )
     .map(({ name, paper }) => ({
       field: name,
       paper,

@@ -7,6 +7,8 @@ export interface LossAndGradients {
   loss: number;
   /** In the order of the parameters. */
   gradients: Float32Array[];
+  /** Of all tensors when the forward pass was done, when there are most: weights, activations, what the tape keeps. */
+  tensorBytes: number;
 }
 
 /** `loss` gets the parameters as tensors, by name, and must use every one of them. */
@@ -16,11 +18,15 @@ export function lossAndGradients(
   loss: (tensors: ReadonlyMap<string, Tensor>) => Scalar,
 ): LossAndGradients {
   // tidy looks through whatever it is given back for tensors, number by number; so the numbers leave another way.
-  const result: LossAndGradients = { loss: Number.NaN, gradients: [] };
+  const result: LossAndGradients = { loss: Number.NaN, gradients: [], tensorBytes: 0 };
   tf.tidy(() => {
     const inputs = parameters.map(({ value, shape }) => tf.tensor(value, [...shape]));
     const byName = (tensors: readonly Tensor[]) => new Map(parameters.map(({ name }, i) => [name, tensors[i]!]));
-    const { value, grads } = tf.valueAndGrads((...tensors: Tensor[]) => loss(byName(tensors)))(inputs);
+    const { value, grads } = tf.valueAndGrads((...tensors: Tensor[]) => {
+      const scalar = loss(byName(tensors));
+      result.tensorBytes = tf.memory().numBytes;
+      return scalar;
+    })(inputs);
     result.loss = value.dataSync()[0]!;
     for (const grad of grads) result.gradients.push(grad.dataSync() as Float32Array);
   });
@@ -34,7 +40,8 @@ export function accumulate(sum: LossAndGradients | null, more: LossAndGradients)
     const part = more.gradients[p]!;
     for (let i = 0; i < total.length; i++) total[i]! += part[i]!;
   });
-  return { loss: sum.loss + more.loss, gradients: sum.gradients };
+  const tensorBytes = Math.max(sum.tensorBytes, more.tensorBytes);
+  return { loss: sum.loss + more.loss, gradients: sum.gradients, tensorBytes };
 }
 
 /** The parameters as tensors, for passes without gradient; call inside `tf.tidy`. */

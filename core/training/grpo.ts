@@ -30,7 +30,7 @@ import { openReward, type Reward, type RewardState } from '../rewards/rewards.ts
 import type { UserRewardFile } from '../rewards/userReward.ts';
 import { imageQuestion, promptInput } from '../text/promptInput.ts';
 import type { PromptModel } from './batch.ts';
-import { fieldDepartures, type GrpoConfig, rewardSettings } from './config.ts';
+import { fallbacks, fieldDepartures, type GrpoConfig, rewardSettings } from './config.ts';
 import { FeatureCache } from './features.ts';
 import { snapshot, type TrainedAdapter, trainedAdapter } from './lora.ts';
 import { completionLogps, type PolicyGiven, type PolicyPass, policyLoss, policyMetrics } from './policy.ts';
@@ -50,7 +50,7 @@ import { PAUSED, RunFolder, type RunProgress, stateAfter } from './run.ts';
 import { dataOf, drawExamples } from './split.ts';
 import { epochOrder, Stepper, type StepReport } from './step.ts';
 import { Supervision, type SupervisionState } from './supervision.ts';
-import type { Chosen, Departure, TrainingExample, TrainingLogLine } from './types.ts';
+import type { Chosen, TrainingExample, TrainingLogLine } from './types.ts';
 
 export interface GrpoRun {
   model: TrainableModel;
@@ -81,10 +81,6 @@ export interface GrpoResult {
   /** What the kept adapter was chosen on, and the step that it is of. */
   chosen: Chosen;
 }
-
-export const GRPO_DEPARTURES: readonly Departure[] = [
-  { field: 'precision', paper: 'bf16', run: 'f32', reason: 'Both executors compute in f32.' },
-];
 
 /** Runs, or resumes the run in `folder`; a cancelled run stops between two rollouts, or within one, which is then redone. */
 export async function trainGrpo(run: GrpoRun): Promise<GrpoResult> {
@@ -182,11 +178,13 @@ class GrpoTrainer {
 
   private async begin(): Promise<void> {
     const { config, model, examples, start, reasons, now, runner, rewardFile } = this.settings;
+    const instead = fallbacks(config);
     const resumes = await this.folder.begin({
       kind: 'grpo',
       createdAt: now.toISOString(),
       config,
-      departures: [...GRPO_DEPARTURES, ...fieldDepartures('grpo', config, reasons)],
+      asRun: instead.asRun,
+      departures: [...instead.departures, ...fieldDepartures('grpo', config, reasons)],
       baseHash: model.info.weightsHash,
       startHash: start.hash,
       executor: `${model.executor.name} ${model.executor.version}; samples by ${runner.executor.name}`,
@@ -295,7 +293,7 @@ class GrpoTrainer {
     step: number,
     rollout: Rollout,
     iteration: number,
-    { loss, gradNorm, learningRate }: StepReport,
+    { loss, gradNorm, learningRate, tensorBytes }: StepReport,
     passes: readonly PolicyPass[],
     seconds: number,
   ): TrainingLogLine {
@@ -315,6 +313,7 @@ class GrpoTrainer {
       sampling_time: rollout.seconds,
       step_time: seconds,
       memory_bytes: process.memoryUsage().rss,
+      memory_tensor_bytes: tensorBytes,
     };
   }
 

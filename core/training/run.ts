@@ -33,7 +33,10 @@ import type { Chosen, Departure, GateResult, TrainingLogLine } from './types.ts'
 export interface RunHeader {
   kind: 'sft' | 'grpo';
   createdAt: string;
+  /** As it was asked. */
   config: Record<string, unknown>;
+  /** Settings that the engine could not honour, as they were run. */
+  asRun: Record<string, unknown>;
   departures: Departure[];
   /** sha256 of the base's weights. */
   baseHash: string;

@@ -29,6 +29,8 @@ export interface StepReport {
   gradNorm: number;
   /** The rate that this step used. */
   learningRate: number;
+  /** Most bytes of tensors in a micro-batch. */
+  tensorBytes: number;
 }
 
 /** A micro-batch's part of the step's loss: parts are added, so each is already divided by what the whole step holds. */
@@ -49,13 +51,13 @@ export class Stepper {
   step(parts: readonly LossPart[]): StepReport {
     let sum: LossAndGradients | null = null;
     for (const part of parts) sum = accumulate(sum, lossAndGradients(this.tf, this.parameters, part));
-    const { loss, gradients } = sum!;
+    const { loss, gradients, tensorBytes } = sum!;
     const { learningRate: peak, schedule: kind, warmupRatio, totalSteps, maxGradNorm } = this.settings;
     const warmup = warmupSteps(totalSteps, warmupRatio);
     const learningRate = learningRateAt(this.optimizer.step, { kind, peak, warmup, totalSteps });
     const gradNorm = globalNorm(gradients);
     this.optimizer.apply(gradients, learningRate, clipFactor(gradNorm, maxGradNorm));
-    return { loss, gradNorm, learningRate };
+    return { loss, gradNorm, learningRate, tensorBytes };
   }
 }
 

@@ -33,6 +33,8 @@ export interface TrainingState {
   besideLog: TrainingLogLine[];
   /** Of one step of the shown run; null: not read yet, or it has none. */
   completions: Results['training.completions'] | null;
+  /** What the run in the form would need of memory; null: not known (yet). */
+  plan: Results['training.plan'] | null;
   progress: TrainingProgress | null;
   running: boolean;
 }
@@ -41,6 +43,7 @@ export type Training = ReturnType<typeof createTraining>;
 
 /** A run of another window writes its log on disk; it is read again at most this often. */
 const REREAD_MS = 2_000;
+const PLAN_MS = 400;
 
 export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Checkpoints) {
   const store = createStore<TrainingState>(() => ({
@@ -56,6 +59,7 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
     besideId: null,
     besideLog: [],
     completions: null,
+    plan: null,
     progress: null,
     running: false,
   }));
@@ -99,6 +103,30 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
     const completions = await bridge.engine.call('training.completions', asked).catch(() => null);
     if (completions && store.getState().shownId === runId) store.setState({ completions });
   }
+
+  let planning = 0;
+  /** A moment after the last change of the form: a setting is typed digit by digit. */
+  function planSoon(): void {
+    const asked = ++planning;
+    setTimeout(() => asked === planning && void readPlan(asked), PLAN_MS);
+  }
+
+  async function readPlan(asked: number): Promise<void> {
+    const { kind, startFromId, datasetId, changed } = store.getState();
+    if (!startFromId) return;
+    const params = { kind, startFromId, ...(datasetId ? { datasetId } : {}), config: changed[kind] };
+    // What cannot be used is said when the run is started.
+    const plan = await bridge.engine.call('training.plan', params).catch(() => null);
+    if (asked === planning) store.setState({ plan });
+  }
+  store.subscribe((now, before) => {
+    const same =
+      now.kind === before.kind &&
+      now.startFromId === before.startFromId &&
+      now.datasetId === before.datasetId &&
+      now.changed === before.changed;
+    if (!same) planSoon();
+  });
 
   async function showBeside(runId: string | null): Promise<void> {
     store.setState({ besideId: runId, besideLog: [] });

@@ -76,6 +76,7 @@ function RunForm() {
         ))}
       </div>
       <div className="run-start">
+        <Plan />
         <p className="field-help" aria-hidden="true">
           {help}
         </p>
@@ -91,6 +92,34 @@ function RunForm() {
       </div>
     </form>
   );
+}
+
+/** What the run would need of memory, by part. */
+function Plan() {
+  const { training } = useWorkbench();
+  const plan = useFrom(training, (state) => state.plan);
+  if (!plan) return null;
+  const { parts, bytes, available, fits, remedy } = plan;
+  const shown = parts.filter((each) => each.bytes > 0);
+  return (
+    <details className={`plan${fits ? '' : ' too-large'}`}>
+      <summary>{text.train.plan(gibibytes(bytes), gibibytes(available), fits)}</summary>
+      <dl>
+        {shown.map((each) => (
+          <div key={each.part}>
+            <dt>{text.train.planParts[each.part]}</dt>
+            <dd>{gibibytes(each.bytes)}</dd>
+          </div>
+        ))}
+      </dl>
+      <p className="muted small">{text.train.planTokens(plan.tokens.prompt, plan.tokens.answer)}</p>
+      {!fits && <p>{remedy ? text.train.planRemedy(remedy.field, remedy.value) : text.train.planNoRemedy}</p>}
+    </details>
+  );
+}
+
+function gibibytes(bytes: number): string {
+  return bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
 
 function DatasetField() {

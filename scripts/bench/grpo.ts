@@ -2,9 +2,10 @@
  * Seconds of one GRPO step, as reference/peers/peer_speed.py times the Python stack: 4 completions of 64 tokens for a
  * prompt of 48 with one image, sampled at temperature 0.8 and top-p 0.95 by the adapter of this very step; their
  * log-probabilities under the reference policy; one update. Sampling is on the fastest executor (ONNX Runtime where it is),
- * the rest on tfjs. The peer scores the old policy in a pass of its own; here the update's own pass gives it.
+ * the rest on tfjs. The peer scores the old policy in a pass of its own; here the update's own pass gives it. With --python the
+ * Python stack takes its steps between ours, as it is and with image features at hand, and the ratios are printed.
  *
- *   npm run -s bench -- grpo [--model DIR] [--backend tensorflow|wasm]… [--runs N] [--rank R] --json
+ *   npm run -s bench -- grpo [--python PATH] [--model DIR] [--backend tensorflow|wasm]… [--runs N] [--rank R] --json
  */
 import { generate } from '../../core/generation/generate.ts';
 import { openRunner } from '../../core/models/openRunner.ts';
@@ -12,8 +13,13 @@ import { completionSequence } from '../../core/training/batch.ts';
 import { snapshot, trainedAdapter } from '../../core/training/lora.ts';
 import { completionLogps, type PolicyBatch, policyLoss } from '../../core/training/policy.ts';
 import { Stepper } from '../../core/training/step.ts';
-import { median, seconds } from '../support/measure.ts';
-import { measureBackends, randomPixels, randomPrompt, type TrainingBench } from '../support/trainingBench.ts';
+import {
+  measureBackends,
+  randomPixels,
+  randomPrompt,
+  type TimedStep,
+  type TrainingBench,
+} from '../support/trainingBench.ts';
 
 const GROUP = 4;
 const PROMPT = 48;
@@ -22,11 +28,11 @@ const LOSS = { epsilonLow: 0.15, epsilonHigh: 0.22, beta: 0.15, maxCompletionLen
 const ADVANTAGES = [1, -1, 0.5, -0.5];
 
 export async function run(args: string[]): Promise<object> {
-  const result = await measureBackends('grpo', args, measure);
+  const result = await measureBackends('grpo', args, prepare);
   return { ...result, group: GROUP, promptTokens: PROMPT, completionTokens: NEW_TOKENS };
 }
 
-async function measure({ folder, model, adapter, runs }: TrainingBench): Promise<object> {
+async function prepare({ folder, model, adapter, runs }: TrainingBench): Promise<TimedStep> {
   const { info, tf } = model;
   const runner = await openRunner({ model: folder });
   const images = await runner.encodeImages(randomPixels(info, 1));
@@ -54,11 +60,10 @@ async function measure({ folder, model, adapter, runs }: TrainingBench): Promise
     }));
     return generate(runner, requests);
   };
-  const samplings: number[] = [];
   const step = async () => {
     const start = performance.now();
     const completions = await sample();
-    samplings.push((performance.now() - start) / 1000);
+    const sampled = performance.now();
     const batch: PolicyBatch = {
       sequences: completions.map(({ tokenIds }) => completionSequence(promptIds, tokenIds)),
       features: completions.map(() => images),
@@ -66,9 +71,8 @@ async function measure({ folder, model, adapter, runs }: TrainingBench): Promise
     };
     const ref = completionLogps(model, reference, batch, LOSS.temperature);
     stepper.step([policyLoss(model, trained, batch, { old: null, ref }, LOSS, GROUP).part]);
+    const end = performance.now();
+    return { step: (end - start) / 1000, sampling: (sampled - start) / 1000 };
   };
-  const steps = median(await seconds(runs, step));
-  const sampling = median(samplings.slice(1));
-  await runner.dispose();
-  return { stepSeconds: steps, samplingSeconds: sampling, sampler: runner.executor.name };
+  return { step, once: {}, dispose: () => runner.dispose() };
 }

@@ -1,27 +1,34 @@
 /**
  * Seconds of one SFT step, as reference/peers/peer_speed.py times the Python stack: 8 films, 150 tokens each, 50 of them
  * supervised, LoRA on all projections, gradient-norm clipping, AdamW. `stepSeconds` has the image features at hand, as in
- * every epoch but the first; `visionSeconds` is what computing them costs once.
+ * every epoch but the first; `visionSeconds` is what computing them costs once; `tensorBytes` is what the tape holds at most.
+ * With --python the Python stack takes its steps between ours, as it is and with our levers, and the ratios are printed.
  *
- *   npm run -s bench -- sft [--model DIR] [--backend tensorflow|wasm]… [--runs N] [--rank R] --json
+ *   npm run -s bench -- sft [--python PATH] [--model DIR] [--backend tensorflow|wasm]… [--runs N] [--rank R] --json
  */
 import type { TrainingSequence } from '../../core/training/batch.ts';
 import { trainedAdapter } from '../../core/training/lora.ts';
 import { answerLoss } from '../../core/training/sft.ts';
 import { Stepper } from '../../core/training/step.ts';
 import { median, seconds } from '../support/measure.ts';
-import { measureBackends, randomPixels, randomPrompt, type TrainingBench } from '../support/trainingBench.ts';
+import {
+  measureBackends,
+  randomPixels,
+  randomPrompt,
+  type TimedStep,
+  type TrainingBench,
+} from '../support/trainingBench.ts';
 
 const BATCH = 8;
 const TOKENS = 150;
 const SUPERVISED = 50;
 
 export async function run(args: string[]): Promise<object> {
-  const result = await measureBackends('sft', args, measure);
+  const result = await measureBackends('sft', args, prepare);
   return { ...result, batch: BATCH, tokens: TOKENS, supervised: SUPERVISED };
 }
 
-async function measure({ model, adapter, runs }: TrainingBench): Promise<object> {
+async function prepare({ model, adapter, runs }: TrainingBench): Promise<TimedStep> {
   const { info } = model;
   const encode = () => model.encodeImages(randomPixels(info, BATCH));
   const vision = median(await seconds(runs, encode));
@@ -42,9 +49,14 @@ async function measure({ model, adapter, runs }: TrainingBench): Promise<object>
     maxGradNorm: 5,
     schedule: 'constant',
     warmupRatio: 0,
-    totalSteps: runs + 1,
+    totalSteps: runs + 2,
   });
   const part = answerLoss(model, trained, sequences, features, BATCH * SUPERVISED);
-  const steps = await seconds(runs, async () => stepper.step([part]));
-  return { stepSeconds: median(steps), visionSeconds: vision };
+  const { tensorBytes } = stepper.step([part]);
+  const step = async () => {
+    const start = performance.now();
+    stepper.step([part]);
+    return { step: (performance.now() - start) / 1000 };
+  };
+  return { step, once: { visionSeconds: vision, tensorBytes } };
 }

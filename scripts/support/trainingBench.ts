@@ -10,8 +10,9 @@ import type { Adapter } from '../../core/peft/adapter.ts';
 import { createAdapter } from '../../core/peft/adapterFolder.ts';
 import type { PixelValues } from '../../core/preprocessing/imageProcessor.ts';
 import { openTfjs, type TfjsBackend } from '../../core/tensor/tfjs/backend.ts';
-import { machine } from './measure.ts';
+import { machine, median } from './measure.ts';
 import { peerModel } from './peerModel.ts';
+import { PythonPeer } from './pythonPeer.ts';
 
 const BACKENDS: readonly TfjsBackend[] = ['tensorflow', 'wasm'];
 
@@ -22,11 +23,22 @@ export interface TrainingBench {
   runs: number;
 }
 
-/** Runs `measure` on every backend that is asked for and there, and describes what was measured. */
+/** One backend's step, ready to be timed; `seconds` by part, among them `step`. */
+export interface TimedStep {
+  step(): Promise<Record<string, number>>;
+  /** Measured once. */
+  once: Record<string, number>;
+  dispose?(): Promise<void>;
+}
+
+/**
+ * Times a step on every backend that is asked for and there and, with `--python`, of the Python stack: each run takes one
+ * step of each in turn, so that all of them see the same machine.
+ */
 export async function measureBackends(
-  name: string,
+  name: 'sft' | 'grpo',
   args: string[],
-  measure: (bench: TrainingBench) => Promise<object>,
+  prepare: (bench: TrainingBench) => Promise<TimedStep>,
 ): Promise<object> {
   const { values } = parseArgs({
     args,
@@ -35,35 +47,98 @@ export async function measureBackends(
       backend: { type: 'string', multiple: true },
       runs: { type: 'string', default: '5' },
       rank: { type: 'string', default: '16' },
+      python: { type: 'string' },
     },
   });
-  const folder = await openModelFolder(values.model ?? (await peerModel()));
+  const peer = values.python ? await PythonPeer.start(values.python) : null;
+  const folder = await openModelFolder(values.model ?? peer?.model ?? (await peerModel()));
   const { parameters, layers, width, vocabulary } = folder.info;
-  const rank = Number(values.rank);
+  const [rank, runs] = [Number(values.rank), Number(values.runs)];
   const target = adapterTarget(folder);
   const adapter = createAdapter(target, { r: rank, lora_alpha: 2 * rank }, new Random('adapter'));
-  const backends: object[] = [];
+  const all: Contestant[] = [];
   for (const backend of (values.backend ?? BACKENDS) as TfjsBackend[]) {
-    backends.push(await onBackend(backend, { folder, adapter, runs: Number(values.runs) }, measure));
+    all.push(await contestant(backend, { folder, adapter, runs }, prepare));
   }
+  if (peer) {
+    for (const step of [name, `${name}-levers`] as const)
+      all.push({
+        about: { name: step === name ? 'pytorch' : 'pytorch with our levers' },
+        step: async () => ({ step: await peer.step(step) }),
+      });
+  }
+  const timed = await interleaved(all, runs);
+  peer?.stop();
   const model = { parameters, layers, width, vocabulary };
-  return { benchmark: name, model, rank, runs: Number(values.runs), machine: machine(), backends };
+  return { benchmark: name, model, rank, runs, machine: machine(), executors: timed, ...ratios(timed) };
 }
 
-async function onBackend(
+interface Contestant {
+  about: { name: string } & Record<string, unknown>;
+  /** Absent: it is not there. */
+  step?: () => Promise<Record<string, number>>;
+  dispose?: () => Promise<void>;
+}
+
+interface Timed {
+  name: string;
+  stepSeconds?: number;
+}
+
+async function contestant(
   backend: TfjsBackend,
   bench: Omit<TrainingBench, 'model'>,
-  measure: (bench: TrainingBench) => Promise<object>,
-): Promise<object> {
+  prepare: (bench: TrainingBench) => Promise<TimedStep>,
+): Promise<Contestant> {
   try {
-    const model = await TfjsModel.load(bench.folder, await openTfjs({ prefer: backend }));
-    const result = { ...model.executor, ...(await measure({ ...bench, model })) };
-    await model.dispose();
-    return result;
+    const tfjs = await openTfjs({ prefer: backend });
+    const model = await TfjsModel.load(bench.folder, tfjs);
+    const { step, once, dispose } = await prepare({ ...bench, model });
+    return {
+      about: { ...model.executor, ...once },
+      step: () => {
+        // Two backends share one engine.
+        tfjs.use();
+        return step();
+      },
+      dispose: async () => {
+        await dispose?.();
+        await model.dispose();
+      },
+    };
   } catch (error) {
     if (!(error instanceof WorkbenchError && error.code.endsWith('_UNAVAILABLE'))) throw error;
-    return { name: backend, unavailable: error.message };
+    return { about: { name: backend, unavailable: error.message } };
   }
+}
+
+/** Medians of every part, after one round that does not count. */
+async function interleaved(all: readonly Contestant[], runs: number): Promise<Timed[]> {
+  const found = all.map(() => [] as Record<string, number>[]);
+  for (let run = 0; run <= runs; run++) {
+    for (const [i, { step }] of all.entries()) {
+      const seconds = await step?.();
+      if (seconds && run > 0) found[i]!.push(seconds);
+    }
+  }
+  for (const { dispose } of all) await dispose?.();
+  return all.map(({ about }, i) => {
+    const parts = Object.keys(found[i]![0] ?? {});
+    const medians = parts.map((part) => [`${part}Seconds`, median(found[i]!.map((each) => each[part]!))]);
+    return { ...about, ...Object.fromEntries(medians) };
+  });
+}
+
+/** Our fastest executor against the Python stack, as it is and with our levers; below 1: ours is faster. */
+function ratios(timed: readonly Timed[]): object {
+  const python = timed.filter(({ name }) => name.startsWith('pytorch'));
+  const ours = timed.filter((each) => !python.includes(each) && each.stepSeconds !== undefined);
+  const fastest = [...ours].sort((a, b) => a.stepSeconds! - b.stepSeconds!)[0];
+  if (!fastest || python.length === 0) return {};
+  return {
+    fastest: fastest.name,
+    ratios: Object.fromEntries(python.map(({ name, stepSeconds }) => [name, fastest.stepSeconds! / stepSeconds!])),
+  };
 }
 
 /** One image's tokens, then random text. */

@@ -103,7 +103,7 @@ export class TfjsWeights {
 }
 
 /** The heap of a WebAssembly module of 32 bits. */
-const WASM_BYTES = 2 ** 32;
+export const WASM_BYTES = 2 ** 32;
 /** Electron 22 ends a process, without a word, that asks for more at once. */
 const ELECTRON_BYTES_AT_ONCE = 2 ** 30;
 

@@ -524,6 +524,17 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
     'training.fields': ({ kind }) => FIELDS[kind],
     'training.list': () => runs,
     'training.log': ({ runId }) => logs.get(runId) ?? [],
+    'training.plan': ({ config }) => ({
+      parts: [
+        { part: 'weights', bytes: 3 * 2 ** 30 },
+        { part: 'activations', bytes: (Number(config['microBatch'] ?? 1) * 2 ** 30) / 2 },
+      ],
+      bytes: 3 * 2 ** 30 + (Number(config['microBatch'] ?? 1) * 2 ** 30) / 2,
+      available: 16 * 2 ** 30,
+      fits: Number(config['microBatch'] ?? 1) < 26,
+      remedy: Number(config['microBatch'] ?? 1) < 26 ? null : { field: 'microBatch', value: 16 },
+      tokens: { prompt: 300, answer: 200 },
+    }),
     'training.completions': ({ runId }) => ({ step: 30, steps: [15, 30], rows: logs.has(runId) ? COMPLETIONS : [] }),
     'training.run': async ({ kind, name }, { signal, progress }) => {
       const run = trainingRun(`run-${runs.length}`, { kind, name, state: 'running', steps: 0 });

@@ -1,0 +1,162 @@
+/**
+ * What a run will need of memory, before it starts: weights, adapter, activations, cache, by engine. The parts that are
+ * arrays of known shape are exact; activations are what the tfjs tape keeps of a layer, counted in arrays of each width
+ * (fitted to what the tape was measured to hold; tests/training/plan.test.ts compares). All in f32: tfjs has no bf16.
+ *
+ * Leaves out what other programs use, and the garbage that JavaScript has not collected yet.
+ */
+import { WorkbenchError } from '../base/errors.ts';
+import type { TextConfig } from '../models/config.ts';
+import type { TfjsBackend } from '../tensor/tfjs/backend.ts';
+import type { GrpoConfig, SftConfig, TrainingKind } from './config.ts';
+
+export type PlanPart = 'weights' | 'sampler' | 'adapter' | 'activations' | 'logits' | 'cache' | 'features';
+
+export interface MemoryPlan {
+  parts: { part: PlanPart; bytes: number }[];
+  bytes: number;
+  /** What there is: of the machine, or of WebAssembly's address space. */
+  available: number;
+  fits: boolean;
+  /** Settings under which it would fit; null where it does, or where none would do. */
+  remedy: { field: string; value: number } | null;
+  /** Tokens of one sequence that the plan reckons with. */
+  tokens: { prompt: number; answer: number };
+}
+
+export interface PlanInput {
+  kind: TrainingKind;
+  config: SftConfig | GrpoConfig;
+  text: TextConfig;
+  /** Of the whole base. */
+  parameters: number;
+  /** Inputs and outputs of the layers that get a pair. */
+  linears: readonly (readonly [out: number, input: number])[];
+  /** Rank of the pairs: SFT's own setting, else that of the adapter that is trained further. */
+  rank: number;
+  tokens: { prompt: number; answer: number };
+  imageTokens: number;
+  films: number;
+  backend: TfjsBackend;
+  /** Something besides the trainer answers: GRPO's rollouts, a probe. */
+  sampler: boolean;
+  available: number;
+}
+
+const F32 = 4;
+/** Arrays that the tape keeps of one token in one layer, by width: of the stream, the gated block, the heads. */
+const STREAM_ARRAYS = 14;
+const INNER_ARRAYS = 7;
+const HEAD_ARRAYS = 10;
+/** Of scores `[heads, length, length]`. */
+const SCORE_ARRAYS = 4;
+/** Of logits `[supervised tokens, vocabulary]`: as made, scaled, softmax, its gradient. */
+const LOGIT_ARRAYS = 4;
+/** Value, tensor, gradient on both sides, two moments; GRPO keeps a reference besides. */
+const ADAPTER_COPIES = 6;
+/** As features.ts bounds it. */
+const MOST_FEATURES = 2 ** 31;
+
+export function planMemory(input: PlanInput): MemoryPlan {
+  const plan = reckon(input);
+  return { ...plan, remedy: plan.fits ? null : remedyOf(input) };
+}
+
+function reckon(input: PlanInput): Omit<MemoryPlan, 'remedy'> {
+  const { parameters, backend, sampler, available, tokens } = input;
+  const sizes: Record<PlanPart, number> = {
+    // WebAssembly keeps the linear layers in two layouts.
+    weights: parameters * F32 * (backend === 'wasm' ? 2 : 1),
+    sampler: sampler ? parameters * F32 : 0,
+    adapter: adapterValues(input) * F32 * (ADAPTER_COPIES + (input.kind === 'grpo' ? 1 : 0)),
+    activations: activationValues(input) * F32,
+    logits: rows(input) * tokens.answer * input.text.vocabulary * F32 * LOGIT_ARRAYS,
+    cache: sampler ? cacheValues(input) * F32 : 0,
+    features: Math.min(MOST_FEATURES, input.films * input.imageTokens * input.text.width * F32),
+  };
+  const parts = (Object.keys(sizes) as PlanPart[]).map((part) => ({ part, bytes: sizes[part] }));
+  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+  return { parts, bytes, available, fits: bytes <= available, tokens };
+}
+
+/** Sequences that go through the network at once. */
+function rows({ config }: PlanInput): number {
+  return config.microBatch;
+}
+
+function adapterValues({ linears, rank }: PlanInput): number {
+  return linears.reduce((sum, [out, input]) => sum + rank * (out + input), 0);
+}
+
+function activationValues(input: PlanInput): number {
+  const { text, tokens, linears, rank, config } = input;
+  const length = tokens.prompt + tokens.answer;
+  const heads = text.heads * text.headWidth + 2 * text.keyValueHeads * text.headWidth;
+  const pairs = linears.length / text.layerTypes.length;
+  // Dropout keeps a mask and a masked input for every pair.
+  const dropout = 'dropout' in config && config.dropout > 0 ? 2 * text.width * pairs : 0;
+  const token =
+    STREAM_ARRAYS * text.width + INNER_ARRAYS * text.innerWidth + HEAD_ARRAYS * heads + 2 * rank * pairs + dropout;
+  const scores = SCORE_ARRAYS * text.heads * length;
+  return rows(input) * length * text.layerTypes.length * (token + scores);
+}
+
+/** Keys and values while completions are drawn, or the probe's films are answered (16 at once). */
+function cacheValues({ kind, config, text, tokens }: PlanInput): number {
+  const grpo = config as GrpoConfig;
+  const all = kind === 'grpo' ? grpo.promptsPerStep * grpo.groupSize : 16;
+  const atOnce = kind === 'grpo' && grpo.samplingBatch > 0 ? Math.min(grpo.samplingBatch, all) : all;
+  const length = tokens.prompt + tokens.answer;
+  // The cache of the step before lives until the next is there.
+  return 2 * atOnce * length * text.layerTypes.length * 2 * text.keyValueHeads * text.headWidth;
+}
+
+/** The smallest change of one setting that makes it fit. */
+function remedyOf(input: PlanInput): MemoryPlan['remedy'] {
+  const tries: [field: string, values: number[]][] = [
+    ['microBatch', halves(input.config.microBatch)],
+    ...(input.kind === 'grpo'
+      ? ([
+          ['samplingBatch', halves(cacheRows(input.config as GrpoConfig))],
+          ['maxCompletionLength', halves((input.config as GrpoConfig).maxCompletionLength)],
+        ] as [string, number[]][])
+      : []),
+  ];
+  for (const [field, values] of tries) {
+    for (const value of values) {
+      const answer = field === 'maxCompletionLength' ? value : input.tokens.answer;
+      const changed = { ...input, config: { ...input.config, [field]: value }, tokens: { ...input.tokens, answer } };
+      if (reckon(changed).fits) return { field, value };
+    }
+  }
+  return null;
+}
+
+function cacheRows({ samplingBatch, promptsPerStep, groupSize }: GrpoConfig): number {
+  return samplingBatch === 0 ? promptsPerStep * groupSize : samplingBatch;
+}
+
+/** Half, a quarter, … down to 1. */
+function halves(value: number): number[] {
+  const values: number[] = [];
+  for (let half = Math.floor(value / 2); half >= 1; half = Math.floor(half / 2)) values.push(half);
+  return values;
+}
+
+/** @throws TRAINING_TOO_LARGE, with the setting that would make it fit */
+export function demandFit({ bytes, available, fits, remedy, parts }: MemoryPlan): void {
+  if (fits) return;
+  const largest = [...parts].sort((a, b) => b.bytes - a.bytes)[0]!;
+  throw new WorkbenchError(
+    'TRAINING_TOO_LARGE',
+    `This run would need ${gibibytes(bytes)} of memory, and there are ${gibibytes(available)}; most of it is ${largest.part}.`,
+    { bytes, availableBytes: available, largest: largest.part, largestBytes: largest.bytes },
+    remedy
+      ? `Set ${remedy.field} to ${remedy.value}: the result is the same but for rounding${remedy.field === 'maxCompletionLength' ? ' and for answers that are cut off' : ''}.`
+      : 'No setting of the run makes it fit: train it on a machine with more memory, or export it.',
+  );
+}
+
+function gibibytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(bytes < 2 ** 30 ? 2 : 1)} GiB`;
+}
