@@ -17,6 +17,7 @@ import { commandFor, commandsOf } from './state/commands.ts';
 import type { Screen } from './state/frame.ts';
 import { withKeys } from './state/keys.ts';
 import type { Workbench } from './state/workbench.ts';
+import { Doubt } from './studies/Doubt.tsx';
 import { StudyList } from './studies/StudyList.tsx';
 import { text } from './text.ts';
 import { TrainScreen } from './training/TrainScreen.tsx';
@@ -106,6 +107,7 @@ function Read() {
       <StudyList />
       <FilmArea />
       <ComparePanel />
+      <Doubt />
     </div>
   );
 }

@@ -1,6 +1,7 @@
 /** Every word that the screens show. */
 import type { LengthOrigin } from '../core/dicom/film.ts';
 import type { ScanReport } from '../core/dicom/scan.ts';
+import type { CautionCode } from '../core/dicom/suitability.ts';
 import type { ParseFailure } from '../core/findings/types.ts';
 import type { Label } from '../core/labels/labels.ts';
 import type { Checkpoint, Collection, DeidentifySummary, JobInfo, ScanSummary } from '../core/services/contract.ts';
@@ -216,6 +217,29 @@ export const text = {
     previous: 'Previous film',
     next: 'Next film',
     warning: 'Outside what the model knows',
+  },
+
+  doubt: {
+    title: 'Read this film all the same?',
+    reasons: {
+      'for-processing': 'It is a FOR PROCESSING image: its gray values are not meant for reading.',
+      'not-a-radiograph': 'It is not a radiograph.',
+      'not-the-chest': 'It does not show the chest.',
+      lateral: 'It is a lateral view.',
+      'other-view': 'It is neither an AP nor a PA view.',
+      'view-unknown': 'Nothing says that it is a frontal view.',
+    } satisfies Record<CautionCode, string>,
+    short: {
+      'for-processing': 'FOR PROCESSING',
+      'not-a-radiograph': 'not a radiograph',
+      'not-the-chest': 'not the chest',
+      lateral: 'lateral',
+      'other-view': 'another view',
+      'view-unknown': 'view not stated',
+    } satisfies Record<CautionCode, string>,
+    why: 'The checkpoints were trained on frontal chest films; what they say of another film means little.',
+    no: 'Do not read it',
+    yes: 'Read it',
   },
 
   export: {
@@ -535,6 +559,13 @@ export const text = {
     filmsFailed: 'The films could not be listed',
     noFilms: 'No film is behind this number',
     earlier: 'Result',
+    leftOut: (counts: [code: CautionCode, films: number][], read: boolean) => {
+      const total = counts.reduce((sum, [, films]) => sum + films, 0);
+      const reasons = counts.map(([code, films]) => `${count(films)} ${text.doubt.short[code]}`).join(', ');
+      const verb = read ? (total === 1 ? 'is read too' : 'are read too') : total === 1 ? 'is left out' : 'are left out';
+      return `${plural(total, 'film')} of these data sets ${verb}: ${reasons}.`;
+    },
+    readThemToo: 'Read them too',
     evaluationName: (name: string, done: number, total: number) =>
       done === total ? `${name} (${count(total)} answers)` : `${name} (${count(done)} of ${count(total)} answers)`,
     cost: (films: number, done: number, seconds: number | null) => {

@@ -6,6 +6,7 @@
 import { WorkbenchError } from '../base/errors.ts';
 import { type Attributes, type DicomFile, tagName } from './dataSet.ts';
 import type { FilmTags, ModalityTransform, Voi, VoiFunction } from './film.ts';
+import { readCautionsOf } from './suitability.ts';
 
 /** C.7.6.3: the Image Pixel module, checked. */
 export interface PixelDescription {
@@ -277,30 +278,7 @@ export function readTags(attributes: Attributes): FilmTags {
   };
 }
 
-const FRONTAL_VIEWS = new Set(['AP', 'PA']);
-const CHEST = /CHEST|THORAX|LUNG|^$/;
-const PROJECTION_MODALITIES = new Set(['CR', 'DX', 'DR', 'RG', 'SC', 'OT', 'XC', '']);
-
 /** What a person should know before a model reads the film as a frontal chest film. */
 export function readCautions(attributes: Attributes, tags: FilmTags): string[] {
-  const cautions: string[] = [];
-  const view = tags.viewPosition.toUpperCase();
-  const orientation = attributes.strings('x00200020').map((axis) => axis.toUpperCase());
-  if (tags.presentationIntent.toUpperCase() === 'FOR PROCESSING') {
-    cautions.push('This is a FOR PROCESSING image: its gray values are not meant for reading.');
-  }
-  if (!PROJECTION_MODALITIES.has(tags.modality.toUpperCase())) {
-    return [...cautions, `The modality is ${tags.modality}: this is not a radiograph.`];
-  }
-  if (!CHEST.test(tags.bodyPart.toUpperCase())) cautions.push(`The body part is ${tags.bodyPart}, not the chest.`);
-  if (isLateral(view, orientation)) cautions.push('This is a lateral view, not a frontal one.');
-  else if (view === '') cautions.push('The file does not say which view this is.');
-  else if (!FRONTAL_VIEWS.has(view)) cautions.push(`The view is ${tags.viewPosition}, not a frontal one.`);
-  return cautions;
-}
-
-/** Rows that run anterior-posterior are a lateral's; so are the view's own names (CheXpert and MIMIC use LL, RL, LATERAL). */
-function isLateral(view: string, orientation: string[]): boolean {
-  if (['LL', 'RL', 'LLD', 'RLD', 'LATERAL', 'LAT'].includes(view)) return true;
-  return view === '' && /^[AP]/.test(orientation[0] ?? '');
+  return readCautionsOf(attributes, tags).map(({ message }) => message);
 }

@@ -5,9 +5,10 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { fromErrorData, locate, toErrorData, WorkbenchError } from '../base/errors.ts';
 import { type DicomFile, looksLikeDicom, PrefixTooShort, readDicom } from './dataSet.ts';
 import type { FilmTags } from './film.ts';
-import { NO_TAGS, readCautions, readPixelDescription, readTags } from './header.ts';
+import { NO_TAGS, readPixelDescription, readTags } from './header.ts';
 import { decodeRecord, encodeRecord } from './headerRecord.ts';
 import { rasterKind, readRasterSize } from './rasterFiles.ts';
+import { type Caution, NOTHING_STATED, readCautionsOf } from './suitability.ts';
 
 export interface FilmHeader {
   path: string;
@@ -20,7 +21,7 @@ export interface FilmHeader {
   photometricInterpretation: string;
   tags: FilmTags;
   /** What a person should know before a model reads the film. */
-  warnings: string[];
+  cautions: Caution[];
 }
 
 type Header = Omit<FilmHeader, 'path'>;
@@ -128,7 +129,7 @@ function dicomHeader(file: DicomFile): Header {
     transferSyntax: file.transferSyntax,
     photometricInterpretation,
     tags,
-    warnings: readCautions(attributes, tags),
+    cautions: readCautionsOf(attributes, tags),
   };
 }
 
@@ -147,6 +148,6 @@ function rasterHeader(kind: 'png' | 'jpeg', bytes: Uint8Array, whole: boolean): 
     transferSyntax: '',
     photometricInterpretation: '',
     tags: NO_TAGS,
-    warnings: [],
+    cautions: [NOTHING_STATED],
   };
 }

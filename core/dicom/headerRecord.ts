@@ -6,11 +6,12 @@ import type { ErrorData } from '../base/errors.ts';
 import type { FilmTags } from './film.ts';
 import { NO_TAGS } from './header.ts';
 import type { FilmHeader } from './headerFile.ts';
+import type { Caution } from './suitability.ts';
 
 const KINDS = ['dicom', 'png', 'jpeg'] as const;
 const TAG_NAMES = Object.keys(NO_TAGS) as (keyof FilmTags)[];
 /** Changes with what a record holds or with how headers are read; the cache of another version is not used. */
-export const RECORD_VERSION = 1;
+export const RECORD_VERSION = 2;
 
 /** A file's header, or why there is none; without its path. */
 export type HeaderOutcome = { header: Omit<FilmHeader, 'path'> } | { error: ErrorData };
@@ -23,7 +24,7 @@ type Film = [
   transferSyntax: string,
   photometric: string,
   tags: string[],
-  warnings: string[],
+  cautions: Caution[],
 ];
 type Failure = [code: string, message: string, details: ErrorData['details']];
 
@@ -32,7 +33,7 @@ export function encodeRecord(outcome: HeaderOutcome): string {
     const { code, message, details } = outcome.error;
     return JSON.stringify([code, message, details] satisfies Failure);
   }
-  const { kind, rows, columns, frames, transferSyntax, photometricInterpretation, tags, warnings } = outcome.header;
+  const { kind, rows, columns, frames, transferSyntax, photometricInterpretation, tags, cautions } = outcome.header;
   const values = kind === 'dicom' ? TAG_NAMES.map((name) => tags[name]) : [];
   const film: Film = [
     KINDS.indexOf(kind),
@@ -42,7 +43,7 @@ export function encodeRecord(outcome: HeaderOutcome): string {
     transferSyntax,
     photometricInterpretation,
     values,
-    warnings,
+    cautions,
   ];
   return JSON.stringify(film);
 }
@@ -54,7 +55,7 @@ export function decodeRecord(record: string): HeaderOutcome {
     const [code, message, details] = parsed as Failure;
     return { error: { code, message, details } };
   }
-  const [kind, rows, columns, frames, transferSyntax, photometricInterpretation, values, warnings] = parsed as Film;
+  const [kind, rows, columns, frames, transferSyntax, photometricInterpretation, values, cautions] = parsed as Film;
   const header = {
     kind: KINDS[kind]!,
     rows,
@@ -63,7 +64,7 @@ export function decodeRecord(record: string): HeaderOutcome {
     transferSyntax,
     photometricInterpretation,
     tags: values.length === 0 ? NO_TAGS : tagsOf(values),
-    warnings: shared(warnings),
+    cautions: shared(cautions),
   };
   return { header };
 }
@@ -74,14 +75,14 @@ function tagsOf(values: string[]): FilmTags {
   return tags;
 }
 
-/** A hundred thousand films have the same few warnings. */
-const warningsSeen = new Map<string, string[]>();
-const MAX_WARNINGS_SEEN = 1000;
+/** A hundred thousand films have the same few cautions. */
+const seen = new Map<string, Caution[]>();
+const MAX_SEEN = 1000;
 
-function shared(warnings: string[]): string[] {
-  const key = warnings.join('\n');
-  const known = warningsSeen.get(key);
+function shared(cautions: Caution[]): Caution[] {
+  const key = cautions.map(({ message }) => message).join('\n');
+  const known = seen.get(key);
   if (known) return known;
-  if (warningsSeen.size < MAX_WARNINGS_SEEN) warningsSeen.set(key, warnings);
-  return warnings;
+  if (seen.size < MAX_SEEN) seen.set(key, cautions);
+  return cautions;
 }

@@ -3,11 +3,18 @@
  * it was trained on makes the very shift that is to be measured, so the preset belongs to the checkpoint and to the key of
  * every prediction.
  *
- * - `mimic-cxr-jpg`: smallest to largest value, inverted where MONOCHROME1, histogram-equalized, as the JPEGs of
- *   MIMIC-CXR-JPG were made (Johnson et al. 2019, "Image processing"; OpenCV's equalizeHist).
- * - `file-window`: as the viewer shows it first: the file's first window or VOI LUT, else smallest to largest value.
- * - `percentile`: the 0.5th to the 99.5th percentile.
- * - `as-stored`: 8-bit values as they are, deeper ones scaled by their bits; for PNG and JPEG that were prepared already.
+ * - `mimic-cxr-jpg`: modality values from the smallest to the largest to 0 to 255 (rounded half up), inverted where
+ *   MONOCHROME1 or Presentation LUT Shape INVERSE, then histogram-equalized: as the JPEGs of MIMIC-CXR-JPG were made (Johnson
+ *   et al. 2019, "Image processing"; OpenCV's equalizeHist). A PNG or JPEG of 8 bits has been made already, by that or another
+ *   way, and is taken as stored; deeper ones are treated as DICOM.
+ * - `file-window`: as the viewer shows it first: the file's first window or VOI LUT, else smallest to largest value; inverted
+ *   as above. As the PNGs of NIH ChestX-ray14 were made (Wang et al. 2017: "the default window settings").
+ * - `percentile`: the modality values' 0.5th to 99.5th percentile (nearest rank) to 0 to 255, inverted as above.
+ * - `as-stored`: 8-bit values as they are, deeper ones scaled by their bits; no modality transform, window or inversion. For
+ *   PNG and JPEG that were prepared already.
+ *
+ * The default follows the source that a checkpoint was trained on (presetOfSource). The preset that was used in fact
+ * (presetFor) is recorded with every prediction.
  */
 import { WorkbenchError } from '../base/errors.ts';
 import type { Film, Voi } from '../dicom/film.ts';
@@ -17,9 +24,26 @@ import type { Image8 } from './resize.ts';
 export const PRESETS = ['mimic-cxr-jpg', 'file-window', 'percentile', 'as-stored'] as const;
 export type Preset = (typeof PRESETS)[number];
 
+/** Training sources and how their images were made. What is not known is treated as MIMIC-CXR-JPG, the paper's source. */
+const SOURCES: [source: RegExp, preset: Preset][] = [
+  [/mimic/i, 'mimic-cxr-jpg'],
+  [/\bnih\b|chest-?x-?ray ?14|chestx-ray/i, 'file-window'],
+  [/phantom/i, 'file-window'],
+];
+
+/** @param source as a checkpoint's card names it; empty: unknown */
+export function presetOfSource(source: string): Preset {
+  return SOURCES.find(([known]) => known.test(source))?.[1] ?? 'mimic-cxr-jpg';
+}
+
+/** The preset that is used in fact for this film where `preset` is asked for. */
+export function presetFor({ kind, bitsStored }: Pick<Film, 'kind' | 'bitsStored'>, preset: string): string {
+  return preset === 'mimic-cxr-jpg' && kind !== 'dicom' && bitsStored <= 8 ? 'as-stored' : preset;
+}
+
 /** @throws PRESET_UNKNOWN */
 export function toModelImage(film: Film, preset: string): Image8 {
-  const make = IMAGES[preset as Preset] as ((film: Film) => Uint8Array) | undefined;
+  const make = IMAGES[presetFor(film, preset) as Preset] as ((film: Film) => Uint8Array) | undefined;
   if (!make) {
     throw new WorkbenchError(
       'PRESET_UNKNOWN',

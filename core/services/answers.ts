@@ -16,7 +16,7 @@ import { remoteLabelProbabilities } from '../generation/remote/labels.ts';
 import { CHEXPERT_LABELS } from '../labels/labels.ts';
 import { loadProcessor } from '../models/architectures.ts';
 import { type ImageFeatures, tokensOf } from '../models/runner.ts';
-import { toModelImage } from '../preprocessing/presets.ts';
+import { presetFor, toModelImage } from '../preprocessing/presets.ts';
 import { type Image8, luminance } from '../preprocessing/resize.ts';
 import { imageQuestion, promptInput } from '../text/promptInput.ts';
 import type { Prompt } from '../text/types.ts';
@@ -113,10 +113,11 @@ export class Answers {
   /** The pixels that the checkpoint's network gets of the film, before normalization. */
   async modelView({ film: entry, checkpoint }: Question): Promise<ModelView> {
     const film = await this.open(entry);
-    if (checkpoint.server) return grayView(toModelImage(film, checkpoint.preprocessing), checkpoint.preprocessing);
+    const preprocessing = presetFor(film, checkpoint.preprocessing);
+    if (checkpoint.server) return grayView(toModelImage(film, preprocessing), preprocessing);
     const processor = await loadProcessor(this.checkpoints.baseFolder(checkpoint));
-    const image = processor.resized(toModelImage(film, checkpoint.preprocessing));
-    return grayView(image, checkpoint.preprocessing);
+    const image = processor.resized(toModelImage(film, preprocessing));
+    return grayView(image, preprocessing);
   }
 
   /**
@@ -406,7 +407,7 @@ export class Answers {
     const { executor, info } = model.runner;
     return {
       imageHash: film.sha256,
-      preprocessing: checkpoint.preprocessing,
+      preprocessing: presetFor(film, checkpoint.preprocessing),
       baseHash: info.weightsHash,
       adapterHash: checkpoint.baseId === null ? null : checkpoint.hash,
       promptId: prompt.id,
@@ -434,7 +435,7 @@ export class Answers {
     const all: ImageFeatures[] = [];
     for (const { film: entry, checkpoint } of questions) {
       const film = films.get(entry.id)!;
-      const { preprocessing } = checkpoint;
+      const preprocessing = presetFor(film, checkpoint.preprocessing);
       const id = `${film.sha256}/${preprocessing}`;
       const features = found.get(id) ?? (await model.featuresOf(film, preprocessing));
       found.set(id, features);

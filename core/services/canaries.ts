@@ -139,6 +139,7 @@ async function canaryFilm(userDir: string): Promise<FilmEntry> {
     columns: SIZE,
     truth: null,
     phantom: true,
+    cautions: [],
     warnings: [],
   };
 }

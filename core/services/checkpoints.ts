@@ -9,6 +9,7 @@ import { sha256 } from '../base/hash.ts';
 import { openModelFolder } from '../models/modelFolder.ts';
 import { changesNothing } from '../peft/adapterFolder.ts';
 import { readJsonIfThere } from '../platform/files.ts';
+import { presetOfSource } from '../preprocessing/presets.ts';
 import { type CheckpointCard, readCard } from '../workspace/card.ts';
 import { slug, type Workspace } from '../workspace/workspace.ts';
 import type { CheckedParameters, Checkpoint, RemoteTarget } from './contract.ts';
@@ -34,9 +35,8 @@ const NV_REASON_CARD: Partial<CheckpointCard> = { answerFormat: 'answer', prompt
 const CHOSEN_ON_TARGET =
   'Its training step was chosen on films of the other institution: its figures there are not those of an unseen hospital.';
 
-const DEFAULT_CARD: Omit<CheckpointCard, 'name' | 'role'> = {
+const DEFAULT_CARD: Omit<CheckpointCard, 'name' | 'role' | 'preprocessing'> = {
   trainingSource: '',
-  preprocessing: 'mimic-cxr-jpg',
   promptId: 'free-reasoning',
   maxNewTokens: 512,
   phantomOnly: false,
@@ -95,6 +95,7 @@ export class Checkpoints {
       ...DEFAULT_CARD,
       ...(NV_REASON.test(basename(folder)) ? NV_REASON_CARD : {}),
       role: isAdapter ? 'other' : 'base',
+      preprocessing: presetOfSource(card?.trainingSource ?? ''),
       ...card,
       name: params.name ?? card?.name ?? basename(folder),
       ...(params.role ? { role: params.role } : {}),
@@ -124,6 +125,7 @@ export class Checkpoints {
       ...(NV_REASON.test(model) ? NV_REASON_CARD : {}),
       name: model.split('/').pop()!,
       role: server.parent === null ? 'base' : 'other',
+      preprocessing: presetOfSource(given.trainingSource ?? before?.trainingSource ?? ''),
       ...before,
       ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as typeof given),
       id: before?.id ?? this.freeId(slug(given.name ?? model)),

@@ -14,6 +14,7 @@ import { HeaderCache } from '../dicom/headerCache.ts';
 import type { FilmHeader } from '../dicom/headerFile.ts';
 import { openFilm } from '../dicom/openFilm.ts';
 import { type ScanReport, scanPaths } from '../dicom/scan.ts';
+import { type Caution, viewCaution, viewOfText } from '../dicom/suitability.ts';
 import type { DatasetKind } from '../labels/mapping.ts';
 import { slug, type Workspace } from '../workspace/workspace.ts';
 import type { CheckedParameters, Collection, FilmEntry, ScanProgress, ScanSummary } from './contract.ts';
@@ -269,7 +270,7 @@ function counts(films: readonly FilmEntry[]): Pick<Collection, 'patients' | 'stu
 
 /** An opened film: its id is that of its place, so that opening it again finds it. */
 function entryOfHeader(header: FilmHeader): FilmEntry {
-  const { path, rows, columns, tags, warnings } = header;
+  const { path, rows, columns, tags, cautions } = header;
   return {
     id: sha256(path).slice(0, 16),
     collectionId: OPENED,
@@ -289,7 +290,7 @@ function entryOfHeader(header: FilmHeader): FilmEntry {
     columns,
     truth: null,
     phantom: tags.manufacturer === PHANTOM_MANUFACTURER,
-    warnings,
+    ...inWords(cautions),
   };
 }
 
@@ -318,12 +319,19 @@ function entryOfRow(collectionId: string, row: LabelledImage, phantom: boolean):
     columns: 0,
     truth: row.labels,
     phantom,
-    warnings: isLateral(row.view) ? ['A lateral film; the checkpoints read frontal ones.'] : [],
+    ...inWords(cautionsOfRow(row)),
   };
 }
 
-export function isLateral(view: string): boolean {
-  return /^(LL|RL|LATERAL|LAT)$/i.test(view);
+/** By the table's own view; a study's image says it by its name (`view1_frontal`). */
+function cautionsOfRow({ view, imagePath }: LabelledImage): Caution[] {
+  const stated = view || (/frontal|lateral/i.exec(basename(imagePath ?? ''))?.[0] ?? '');
+  const caution = viewCaution(viewOfText(stated), stated);
+  return caution ? [caution] : [];
+}
+
+function inWords(cautions: readonly Caution[]): Pick<FilmEntry, 'cautions' | 'warnings'> {
+  return { cautions: cautions.map(({ code }) => code), warnings: cautions.map(({ message }) => message) };
 }
 
 function noImages(csv: string, images: string, rows: number): WorkbenchError {

@@ -12,6 +12,7 @@ import type { Progress } from '../base/progress.ts';
 import { type ColumnMapping, columnMappingSchema, type TableLook } from '../datasets/columnMapping.ts';
 import type { Film } from '../dicom/film.ts';
 import type { ScanReport, ScanSummary } from '../dicom/scan.ts';
+import type { CautionCode } from '../dicom/suitability.ts';
 import type { Thumbnail } from '../dicom/thumbnail.ts';
 import type { RejectedLine } from '../evaluation/predictionsFile.ts';
 import type { EvaluationResult } from '../evaluation/types.ts';
@@ -160,7 +161,9 @@ export interface FilmEntry {
   truth: LabelValues | null;
   /** A phantom, not a patient. */
   phantom: boolean;
-  /** The model must not be asked without a warning: lateral, for processing, no chest, real anatomy for the phantom's model. */
+  /** Why a model must not read it without being asked to: lateral, for processing, no chest, view not known. */
+  cautions: CautionCode[];
+  /** The same in words, and what else a person should know. */
   warnings: string[];
 }
 
@@ -336,6 +339,8 @@ export interface EvaluationSummary {
   datasetIds: string[];
   checkpointIds: string[];
   limit: number | null;
+  /** By data set: films that were left out because the models were not made for them, by the first reason. */
+  leftOut: Record<string, Partial<Record<CautionCode, number>>>;
   done: number;
   total: number;
 }
@@ -368,6 +373,8 @@ export interface EvaluationCost {
   alreadyDone: number;
   /** null where nothing has been measured yet. */
   estimatedSeconds: number | null;
+  /** Films that the models were not made for, by the first reason; `unsuitable` says whether they are read. */
+  leftOut: Partial<Record<CautionCode, number>>;
 }
 
 /** One institution's part of a run's probe. */
@@ -486,6 +493,9 @@ const policies = z.union([
     })
     .strict(),
 ]);
+
+/** Films that the models were not made for (lateral, for processing, no chest, view not known): left out, or read too. */
+const unsuitable = z.enum(['exclude', 'include']).default('exclude');
 
 /** What a request may carry; checked at the engine's door. */
 export const parameters = {
@@ -629,6 +639,7 @@ export const parameters = {
       datasetIds: z.array(id).min(1),
       checkpointIds: z.array(id).min(1),
       limit: z.number().int().min(1).nullable(),
+      unsuitable,
     })
     .strict(),
   /** Starts, or resumes the one with the same parameters. Progress: EvaluationProgress. */
@@ -638,6 +649,7 @@ export const parameters = {
       targetDatasetId: id,
       checkpointIds: z.array(id).min(1),
       limit: z.number().int().min(1).nullable(),
+      unsuitable,
       /** One prompt for all; absent: each checkpoint's own. */
       promptId: id.optional(),
       probabilities,

@@ -71,6 +71,7 @@ export async function demo(platform: Platform, options: DemoOptions, work: Work)
         targetDatasetId: datasets.b.id,
         checkpointIds: [...BUILT_IN_CHECKPOINTS],
         limit: films,
+        unsuitable: 'exclude',
       },
       narrowed<EvaluationProgress>(work),
     );

@@ -295,7 +295,9 @@ class LocalEngine implements Engine {
         return this.withCautions(films.slice(from, limit === undefined ? undefined : from + limit));
       },
       'films.open': async ({ filmId, frame }) => ({
-        entry: this.withCautions([await this.session.collections.entry(filmId)])[0]!,
+        entry: this.withCautions(
+          await this.session.selection.withHeaders([await this.session.collections.entry(filmId)]),
+        )[0]!,
         film: await this.session.collections.open(filmId, frame),
       }),
       'films.thumbnail': async ({ filmId }, { signal }) =>

@@ -6,8 +6,8 @@
 import { type ErrorData, toErrorData, WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
 import { throwIfCancelled, unattended, type Work } from '../base/progress.ts';
-import { Random } from '../base/random.ts';
 import { ageInYears, sexOf, viewOf } from '../datasets/values.ts';
+import type { CautionCode } from '../dicom/suitability.ts';
 import { type DatasetInput, evaluate } from '../evaluation/evaluate.ts';
 import { countedFindings, type EvaluatedFilm, indicatorsOf } from '../evaluation/figures.ts';
 import { multilabelFigures, outcomeOf } from '../evaluation/metrics.ts';
@@ -19,12 +19,11 @@ import { countedAs, policyOf, type UncertaintyPolicies } from '../labels/uncerta
 import type { Workspace } from '../workspace/workspace.ts';
 import { type AnswerSettings, type Answers, GREEDY, methodName } from './answers.ts';
 import type { Checkpoints } from './checkpoints.ts';
-import { type Collections, isLateral } from './collections.ts';
+import type { Collections } from './collections.ts';
 import { refusal } from './comparability.ts';
 import type {
   CheckedParameters,
   Checkpoint,
-  Collection,
   EvaluationCost,
   EvaluationProgress,
   EvaluationSummary,
@@ -35,14 +34,13 @@ import type {
 } from './contract.ts';
 import { Rate } from './jobs.ts';
 import type { PredictionStore } from './predictions.ts';
+import { firstOfStudies, type LeftOut, type Selection, type Unsuitable } from './selection.ts';
 
 const FOLDER = 'evaluations';
 /** Films that are read together by all checkpoints. */
 const FILMS_AT_ONCE = 8;
 /** The figures so far are computed anew at most this often, in milliseconds. */
 const REPORT_INTERVAL = 500;
-/** Which films a limit takes; fixed, so that the same limit takes the same films. */
-const SELECTION_SEED = 'films of an evaluation';
 
 interface EvaluationFile {
   id: string;
@@ -52,6 +50,10 @@ interface EvaluationFile {
   targetDatasetId: string;
   checkpointIds: string[];
   limit: number | null;
+  /** `include`: films that the models were not made for were read too. */
+  unsuitable?: Unsuitable;
+  /** By data set: such films, by the first reason. */
+  leftOut?: Record<string, LeftOut>;
   settings: AnswerSettings;
   /** By data set: the films that a limit took; null: all that the data set has. */
   films: Record<string, string[] | null>;
@@ -100,6 +102,7 @@ export class Evaluations {
     private readonly answers: Answers,
     private readonly store: PredictionStore,
     private readonly now: () => Date,
+    private readonly selection: Selection,
   ) {}
 
   async list(): Promise<EvaluationSummary[]> {
@@ -115,14 +118,15 @@ export class Evaluations {
     for (const id of params.checkpointIds) {
       const each = this.store.secondsPerFilm(id);
       for (const datasetId of params.datasetIds) {
-        const selected = await this.select(datasetId, params.limit);
+        const selected = await this.selection.select(datasetId, params.limit, params.unsuitable);
         const done = selected.filter((film) => this.store.hasAnswer(film.id, id)).length;
         films += selected.length;
         alreadyDone += done;
         seconds = seconds === null || each === null ? null : seconds + each * (selected.length - done);
       }
     }
-    return { films, alreadyDone, estimatedSeconds: seconds };
+    const leftOut = await Promise.all(params.datasetIds.map((id) => this.selection.unsuitable(id)));
+    return { films, alreadyDone, estimatedSeconds: seconds, leftOut: summed(leftOut) };
   }
 
   /** Starts an evaluation, or goes on with the one of the same data sets, checkpoints (by hash) and limit. */
@@ -290,7 +294,10 @@ export class Evaluations {
   }
 
   private async firstReadable(params: CheckedParameters<'evaluations.run'>): Promise<FilmEntry | null> {
-    for (const film of (await this.select(params.sourceDatasetId, params.limit)).slice(0, 20)) {
+    for (const film of (await this.selection.select(params.sourceDatasetId, params.limit, params.unsuitable)).slice(
+      0,
+      20,
+    )) {
       const readable = await this.collections.open(film.id).then(
         () => true,
         () => false,
@@ -302,20 +309,24 @@ export class Evaluations {
 
   private async begin(params: CheckedParameters<'evaluations.run'>, settings: AnswerSettings): Promise<EvaluationFile> {
     const checkpoints = params.checkpointIds.map((id) => this.checkpoints.usable(id));
-    const { sourceDatasetId, targetDatasetId, checkpointIds, limit } = params;
+    const { sourceDatasetId, targetDatasetId, checkpointIds, limit, unsuitable } = params;
     const { promptId = null, probabilities } = settings;
     const asked =
       promptId === null && !probabilities ? [] : [promptId, probabilities ? methodName(probabilities) : null];
-    const identity = [sourceDatasetId, targetDatasetId, limit, ...checkpoints.map(({ hash }) => hash), ...asked];
+    const included = unsuitable === 'include' ? ['unsuitable films too'] : [];
+    const hashes = checkpoints.map(({ hash }) => hash);
+    const identity = [sourceDatasetId, targetDatasetId, limit, ...hashes, ...asked, ...included];
     const id = sha256(JSON.stringify(identity)).slice(0, 12);
     const there = await this.workspace.read<EvaluationFile>(FOLDER, `${id}.json`);
     if (there) return there;
     const source = this.collections.collection(sourceDatasetId).name;
     const target = this.collections.collection(targetDatasetId).name;
     const films: EvaluationFile['films'] = {};
+    const leftOut: EvaluationFile['leftOut'] = {};
     let total = 0;
     for (const datasetId of new Set([sourceDatasetId, targetDatasetId])) {
-      const selected = await this.select(datasetId, limit);
+      const selected = await this.selection.select(datasetId, limit, unsuitable);
+      leftOut[datasetId] = await this.selection.unsuitable(datasetId);
       films[datasetId] = limit === null ? null : selected.map((film) => film.id);
       total += selected.length * checkpointIds.length;
     }
@@ -327,6 +338,8 @@ export class Evaluations {
       targetDatasetId,
       checkpointIds,
       limit,
+      ...(unsuitable === 'include' ? { unsuitable } : {}),
+      leftOut,
       settings,
       films,
       total,
@@ -455,23 +468,11 @@ export class Evaluations {
   }
 
   /** The films that this evaluation took when it began, as far as the data set still has them. */
-  private async filmsOf({ films, limit }: EvaluationFile, datasetId: string): Promise<FilmEntry[]> {
+  private async filmsOf({ films, limit, unsuitable }: EvaluationFile, datasetId: string): Promise<FilmEntry[]> {
     const ids = films[datasetId];
-    if (!ids) return this.select(datasetId, limit);
+    if (!ids) return this.selection.select(datasetId, limit, unsuitable ?? 'exclude');
     const wanted = new Set(ids);
     return (await this.collections.films(datasetId)).filter((film) => wanted.has(film.id));
-  }
-
-  /** Frontal films of the data set; a limit takes a seeded sample, in the order of the table. */
-  private async select(datasetId: string, limit: number | null): Promise<FilmEntry[]> {
-    const { unit, views, aggregation } = this.collections.collection(datasetId);
-    const wanted = (await this.collections.films(datasetId)).filter((film) => isOfView(film.viewPosition, views));
-    const films = unit === 'study' && aggregation === 'first' ? firstOfStudies(wanted) : wanted;
-    const units = unit === 'study' ? firstOfStudies(films) : films;
-    if (limit === null || limit >= units.length) return films;
-    const order = new Random(SELECTION_SEED).shuffle(units.map((_, i) => i)).slice(0, limit);
-    const taken = new Set(order.map((i) => scoredUnit(units[i]!, unit)));
-    return films.filter((film) => taken.has(scoredUnit(film, unit)));
   }
 
   private async datasetInput(file: EvaluationFile, id: string): Promise<DatasetInput> {
@@ -525,8 +526,17 @@ export class Evaluations {
     const done = new Set(answered.map((item) => `${item.datasetId}\n${item.checkpointId}\n${item.filmId}`)).size;
     const state = this.running.has(id) ? 'running' : done >= total ? 'complete' : 'stopped';
     const datasetIds = datasetsOf(file);
-    return { id, name, createdAt, state, datasetIds, checkpointIds, limit, done, total };
+    const leftOut = file.unsuitable === 'include' ? {} : (file.leftOut ?? {});
+    return { id, name, createdAt, state, datasetIds, checkpointIds, limit, leftOut, done, total };
   }
+}
+
+function summed(counts: LeftOut[]): LeftOut {
+  const sum: LeftOut = {};
+  for (const [code, films] of counts.flatMap((each) => Object.entries(each)) as [CautionCode, number][]) {
+    sum[code] = (sum[code] ?? 0) + films;
+  }
+  return sum;
 }
 
 /** The evaluation of some of its checkpoints and data sets, in its own order. Errors: EVALUATION_CHOICE. */
@@ -628,23 +638,4 @@ export function matches(
   if (truth === null) return false;
   const said = countedFindings(film).includes(label);
   return outcome === undefined ? truth === 1 || said : outcomeOf(truth, said ? 1 : 0) === outcome;
-}
-
-function isOfView(view: string, views: Collection['views']): boolean {
-  if (views === 'all') return true;
-  return views === 'frontal' ? !isLateral(view) : view.toUpperCase() === views;
-}
-
-/** A film's own name, or that of its study. */
-function scoredUnit({ id, patientId, studyInstanceUid }: FilmEntry, unit: Collection['unit']): string {
-  return unit === 'image' ? id : JSON.stringify([patientId || id, studyInstanceUid || id]);
-}
-
-/** The first film of each study, in the order of the table. */
-function firstOfStudies(films: readonly FilmEntry[]): FilmEntry[] {
-  const seen = new Set<string>();
-  return films.filter((film) => {
-    const key = scoredUnit(film, 'study');
-    return !seen.has(key) && seen.add(key) !== undefined;
-  });
 }

@@ -20,7 +20,7 @@ import type { Label } from '../labels/labels.ts';
 import type { ExecutorChoice, PrecisionChoice } from '../models/openRunner.ts';
 import { type ImageFeatures, joinFeatures, tokensOf } from '../models/runner.ts';
 import type { Adapter } from '../peft/adapter.ts';
-import type { Preset } from '../preprocessing/presets.ts';
+import { type Preset, presetOfSource } from '../preprocessing/presets.ts';
 import type { ExecutorInfo } from '../tensor/executor.ts';
 import type { Precision } from '../tensor/precision.ts';
 import { promptInput } from '../text/promptInput.ts';
@@ -135,7 +135,7 @@ export class Inference implements Asks {
     const model = await models.base(options.model);
     const adapter = options.adapter === undefined ? null : await models.adapter(options.adapter, options.model);
     const card = (await readCard(options.adapter ?? options.model)) ?? (await readCard(options.model));
-    const preprocessing = options.preprocessing ?? card?.preprocessing;
+    const preprocessing = options.preprocessing ?? card?.preprocessing ?? (card && presetOfSource(card.trainingSource));
     const maxNewTokens = card?.maxNewTokens ?? DEFAULT_MAX_NEW_TOKENS;
     const format = options.answerFormat ?? card?.answerFormat ?? 'solution';
     const seconds = (performance.now() - start) / 1000;

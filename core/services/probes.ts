@@ -11,7 +11,7 @@ import { sharedLabels } from '../labels/mapping.ts';
 import { positiveLabels } from '../labels/uncertainty.ts';
 import type { Probe, ProbeSet } from '../training/probe.ts';
 import type { ProbeRole, TrainingExample } from '../training/types.ts';
-import { type Collections, isLateral } from './collections.ts';
+import type { Collections } from './collections.ts';
 import type { Collection, FilmEntry, ProbePart } from './contract.ts';
 
 /** `run.json` keeps this. */
@@ -50,7 +50,7 @@ async function choose(
   seed: number,
 ): Promise<ChosenProbe> {
   const taken = await patientsElsewhere(collections, set);
-  const labelled = (await collections.films(set.id)).filter((film) => film.truth && !isLateral(film.viewPosition));
+  const labelled = (await collections.films(set.id)).filter((film) => film.truth && !film.cautions.includes('lateral'));
   const free = labelled.filter((film) => !taken.has(patientKey(film)));
   if (free.length === 0) throw overlaps(set, labelled.length);
   const drawn = new Random(seed)

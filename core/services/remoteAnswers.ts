@@ -9,7 +9,7 @@ import type { Film } from '../dicom/film.ts';
 import { readCompletion } from '../findings/parse.ts';
 import type { ChatAnswer } from '../generation/remote/chat.ts';
 import type { RemoteImage, RemoteQuestion } from '../generation/remote/server.ts';
-import { toModelImage } from '../preprocessing/presets.ts';
+import { presetFor, toModelImage } from '../preprocessing/presets.ts';
 import type { Image8 } from '../preprocessing/resize.ts';
 import type { Prompt } from '../text/types.ts';
 import type { AnswerOptions, AnswerSettings, Question } from './answers.ts';
@@ -33,7 +33,7 @@ export class RemoteAnswers {
     const of = (model: string) => sha256(`${target.address}\n${model}`);
     return {
       imageHash: film.sha256,
-      preprocessing: checkpoint.preprocessing,
+      preprocessing: presetFor(film, checkpoint.preprocessing),
       baseHash: of(target.parent ?? target.model),
       adapterHash: target.parent === null ? null : of(target.model),
       promptId: prompt.id,

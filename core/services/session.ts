@@ -15,12 +15,14 @@ import { Prompts } from './prompts.ts';
 import { ReaderStore } from './readers.ts';
 import { RemoteAnswers } from './remoteAnswers.ts';
 import { Reports } from './reports.ts';
+import { Selection } from './selection.ts';
 import type { Servers } from './servers.ts';
 import { Thumbnails } from './thumbnails.ts';
 import { Trainings } from './trainings.ts';
 
 export class Session {
   readonly collections: Collections;
+  readonly selection: Selection;
   readonly thumbnails: Thumbnails;
   readonly checkpoints: Checkpoints;
   readonly models: Models;
@@ -43,6 +45,7 @@ export class Session {
     options: ModelOptions,
   ) {
     this.collections = new Collections(workspace, platform.now);
+    this.selection = new Selection(this.collections);
     this.thumbnails = new Thumbnails(workspace.pathOf('cache', 'thumbnails'));
     this.annotations = new AnnotationStore(workspace);
     this.checkpoints = new Checkpoints(workspace, servers, options.cacheDir);
@@ -67,6 +70,7 @@ export class Session {
       this.answers,
       this.predictions,
       platform.now,
+      this.selection,
     );
     this.trainings = new Trainings(platform, workspace, this.collections, this.checkpoints, prompts);
     this.reports = new Reports(platform, this.collections, this.checkpoints, this.evaluations, this.models);

@@ -31,7 +31,7 @@ import type { TrainingExample } from '../training/types.ts';
 import { writeCard } from '../workspace/card.ts';
 import { slug, type Workspace } from '../workspace/workspace.ts';
 import type { Checkpoints } from './checkpoints.ts';
-import { type Collections, isLateral } from './collections.ts';
+import type { Collections } from './collections.ts';
 import type {
   CheckedParameters,
   Checkpoint,
@@ -256,7 +256,7 @@ export class Trainings {
     const prompt = await this.prompt(file);
     const collection = this.collections.collection(file.datasetId);
     const traces = await this.traces(collection.path);
-    const films = (await this.collections.films(file.datasetId)).filter((film) => !isLateral(film.viewPosition));
+    const films = (await this.collections.films(file.datasetId)).filter((film) => !film.cautions.includes('lateral'));
     return films.flatMap((film) => {
       const labels = film.truth ? positiveLabels(film.truth, CHEXPERT_LABELS, collection.policy) : null;
       const targetText = traces.size > 0 ? traces.get(film.path) : labels && solutionOf(labels);

@@ -200,6 +200,11 @@ mapsColumns(subcommand('evaluate', 'films of two institutions read by checkpoint
   .option('--scores <dir>', 'writes the label probabilities as tables, one for each data set and checkpoint')
   .option('--workspace <dir>', 'where answers are kept (default: the built-in workspace)')
   .option('--limit <n>', 'films of each data set, a fixed sample', integer(1))
+  .addOption(
+    new Option('--unsuitable <how>', 'films that are lateral, FOR PROCESSING, not of the chest, or of no stated view')
+      .choices(['exclude', 'include'])
+      .default('exclude'),
+  )
   .option('--predictions <file>', 'writes every answer as JSON lines, as “metrics” reads them')
   .option('--threads <n>', 'threads of ONNX Runtime', integer(1, 1024))
   .addOption(policy())

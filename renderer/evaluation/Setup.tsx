@@ -71,6 +71,7 @@ export function Setup() {
           </select>
         </label>
       </div>
+      <LeftOut />
       <div className="setup-run">
         {busy ? (
           <button type="button" onClick={evaluating.cancel}>
@@ -122,6 +123,30 @@ function PromptChoice() {
         ))}
       </select>
     </label>
+  );
+}
+
+/** Films that the checkpoints were not made for, and the choice to read them all the same. */
+function LeftOut() {
+  const { evaluating } = useWorkbench();
+  const cost = useFrom(evaluating, (all) => all.cost);
+  const unsuitable = useFrom(evaluating, (all) => all.unsuitable);
+  const counts = cost.state === 'ready' ? Object.entries(cost.value.leftOut) : [];
+  if (counts.length === 0) return null;
+  return (
+    <div className="left-out">
+      <span className="muted">
+        {text.evaluate.leftOut(counts as [keyof typeof text.doubt.short, number][], unsuitable)}
+      </span>
+      <label className="tick">
+        <input
+          type="checkbox"
+          checked={unsuitable}
+          onChange={(event) => evaluating.change({ unsuitable: event.target.checked })}
+        />
+        {text.evaluate.readThemToo}
+      </label>
+    </div>
   );
 }
 

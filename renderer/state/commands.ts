@@ -178,7 +178,8 @@ export function commandFor(commands: Command[], event: KeyboardEvent, screen: Sc
 
 function belongsToControl(key: string, event: KeyboardEvent, target: Element | null): boolean {
   if (event.ctrlKey || event.metaKey || event.altKey || /^F\d+$/.test(key)) return false;
-  if (target?.closest('dialog')) return true;
+  // Also where the control that had the focus in an open dialog is gone: keys then go to the body.
+  if (target?.closest('dialog') || (target === document.body && document.querySelector('dialog[open]'))) return true;
   if (target?.closest('input, textarea, select')) return key !== 'Escape';
   return !!target?.closest('button, a, summary') && ['Enter', 'Shift+Enter', 'Tab', ' '].includes(key);
 }

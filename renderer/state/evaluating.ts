@@ -72,6 +72,8 @@ export interface EvaluatingState {
   /** One prompt for all; null: each checkpoint's own. */
   promptId: string | null;
   probabilities: 'none' | 'answer-tree' | 'frequency';
+  /** Films that the checkpoints were not made for are read too. */
+  unsuitable: boolean;
   cost: Loading<EvaluationCost>;
   /** Of the evaluation that this window started. */
   progress: EvaluationProgress | null;
@@ -101,6 +103,7 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
     limit: 200,
     promptId: null,
     probabilities: 'none',
+    unsuitable: false,
     cost: { state: 'none' },
     progress: null,
     running: false,
@@ -136,7 +139,10 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
   }
 
   type Choice = Partial<
-    Pick<EvaluatingState, 'sourceId' | 'targetId' | 'checkpointIds' | 'limit' | 'promptId' | 'probabilities'>
+    Pick<
+      EvaluatingState,
+      'sourceId' | 'targetId' | 'checkpointIds' | 'limit' | 'promptId' | 'probabilities' | 'unsuitable'
+    >
   >;
 
   function change(choice: Choice): void {
@@ -146,13 +152,14 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
 
   /** null where something is still to be chosen. */
   function parameters(): Parameters<'evaluations.run'> | null {
-    const { sourceId, targetId, checkpointIds, limit, promptId, probabilities } = store.getState();
+    const { sourceId, targetId, checkpointIds, limit, promptId, probabilities, unsuitable } = store.getState();
     if (!sourceId || !targetId || sourceId === targetId || checkpointIds.length === 0) return null;
     return {
       sourceDatasetId: sourceId,
       targetDatasetId: targetId,
       checkpointIds,
       limit,
+      ...(unsuitable ? { unsuitable: 'include' as const } : {}),
       ...(promptId === null ? {} : { promptId }),
       ...(probabilities === 'answer-tree' ? { probabilities: { method: probabilities } } : {}),
       ...(probabilities === 'frequency' ? { probabilities: { method: probabilities, samples: SAMPLES } } : {}),
@@ -162,8 +169,8 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
   async function price(): Promise<void> {
     const chosen = parameters();
     if (!chosen) return store.setState({ cost: { state: 'none' } });
-    const { sourceDatasetId, targetDatasetId, checkpointIds, limit } = chosen;
-    const asked = { datasetIds: [sourceDatasetId, targetDatasetId], checkpointIds, limit };
+    const { sourceDatasetId, targetDatasetId, checkpointIds, limit, unsuitable } = chosen;
+    const asked = { datasetIds: [sourceDatasetId, targetDatasetId], checkpointIds, limit, unsuitable };
     const current = () => JSON.stringify(parameters()) === JSON.stringify(chosen);
     try {
       const value = await bridge.engine.call('evaluations.cost', asked);

@@ -4,6 +4,7 @@
  */
 import { createStore } from 'zustand/vanilla';
 import { type ErrorData, toErrorData } from '../../core/base/errors.ts';
+import type { CautionCode } from '../../core/dicom/suitability.ts';
 import type { Label } from '../../core/labels/labels.ts';
 import type {
   Checkpoint,
@@ -42,6 +43,8 @@ export interface ReadingState {
   previousId: string | null;
   showTruth: boolean;
   showModel: boolean;
+  /** The film on the screen is not what the checkpoints were made for: whether to ask them all the same. */
+  doubt: { filmId: string; checkpointIds: string[]; cautions: CautionCode[] } | null;
   /** Labels that are pointed at, in the matrix or through a sentence. */
   hovered: readonly Label[];
 }
@@ -72,6 +75,7 @@ export function createReading(
     previousId: null,
     showTruth: true,
     showModel: false,
+    doubt: null,
     hovered: NO_LABELS,
   }));
   const kept = new Map<string, FilmView>();
@@ -100,7 +104,14 @@ export function createReading(
     const controller = new AbortController();
     opening = controller;
     const { signal } = controller;
-    store.setState({ filmId, predictions: {}, failures: {}, model: { state: 'none' }, hovered: NO_LABELS });
+    store.setState({
+      filmId,
+      predictions: {},
+      failures: {},
+      model: { state: 'none' },
+      doubt: null,
+      hovered: NO_LABELS,
+    });
     if (filmId === null) return store.setState({ film: { state: 'none' } });
     const ready = frame === undefined ? kept.get(filmId) : undefined;
     store.setState({ film: ready ? { state: 'ready', value: ready } : { state: 'loading' } });
@@ -141,8 +152,24 @@ export function createReading(
     }
   }
 
+  /** Films that a person wants read although they are not what the checkpoints were made for. */
+  const wanted = new Set<string>();
+
+  /** Asks checkpoints about the film on the screen; where that makes little sense, asks the person first. */
+  async function ask(...checkpointIds: string[]): Promise<void> {
+    const { filmId, film } = store.getState();
+    if (filmId === null || checkpointIds.length === 0) return;
+    const listed = library.store.getState().films.find((each) => each.id === filmId);
+    const cautions = (film.state === 'ready' ? film.value.entry : listed)?.cautions ?? [];
+    if (cautions.length > 0 && !wanted.has(filmId)) {
+      store.setState({ doubt: { filmId, checkpointIds, cautions } });
+      return;
+    }
+    await Promise.all(checkpointIds.map(generate));
+  }
+
   /** Asks a checkpoint about the film on the screen. The text grows in `asking` until the answer is there. */
-  async function ask(checkpointId: string): Promise<void> {
+  async function generate(checkpointId: string): Promise<void> {
     const { filmId } = store.getState();
     if (filmId === null) return;
     const key = keyOf(filmId, checkpointId);
@@ -234,8 +261,15 @@ export function createReading(
       const state = store.getState();
       if (state.activeId && answerOf(state, state.activeId).state !== 'answered') void ask(state.activeId);
     },
-    askAll: () =>
-      Promise.all(checkpoints.usable().map((each) => unanswered(store.getState(), each.id) && ask(each.id))),
+    askAll: () => ask(...checkpoints.usable().flatMap(({ id }) => (unanswered(store.getState(), id) ? [id] : []))),
+    /** The answer to `doubt`; yes holds for the film as long as the window is open. */
+    async decide(yes: boolean): Promise<void> {
+      const { doubt } = store.getState();
+      store.setState({ doubt: null });
+      if (!yes || !doubt) return;
+      wanted.add(doubt.filmId);
+      await ask(...doubt.checkpointIds);
+    },
     /** Stops what is being written about this film. */
     stop(): boolean {
       const { filmId } = store.getState();

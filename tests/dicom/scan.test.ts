@@ -79,9 +79,10 @@ describe('scanning', () => {
   it('says what a person should know before a model reads the film', async () => {
     const { films } = await scan(join(samples, 'pydicom/MR_small.dcm'), join(samples, 'dicomdir_derived'));
     const byView = (view: string) => films.filter((film) => film.tags.viewPosition === view);
-    expect(films.find((film) => film.tags.modality === 'MR')!.warnings[0]).toContain('not a radiograph');
-    expect(byView('PA')[0]!.warnings).toEqual([]);
-    expect(byView('LL')[0]!.warnings).toEqual(['This is a lateral view, not a frontal one.']);
+    const messages = (film: FilmHeader | undefined) => film!.cautions.map(({ message }) => message);
+    expect(messages(films.find((film) => film.tags.modality === 'MR'))[0]).toContain('not a radiograph');
+    expect(messages(byView('PA')[0])).toEqual([]);
+    expect(messages(byView('LL')[0])).toEqual(['This is a lateral view, not a frontal one.']);
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Film } from '../../core/dicom/film.ts';
-import { equalizeHistogram, toModelImage } from '../../core/preprocessing/presets.ts';
+import { equalizeHistogram, presetFor, presetOfSource, toModelImage } from '../../core/preprocessing/presets.ts';
 
 function film(pixels: Uint16Array, more: Partial<Film> = {}): Film {
   return {
@@ -43,6 +43,32 @@ describe('presets of model input', () => {
     const { data } = toModelImage(film(values), 'percentile');
     expect(data[1000]).toBe(255);
     expect(data[500]).toBe(Math.floor(((500 - 5) / 990) * 255 + 0.5));
+  });
+
+  it('mimic-cxr-jpg inverts MONOCHROME1 before it equalizes', () => {
+    const values = Uint16Array.of(100, 100, 200, 300);
+    // Inverted levels 255, 255, 127, 0: the darkest is now the 300; cumulative counts 1 and 3 of 3.
+    expect([...toModelImage(film(values, { inverse: true }), 'mimic-cxr-jpg').data]).toEqual([255, 255, 85, 0]);
+  });
+
+  it('takes a PNG or JPEG of 8 bits as it was made, and treats deeper ones as DICOM', () => {
+    const values = Uint16Array.of(10, 20, 200);
+    const png = film(values, { kind: 'png', bitsStored: 8 });
+    expect([...toModelImage(png, 'mimic-cxr-jpg').data]).toEqual([10, 20, 200]);
+    expect(presetFor(png, 'mimic-cxr-jpg')).toBe('as-stored');
+    expect(presetFor(png, 'percentile')).toBe('percentile');
+    const deep = film(values, { kind: 'png', bitsStored: 16 });
+    expect(presetFor(deep, 'mimic-cxr-jpg')).toBe('mimic-cxr-jpg');
+    expect([...toModelImage(deep, 'mimic-cxr-jpg').data]).toEqual([0, 128, 255]);
+  });
+
+  it.each([
+    ['MIMIC-CXR-JPG', 'mimic-cxr-jpg'],
+    ['NIH ChestX-ray14', 'file-window'],
+    ['phantom m', 'file-window'],
+    ['', 'mimic-cxr-jpg'],
+  ])('follows the source of training: %s', (source, preset) => {
+    expect(presetOfSource(source)).toBe(preset);
   });
 
   it('refuses a preset that it does not know', () => {

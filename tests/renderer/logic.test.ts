@@ -30,6 +30,7 @@ const entry = (rest: Partial<FilmEntry>): FilmEntry => ({
   studyDate: '20200101',
   studyInstanceUid: '1.2',
   seriesInstanceUid: '',
+  cautions: [],
   description: 'Chest',
   modality: 'DX',
   viewPosition: 'AP',

@@ -122,6 +122,47 @@ describe.skipIf(!chromiumPath)('Read (in Chromium; skipped where there is none)'
     expect(await page().getByText('No film matches the filter.').isVisible()).toBe(true);
   });
 
+  it('shows thumbnails of the films in view only', async () => {
+    await page().waitForSelector('.line-film .picture canvas');
+    const drawn = await page().evaluate(() => {
+      const canvas = document.querySelector('.line-film .picture canvas') as HTMLCanvasElement;
+      const { data } = (canvas.getContext('2d') as CanvasRenderingContext2D).getImageData(0, 0, 24, 24);
+      return new Set(data).size;
+    });
+    expect(drawn).toBeGreaterThan(20);
+    const asked = await page().evaluate(
+      () => window.engine.calls.filter((call) => call.method === 'films.thumbnail').length,
+    );
+    expect(asked).toBeLessThanOrEqual(await page().locator('.line-film').count());
+  });
+
+  it('asks before a film that the checkpoints were not made for', async () => {
+    await page().evaluate(() => window.workbench.library.select('linear'));
+    await page().waitForFunction(() => window.workbench.reading.store.getState().filmId === 'linear');
+    await page().locator('.lines').focus();
+    await page().keyboard.press('Enter');
+    const dialog = page().getByRole('dialog', { name: 'Read this film all the same?' });
+    await dialog.waitFor();
+    expect(await dialog.textContent()).toContain('Nothing says that it is a frontal view.');
+    await page().getByRole('button', { name: 'Read it', exact: true }).click();
+    await page().waitForSelector('.sentence');
+  });
+
+  it('exports without patients: folder, choices, and what came of it', async () => {
+    await page().getByRole('button', { name: 'Export films without their patients' }).click();
+    const dialog = page().getByRole('dialog', { name: 'Export films without their patients' });
+    await dialog.waitFor();
+    expect(await dialog.getByRole('button', { name: 'Export 1 film' }).isDisabled()).toBe(true);
+    await dialog.getByPlaceholder('/data/export').fill('/out');
+    await dialog.getByRole('button', { name: 'Export 1 film' }).click();
+    await dialog.getByRole('status').waitFor();
+    const said = await dialog.getByRole('status').textContent();
+    expect(said).toContain('1 film, 1 study, 1 patient written to /out.');
+    expect(said).toContain('1 film may show who the patient is');
+    await page().keyboard.press('Escape');
+    expect(await dialog.isVisible()).toBe(false);
+  });
+
   it('asks with Enter, streams, keeps the answer; Escape stops', async () => {
     expect(await activeColumn()).toBe('GRPO');
     await page().keyboard.press('Enter');

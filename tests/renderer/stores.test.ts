@@ -1,7 +1,7 @@
 /** The stores of the screens on the fixture's engine, without a window. */
 import { describe, expect, it } from 'vitest';
 import { WorkbenchError } from '../../core/base/errors.ts';
-import type { FilmView, HostBridge, JobInfo } from '../../core/services/contract.ts';
+import type { FilmEntry, FilmView, HostBridge, JobInfo } from '../../core/services/contract.ts';
 import { answerOf } from '../../renderer/state/reading.ts';
 import { createWorkbench } from '../../renderer/state/workbench.ts';
 import { CHECKPOINTS, COLLECTIONS, type FixtureEngine, fixtureEngine, type Handlers, pause } from './support/engine.ts';
@@ -27,6 +27,14 @@ async function started(changed: Handlers = {}) {
   await settled();
   return { engine, ...workbench };
 }
+
+const ENTRY = {
+  collectionId: 'a',
+  path: '/x.dcm',
+  studyInstanceUid: '1.2',
+  warnings: [],
+  cautions: [],
+} as unknown as FilmEntry;
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 20));
 const never = new AbortController().signal;
@@ -94,6 +102,26 @@ describe('Reading', () => {
     void reading.askAll();
     await settled();
     expect(engine.calls.filter((call) => call.method === 'predictions.generate')).toHaveLength(1);
+  });
+
+  it('asks the person before a film that the checkpoints were not made for, and then no more', async () => {
+    const { engine, library, reading } = await started();
+    const generated = () => engine.calls.filter((call) => call.method === 'predictions.generate').length;
+    library.select('linear');
+    await settled();
+    void reading.askAll();
+    await settled();
+    expect(reading.store.getState().doubt).toMatchObject({ filmId: 'linear', cautions: ['view-unknown'] });
+    await reading.decide(false);
+    expect([generated(), reading.store.getState().doubt]).toEqual([0, null]);
+    void reading.ask('grpo');
+    void reading.decide(true);
+    await settled();
+    expect(generated()).toBe(1);
+    // Once decided, the film is read without a question.
+    void reading.ask('sft');
+    await settled();
+    expect([generated(), reading.store.getState().doubt]).toEqual([2, null]);
   });
 
   it('says what went wrong in the place of the answer, and asks again', async () => {
@@ -242,5 +270,66 @@ describe('The place where the reader was', () => {
       expect(after.frame.store.getState().screen).toBe('read');
       expect(after.panes.all[0].display.store.getState().hflip).toBe(false);
     }
+  });
+});
+
+describe('A scan of many films', () => {
+  it('is taken over in pieces, and read again in pages', async () => {
+    const found = Array.from({ length: 12_000 }, (_, i) => ({ ...ENTRY, id: `many-${i}`, patientId: `p${i % 900}` }));
+    const counts = { patients: 900, studies: 900, series: 900, instances: found.length };
+    const summary = { ...counts, rejected: [], rejectedByCode: { NOT_A_FILM: 3 }, unchanged: 0, seconds: 1 };
+    const pages: number[] = [];
+    const { library, frame } = await started({
+      'films.add': (_, { progress }) => {
+        for (let from = 0; from < found.length; from += 500)
+          progress({ stage: '', done: from, total: null, counts, found: found.slice(from, from + 500) });
+        return summary;
+      },
+      'films.list': ({ from = 0, limit = Number.POSITIVE_INFINITY }) => {
+        pages.push(from);
+        return found.slice(from, from + limit);
+      },
+    });
+    pages.length = 0;
+    const opening = library.open(['/drive']);
+    // The first film is chosen before the scan ends.
+    expect(library.store.getState().currentId).toBe('many-0');
+    await opening;
+    expect(library.store.getState().films).toHaveLength(12_000);
+    expect(pages).toEqual([0, 5_000, 10_000]);
+    expect(frame.store.getState().notices.map(({ title }) => title)).toEqual([
+      '3 files could not be opened; the rest is listed',
+      '900 patients, 900 studies, 900 series, 12,000 films in 1.0 s',
+    ]);
+  });
+});
+
+describe('The export without patients', () => {
+  it('takes the study on the screen or what is listed, and says what came of it', async () => {
+    const result = { out: '/out', patients: 1, studies: 1, films: 1, files: [], rejected: [], seconds: 1 };
+    const { engine, library, exporting } = await started({ 'films.deidentify': () => result });
+    library.select('a0');
+    exporting.show();
+    exporting.change({ out: ' /out ', dates: 'shift' });
+    await exporting.run();
+    exporting.change({ scope: 'listed' });
+    await exporting.run();
+    const asked = engine.calls.filter(({ method }) => method === 'films.deidentify').map(({ params }) => params);
+    expect(asked[0]).toEqual({ filmIds: ['a0'], out: '/out', dates: 'shift', keepPatientCharacteristics: false });
+    expect((asked[1] as { filmIds: string[] }).filmIds.length).toBe(library.listed().length);
+    expect(exporting.store.getState()).toMatchObject({ result, running: false, error: null });
+  });
+
+  it('writes nothing without a folder, and shows why it stopped', async () => {
+    const { engine, exporting } = await started({
+      'films.deidentify': () => {
+        throw new WorkbenchError('DISK_FULL', 'The disk is full.');
+      },
+    });
+    await exporting.run();
+    expect(engine.calls.some(({ method }) => method === 'films.deidentify')).toBe(false);
+    exporting.change({ scope: 'listed', out: '/out' });
+    await exporting.run();
+    expect(exporting.store.getState().error).toMatchObject({ code: 'DISK_FULL' });
   });
 });

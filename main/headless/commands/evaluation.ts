@@ -13,7 +13,7 @@ import type { EvaluationResult } from '../../../core/evaluation/types.ts';
 import { CHEXPERT_LABELS, type LabelValues } from '../../../core/labels/labels.ts';
 import type { DatasetKind } from '../../../core/labels/mapping.ts';
 import { writeFileAtomic } from '../../../core/platform/files.ts';
-import type { Engine, ProbabilitySettings } from '../../../core/services/contract.ts';
+import type { Engine, EvaluationSummary, ProbabilitySettings } from '../../../core/services/contract.ts';
 import { statisticsThreadPath } from '../../places.ts';
 import { type Call, UsageError } from '../call.ts';
 import { userPath } from '../places.ts';
@@ -34,6 +34,8 @@ export interface EvaluateOptions extends MappingOptions {
   /** A base model that the adapters need and that is not evaluated itself. */
   model?: string;
   limit?: number;
+  /** Films that the models were not made for. */
+  unsuitable?: 'exclude' | 'include';
   threads?: number;
   predictions?: string;
   server?: string;
@@ -70,6 +72,7 @@ export async function evaluate({ output, signal }: Call, options: EvaluateOption
       targetDatasetId: datasetIds[datasetIds.length - 1]!,
       checkpointIds,
       limit,
+      unsuitable: options.unsuitable,
       promptId: options.prompt,
       probabilities: probabilitiesOf(options),
     },
@@ -78,7 +81,17 @@ export async function evaluate({ output, signal }: Call, options: EvaluateOption
   const predictions = options.predictions === undefined ? null : userPath(options.predictions);
   if (predictions !== null) await engine.call('evaluations.export', { evaluationId: result.id, path: predictions });
   if (options.scores !== undefined) await writeScores(engine, result, userPath(options.scores));
-  output.result({ predictions, ...result }, () => summaryOf(result));
+  const summaries = await engine.call('evaluations.list', {});
+  const leftOut = summaries.find(({ id }) => id === result.id)?.leftOut ?? {};
+  output.result({ predictions, ...result, leftOut }, () => [summaryOf(result), ...leftOutLines(leftOut)].join('\n'));
+}
+
+/** `2 films of a left out: 1 lateral, 1 for-processing`. */
+function leftOutLines(leftOut: EvaluationSummary['leftOut']): string[] {
+  return Object.entries(leftOut).flatMap(([datasetId, counts]) => {
+    const reasons = Object.entries(counts).map(([code, films]) => `${films} ${code}`);
+    return reasons.length === 0 ? [] : [`left out of ${datasetId}: ${reasons.join(', ')} (--unsuitable include)`];
+  });
 }
 
 function probabilitiesOf({ labelProbabilities, samples, scores }: EvaluateOptions): ProbabilitySettings | undefined {

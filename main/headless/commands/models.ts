@@ -1,6 +1,7 @@
 /** The commands that ask a model: infer, score. */
 import { join } from 'node:path';
 import { WorkbenchError } from '../../../core/base/errors.ts';
+import { readFilmHeader } from '../../../core/dicom/headerFile.ts';
 import type { AnswerFormat } from '../../../core/findings/types.ts';
 import type { ExecutorChoice, PrecisionChoice } from '../../../core/models/openRunner.ts';
 import { cacheDirectory } from '../../../core/platform/node.ts';
@@ -111,13 +112,23 @@ async function askEach<I extends { dispose(): Promise<void> }>(
   try {
     for (const [file, question] of questions) {
       await output.attempt(file, signal, async () => {
-        const answer = await ask(inference, await question());
+        const asked = await question();
+        const warnings = await warningsOf(asked);
+        for (const warning of warnings) output.note(file === null ? warning : `${file}: ${warning}`);
+        const answer = { ...(await ask(inference, asked)), ...(warnings.length > 0 ? { warnings } : {}) };
         return file === null ? answer : { file, ...answer };
       });
     }
   } finally {
     await inference.dispose();
   }
+}
+
+/** What a person should know before a model reads these as frontal chest films; PNG and JPEG say nothing of it. */
+async function warningsOf({ images }: Question): Promise<string[]> {
+  const headers = await Promise.all(images.map((image) => readFilmHeader(image).catch(() => null)));
+  const cautions = headers.flatMap((header) => (header?.kind === 'dicom' ? header.cautions : []));
+  return [...new Set(cautions.map(({ message }) => message))];
 }
 
 type Asked = [file: string | null, question: () => Promise<Question>];

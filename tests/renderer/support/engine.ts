@@ -182,6 +182,7 @@ function entryOf(id: string, collectionId: string, film: Film, truth: LabelValue
     columns: film.columns,
     truth,
     phantom: collectionId !== 'ramps',
+    cautions: collectionId === 'ramps' ? ['view-unknown'] : [],
     warnings: collectionId === 'ramps' ? ['Not a chest film of the phantom: outside what these checkpoints know.'] : [],
   };
 }
@@ -342,6 +343,7 @@ const SUMMARY: EvaluationSummary = {
   datasetIds: ['a', 'b'],
   checkpointIds: ['base', 'sft', 'grpo'],
   limit: 200,
+  leftOut: {},
   done: 1200,
   total: 1200,
 };
@@ -477,6 +479,20 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
       const at = (i: number) => film.pixels[Math.floor((i * film.pixels.length) / 576)];
       return { width: 24, height: 24, gray: Uint8Array.from({ length: 576 }, (_, i) => at(i) >> 4) };
     },
+    'films.deidentify': ({ filmIds, out }) => ({
+      out,
+      patients: 1,
+      studies: 1,
+      films: filmIds.length,
+      files: filmIds.map((id) => ({
+        file: `/films/${id}.dcm`,
+        to: `CR-0/${id}.dcm`,
+        pixelsMayIdentify: true,
+        warnings: ['Text may be burned into the pixels (secondary capture); look at the film before you pass it on.'],
+      })),
+      rejected: [],
+      seconds: 0.1,
+    }),
     'films.add': () => ({
       patients: 0,
       studies: 0,
@@ -488,8 +504,9 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
       seconds: 0,
     }),
     'evaluations.list': () => evaluations,
-    'evaluations.cost': ({ datasetIds, checkpointIds, limit }) => ({
-      films: datasetIds.length * checkpointIds.length * (limit ?? 1000),
+    'evaluations.cost': ({ datasetIds, checkpointIds, limit, unsuitable }) => ({
+      leftOut: { lateral: 3, 'view-unknown': 1 },
+      films: datasetIds.length * checkpointIds.length * (limit ?? (unsuitable === 'include' ? 1004 : 1000)),
       alreadyDone: evaluations.some((each) => each.state !== 'running') ? 400 : 0,
       estimatedSeconds: 96,
     }),
