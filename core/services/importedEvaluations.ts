@@ -162,6 +162,7 @@ function summaryOf({ id, name, createdAt, datasets, checkpoints, films }: Import
     datasetIds: datasets,
     checkpointIds,
     limit: null,
+    leftOut: {},
     done: films,
     total: films,
   };
