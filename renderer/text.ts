@@ -933,7 +933,7 @@ export const text = {
     whichFilms: (count: number) => `Which (${count})`,
     filmsHint:
       'Those first on which the readings differ most; the number: how much better the later checkpoint reads it.',
-    film: (number: number, dataset: string) => `Film ${number} of ${dataset}`,
+    film: (number: number) => `Film ${number}`,
     format: 'Format',
     formats: {
       pdf: 'PDF (PDF/A-2a, PDF/UA-1)',

@@ -45,7 +45,7 @@ export async function renderReport(
     work.report({ stage: 'Drawing the report', done, total });
     throwIfCancelled(work.signal);
     document.section(title);
-    for (const [i, block] of blocks.entries()) draw(document, block, blocks[i + 1] ?? null);
+    for (const [i, block] of blocks.entries()) draw(document, block, blocks.slice(i + 1, i + 3));
     await nextTurn();
   }
   leftOut(document, report);
@@ -63,7 +63,8 @@ function leftOut(document: ReportDocument, { leftOut: sections }: Assembled): vo
   );
 }
 
-function draw(document: ReportDocument, block: Block, next: Block | null): void {
+/** @param next the blocks that follow, for what should stand with them */
+function draw(document: ReportDocument, block: Block, next: readonly Block[]): void {
   switch (block.kind) {
     case 'paragraph':
       document.paragraph(block.words, next);

@@ -67,7 +67,6 @@ function Films() {
   const { reporting } = useWorkbench();
   const { offered, films, filmsOfEach, result } = useFrom(reporting, (all) => all);
   const shown = new Set(shownFilms({ offered, films, filmsOfEach }));
-  const nameOf = (id: string) => result?.datasets.find((dataset) => dataset.id === id)?.name ?? id;
   return (
     <fieldset>
       <legend>{text.report.films}</legend>
@@ -85,13 +84,19 @@ function Films() {
       <details>
         <summary>{text.report.whichFilms(shown.size)}</summary>
         <p className="muted">{text.report.filmsHint}</p>
-        {offered.map(({ filmId, datasetId, number, gain }) => (
-          <label key={filmId} className="tick">
-            <input type="checkbox" checked={shown.has(filmId)} onChange={() => reporting.toggleFilm(filmId)} />
-            <span>
-              {text.report.film(number, nameOf(datasetId))} <span className="muted">{signed(gain)}</span>
-            </span>
-          </label>
+        {(result?.datasets ?? []).map(({ id, name }) => (
+          <div key={id}>
+            <p className="films-of">{name}</p>
+            {offered
+              .filter(({ datasetId }) => datasetId === id)
+              .map(({ filmId, number, gain }) => (
+                <label key={filmId} className="tick">
+                  <input type="checkbox" checked={shown.has(filmId)} onChange={() => reporting.toggleFilm(filmId)} />
+                  {text.report.film(number)}
+                  <span className="muted gain">{signed(gain)}</span>
+                </label>
+              ))}
+          </div>
         ))}
       </details>
     </fieldset>

@@ -26,7 +26,9 @@ export function ReportScreen() {
   return (
     <div className="report">
       <div className="report-side">
-        <Sections />
+        <div className="report-scroll">
+          <Sections />
+        </div>
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: pages are scrolled by the keyboard. */}
       <section className="pages" aria-label={text.report.preview} tabIndex={0} data-area="pages">
@@ -35,7 +37,9 @@ export function ReportScreen() {
         {pdf.state === 'ready' && <Pages pdf={pdf.value.pdf} />}
       </section>
       <div className="report-side" data-area="choices">
-        <Choices />
+        <div className="report-scroll">
+          <Choices />
+        </div>
         <Export />
       </div>
     </div>

@@ -157,7 +157,7 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     const labels = async () => ((await drawn())['labels'] as string[] | undefined) ?? ['No Finding'];
     await expect.poll(labels, { timeout: 10_000 }).not.toContain('No Finding');
     await choices.getByText('Which (2)').click();
-    await choices.getByLabel('Film 1 of').first().uncheck();
+    await choices.getByLabel('Film 1').first().uncheck();
     await until('films', ['b0']);
     await choices.getByLabel('Format').selectOption('csv');
     await page().getByLabel('Write into a folder on the machine of the engine').fill('/tmp/csv');

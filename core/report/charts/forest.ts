@@ -77,7 +77,7 @@ function forestPanel(
 ): Mark[] {
   const title = clipped(panel.title, 8, x(1) - x(0));
   const marks: Mark[] = [label(x(0), top - 18, title, { weight: 'semibold' })];
-  marks.push(label(x(0) - 4, top - 7, words.count, { size: 6.5, color: INK.muted, anchor: 'end' }));
+  marks.push(label(x(0) - 7, top - 7, words.count, { size: 6.5, color: INK.muted, anchor: 'end' }));
   marks.push(...verticalGrid(x, top, bottom));
   panel.rows.forEach((row, i) => {
     const middle = top + (i + 0.5) * rowHeight;
@@ -85,7 +85,7 @@ function forestPanel(
       marks.push(label(x(0) + 3, middle, words.missing, { size: 7, color: INK.muted, weight: 'italic' }));
       return;
     }
-    marks.push(label(x(0) - 4, middle, String(row.support), { size: 6.5, color: INK.muted, anchor: 'end' }));
+    marks.push(label(x(0) - 7, middle, String(row.support), { size: 6.5, color: INK.muted, anchor: 'end' }));
     row.marks.forEach(({ role, f1, interval }, j) => {
       const y = middle + (j - (row.marks.length - 1) / 2) * 5.5;
       const color = ON_WHITE[role];

@@ -14,6 +14,8 @@ const RIGHT = PAGE.width - PAGE.right;
 /** Rows that a table shows before and after a page break, at least. */
 const ROWS_TOGETHER = 4;
 
+/** About the height of one. */
+const SUBHEADING = 26;
 const CAPTION: TextStyle = { size: 8, color: INK.muted };
 const READING = { heading: { size: 8.5, lineGap: 1 }, words: { size: 8, lineGap: 1 } } satisfies Record<
   string,
@@ -37,10 +39,10 @@ export class ReportDocument extends Pages {
     this.y += height + 12;
   }
 
-  /** @param next what follows and should stand on the same page */
-  paragraph(words: Words, next: Block | null = null): void {
+  /** @param next what follows and should begin on the same page */
+  paragraph(words: Words, next: readonly Block[] = []): void {
     const style: TextStyle = {};
-    const height = this.type.height(words, CONTENT_WIDTH, style) + (next ? this.needs(next) + 7 : 0);
+    const height = this.type.height(words, CONTENT_WIDTH, style) + this.needs(next) + 7;
     this.need(Math.min(height, CONTENT_HEIGHT - 60));
     this.flow(words, PAGE.left, CONTENT_WIDTH, style, this.place, 'P');
     this.y += style.after ?? 7;
@@ -179,9 +181,9 @@ export class ReportDocument extends Pages {
     return { imageHeight, texts, height: Math.max(imageHeight + 8 + matrix.height, textHeight) };
   }
 
-  /** Room that a block must have to begin on a page. */
-  private needs(block: Block): number {
-    switch (block.kind) {
+  /** Room that the first of these blocks must have to begin on a page; a heading takes the next with it. */
+  private needs([block, after]: readonly Block[]): number {
+    switch (block?.kind) {
       case 'table':
         return this.tableNeeds(new TableLayout(this.type, block.columns, block.rows, block.size), block.caption);
       case 'figure':
@@ -189,7 +191,7 @@ export class ReportDocument extends Pages {
       case 'film':
         return this.filmLayout(block).height + 8;
       case 'subheading':
-        return 140;
+        return SUBHEADING + (after ? this.needs([after]) : 0);
       default:
         return 0;
     }

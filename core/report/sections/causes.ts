@@ -97,11 +97,11 @@ function causeTable(input: ReportInput, shown: readonly Decomposition[]): Block 
     id: 'causes',
     caption: 'The same in numbers, with 95 % intervals. Bold: the interval leaves out zero.',
     columns: [
-      { title: 'Change of', width: 0.24 },
-      { title: 'Whole', width: 0.1, align: 'right' },
+      { title: 'Change of', width: 0.17 },
+      { title: 'Whole', width: 0.08, align: 'right' },
       ...CAUSES.map((cause) => ({
         title: CAUSE_NAMES[cause],
-        width: 0.22,
+        width: 0.25,
         align: 'right' as const,
         interval: true,
       })),

@@ -36,6 +36,8 @@ const PANELS: { title: string; kind: ReportRun['kind']; fields: [field: string, 
   { title: 'Gradient norm', kind: 'grpo', fields: [['grad_norm', 'norm']] },
 ];
 
+const STAGES = { sft: 'supervised fine-tuning', grpo: 'group relative policy optimization' } as const;
+
 const STROKES: { color: string; dash: number[] | null }[] = [
   { color: ON_WHITE.other, dash: null },
   { color: ON_WHITE.truth, dash: [4, 2] },
@@ -54,7 +56,7 @@ function runBlocks(input: ReportInput, run: ReportRun): Block[] {
   const panels = panelsOf(run);
   const probed = panels.some(({ title }) => title.startsWith(PROBE_TITLE));
   return [
-    { kind: 'subheading', text: `${name}: ${run.kind.toUpperCase()}` },
+    { kind: 'subheading', text: `${name}: ${STAGES[run.kind]}` },
     ...(panels.length === 0
       ? []
       : [
