@@ -35,5 +35,6 @@ contextBridge.exposeInMainWorld('chexreasonHost', {
   pickSavePath: (suggestion, filters) => ipcRenderer.invoke('pick-save-path', suggestion, filters),
   pathsOfLastDrop: () => lastDrop,
   reveal: (path) => ipcRenderer.invoke('reveal', path),
+  setZoom: (factor) => ipcRenderer.invoke('set-zoom', factor),
   keepKey: (address, key) => ipcRenderer.invoke('keep-key', address, key),
 } satisfies Contract.DesktopHost);

@@ -148,6 +148,9 @@ export const text = {
     area: 'Next area of the window',
     larger: 'Zoom in',
     smaller: 'Zoom out',
+    interfaceLarger: 'Larger interface',
+    interfaceSmaller: 'Smaller interface',
+    interfaceReset: 'Interface at its usual size',
     preset: (name: string) => `Window: ${name}`,
     fileWindow: 'Next window of the file',
     undo: 'Undo on the film',
@@ -1075,6 +1078,10 @@ export const text = {
   },
 
   settings: {
+    appearance: 'Appearance and keys',
+    size: 'Size of the interface',
+    sizeFailed: 'The size of the interface could not be kept',
+    keys: 'Show and change keys',
     title: 'Settings',
     servers: 'Servers, on the Checkpoints screen',
     workspace: 'Workspace',

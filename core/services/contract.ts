@@ -871,6 +871,8 @@ export interface HostBridge {
   pathsOfDrop(files: readonly unknown[]): Promise<string[]>;
   /** Shows a file in the system's file manager, where there is one. */
   reveal(path: string): Promise<void>;
+  /** Size of the whole interface; 1 is the system's. */
+  setZoom(factor: number): Promise<void>;
   /**
    * Keeps a server's key in the system's key store for the next sessions; an empty key forgets it. false: there is no safe
    * store, and the key lives in the engine's memory only.
@@ -895,6 +897,7 @@ export interface DesktopHost {
   /** Paths of the files of the last drop on the window. */
   pathsOfLastDrop(): string[];
   reveal(path: string): Promise<void>;
+  setZoom(factor: number): Promise<void>;
   /** See `HostBridge.keepKey`. */
   keepKey(address: string, key: string): Promise<boolean>;
 }

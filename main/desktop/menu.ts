@@ -81,9 +81,9 @@ function installMenu({ recent, clear, tell, window }: MenuOptions): void {
     submenu: [
       ...SCREENS.map((screen) => ({ label: screen, click: command(`screen:${screen.toLowerCase()}`) })),
       { type: 'separator' },
-      { role: 'resetZoom' },
-      { role: 'zoomIn' },
-      { role: 'zoomOut' },
+      { label: 'Usual size', accelerator: 'CmdOrCtrl+0', click: command('window:zoomReset') },
+      { label: 'Larger', accelerator: 'CmdOrCtrl+=', click: command('window:larger') },
+      { label: 'Smaller', accelerator: 'CmdOrCtrl+-', click: command('window:smaller') },
       { role: 'togglefullscreen' },
       { type: 'separator' },
       { role: 'reload' },

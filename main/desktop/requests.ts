@@ -28,6 +28,9 @@ export function answerRequests(onConnect: (event: IpcMainEvent) => void, keys: K
     const { canceled, filePath } = await dialog.showSaveDialog(window, { title: 'Save as', defaultPath, filters });
     return canceled || !filePath ? null : filePath;
   });
+  handle('set-zoom', z.tuple([z.number().min(0.5).max(3)]), async (window, [factor]) =>
+    window.webContents.setZoomFactor(factor),
+  );
   handle('reveal', z.tuple([path]), async (_window, [file]) => shell.showItemInFolder(file));
   handle('keep-key', z.tuple([z.string().min(1).max(500), z.string().max(4096)]), async (_window, [address, key]) =>
     keys.keep(address, key),

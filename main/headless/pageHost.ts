@@ -154,6 +154,10 @@ async function keepUpload(
   query: URLSearchParams,
   uploadsDir: string,
 ): Promise<void> {
+  if (Number(request.headers['content-length'] ?? 0) > MAX_UPLOAD_BYTES) {
+    // Told before a byte of it is read.
+    return sendJson(response, 413, { error: toErrorData(uploadTooLarge()) });
+  }
   const folder = join(uploadsDir, randomBytes(8).toString('hex'));
   const path = join(folder, fileName(query.get('name') ?? ''));
   try {
@@ -167,12 +171,16 @@ async function keepUpload(
   sendJson(response, 200, { path });
 }
 
+function uploadTooLarge(): WorkbenchError {
+  return new WorkbenchError('UPLOAD_TOO_LARGE', `A file may have ${MAX_UPLOAD_BYTES} bytes at most.`);
+}
+
 function limited(bytes: number) {
   return async function* (chunks: AsyncIterable<Uint8Array>) {
     let total = 0;
     for await (const chunk of chunks) {
       total += chunk.length;
-      if (total > bytes) throw new WorkbenchError('UPLOAD_TOO_LARGE', `A file may have ${bytes} bytes at most.`);
+      if (total > bytes) throw uploadTooLarge();
       yield chunk;
     }
   };

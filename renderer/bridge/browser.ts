@@ -24,6 +24,8 @@ export function connectBrowser(location: Pick<Location, 'protocol' | 'host'>): H
     pickSavePath: async () => null,
     pathsOfDrop: (files) => Promise.all((files as File[]).map(upload)),
     reveal: async () => {},
+    // The browser's own zoom does the same; this is for the setting.
+    setZoom: async (factor) => document.documentElement.style.setProperty('zoom', String(factor)),
     keepKey: async () => false,
   };
 }

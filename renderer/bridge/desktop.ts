@@ -23,6 +23,7 @@ export function connectDesktop(host: DesktopHost): HostBridge {
     pickSavePath: (suggestion, filters) => host.pickSavePath(suggestion, filters),
     pathsOfDrop: async () => host.pathsOfLastDrop(),
     reveal: (path) => host.reveal(path),
+    setZoom: (factor) => host.setZoom(factor),
     keepKey: (address, key) => host.keepKey(address, key),
   };
 }

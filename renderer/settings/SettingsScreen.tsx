@@ -4,6 +4,7 @@ import type { ExecutorInfo } from '../../core/models/runner.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { PathField } from '../frame/PathField.tsx';
 import { Empty } from '../frame/parts.tsx';
+import { ZOOMS } from '../state/interfaceSize.ts';
 import { bytes, text } from '../text.ts';
 
 export function SettingsScreen() {
@@ -36,6 +37,14 @@ export function SettingsScreen() {
           </button>
         </div>
       </Part>
+      <Part title={text.settings.appearance}>
+        <InterfaceSize />
+        <p>
+          <button type="button" onClick={() => frame.open('keys')}>
+            {text.settings.keys}
+          </button>
+        </p>
+      </Part>
       <Part title={text.settings.about}>
         <p>
           {text.product} · {text.settings.version(app.version)}
@@ -43,6 +52,23 @@ export function SettingsScreen() {
         <p>{text.settings.research}</p>
       </Part>
     </div>
+  );
+}
+
+function InterfaceSize() {
+  const { interfaceSize } = useWorkbench();
+  const zoom = useFrom(interfaceSize, (state) => state.zoom);
+  return (
+    <label className="row">
+      {text.settings.size}
+      <select value={zoom} onChange={(event) => interfaceSize.set(Number(event.target.value))}>
+        {ZOOMS.map((each) => (
+          <option key={each} value={each}>
+            {Math.round(each * 100)} %
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

@@ -19,7 +19,7 @@ export function commandsOf(workbench: Workbench): Command[] {
   return [...frameCommands(workbench), ...readCommands(workbench), ...viewCommands(workbench)];
 }
 
-function frameCommands({ frame }: Workbench): Command[] {
+function frameCommands({ frame, interfaceSize }: Workbench): Command[] {
   const screens = SCREENS.map((screen, index): Command => {
     return {
       id: `screen:${screen}`,
@@ -40,6 +40,27 @@ function frameCommands({ frame }: Workbench): Command[] {
       run: toggle('palette'),
     },
     { id: 'help:keys', title: text.frame.keys, keys: ['F1', '?'], on: 'everywhere', run: toggle('keys') },
+    {
+      id: 'window:larger',
+      title: text.commands.interfaceLarger,
+      keys: ['Control++', 'Control+=', 'Meta+=', 'Meta++'],
+      on: 'everywhere',
+      run: () => interfaceSize.by(1),
+    },
+    {
+      id: 'window:smaller',
+      title: text.commands.interfaceSmaller,
+      keys: ['Control+-', 'Meta+-'],
+      on: 'everywhere',
+      run: () => interfaceSize.by(-1),
+    },
+    {
+      id: 'window:zoomReset',
+      title: text.commands.interfaceReset,
+      keys: ['Control+0', 'Meta+0'],
+      on: 'everywhere',
+      run: () => interfaceSize.by(0),
+    },
     { id: 'window:area', title: text.commands.area, keys: ['F6'], on: 'everywhere', run: nextArea },
     ...screens,
   ];

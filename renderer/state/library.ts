@@ -1,7 +1,7 @@
 /** The study list: collections, their films, what of them is listed, and which film is chosen. */
 import { createStore } from 'zustand/vanilla';
 import type { ErrorData } from '../../core/base/errors.ts';
-import type { Collection, FilmEntry, HostBridge, ScanProgress, ScanSummary } from '../../core/services/contract.ts';
+import type { Collection, FilmEntry, HostBridge, RecentPath, ScanProgress, ScanSummary } from '../../core/services/contract.ts';
 import { type Agreement, agrees, EVERY_FILM, type Known } from '../studies/agreement.ts';
 import { matches } from '../studies/filter.ts';
 import { text } from '../text.ts';
@@ -19,6 +19,8 @@ export interface LibraryState {
   currentId: string | null;
   /** The films behind a number, when one was followed. */
   followed: { title: string; ids: ReadonlySet<string> } | null;
+  /** What was opened before, the last first. */
+  recent: RecentPath[];
   scan: ScanProgress | null;
   lastScan: ScanSummary | null;
   loaded: boolean;
@@ -41,6 +43,7 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
     folded: new Set<string>(),
     currentId: null,
     followed: null,
+    recent: [],
     scan: null,
     lastScan: null,
     loaded: false,
@@ -130,6 +133,7 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
       store.setState({ currentId: films[next].id });
     },
     setFilter: (filter: string) => store.setState({ filter }),
+    refreshRecent: async () => store.setState({ recent: await bridge.engine.call('recent.list', {}) }),
     showAll: () => store.setState({ filter: '', agreement: EVERY_FILM }),
     setAgreement: (agreement: Agreement) => store.setState({ agreement }),
     setKnown: (known: Known) => store.setState({ known }),

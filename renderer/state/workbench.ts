@@ -6,6 +6,7 @@ import { createCheckpoints } from './checkpoints.ts';
 import { createEvaluating, NEW_TABLE } from './evaluating.ts';
 import { createExporting } from './exporting.ts';
 import { createFrame } from './frame.ts';
+import { createInterfaceSize } from './interfaceSize.ts';
 import { createKeys } from './keys.ts';
 import { createLibrary } from './library.ts';
 import { createPanes } from './panes.ts';
@@ -32,6 +33,7 @@ export function createWorkbench(bridge: HostBridge) {
   );
   const panes = createPanes(bridge, frame, library, reading);
   const reader = createReader(bridge, frame, reading);
+  const interfaceSize = createInterfaceSize(bridge, (thrown) => frame.fail(text.settings.sizeFailed, thrown));
   const evaluating = createEvaluating(bridge, frame, library, checkpoints);
   const training = createTraining(bridge, frame, checkpoints);
   const reporting = createReporting(bridge, frame, evaluating);
@@ -73,8 +75,7 @@ export function createWorkbench(bridge: HostBridge) {
       Promise.all([evaluating.refresh(), reading.refresh(), checkpoints.refresh(), refreshAgreement()]),
     training: training.refresh,
     workspace: refreshAll,
-    // Shown by the host's menu.
-    recent: async () => {},
+    recent: library.refreshRecent,
   };
 
   async function refreshAll(): Promise<void> {
@@ -82,7 +83,7 @@ export function createWorkbench(bridge: HostBridge) {
     thumbnails.forget();
     await Promise.all([frame.refresh(), checkpoints.refresh(), servers.refresh(), library.refresh()]);
     await place.restore();
-    await Promise.all([evaluating.refresh(), training.refresh(), reader.refresh()]);
+    await Promise.all([evaluating.refresh(), training.refresh(), reader.refresh(), library.refreshRecent()]);
   }
 
   const refresh = (work: () => Promise<unknown>) => work().catch((error) => frame.fail(text.frame.startFailed, error));
@@ -143,6 +144,7 @@ export function createWorkbench(bridge: HostBridge) {
     reading,
     panes,
     reader,
+    interfaceSize,
     /** Of the film that is read. */
     display: panes.all[0].display,
     evaluating,
@@ -153,6 +155,7 @@ export function createWorkbench(bridge: HostBridge) {
     /** Reads everything and listens; the returned function stops listening. */
     start(): () => void {
       void refresh(keys.load);
+      void refresh(interfaceSize.load);
       void refresh(refreshAll);
       return bridge.engine.onEvent(listen);
     },

@@ -128,6 +128,7 @@ function OpenButtons() {
 /** In a browser there is no file dialog that tells paths: one is typed or pasted. */
 function PathBox() {
   const workbench = useWorkbench();
+  const recent = useFrom(workbench.library, (state) => state.recent);
   const [path, setPath] = useState('');
   function submit(event: FormEvent) {
     event.preventDefault();
@@ -139,10 +140,16 @@ function PathBox() {
     <form className="path-box" onSubmit={submit}>
       <input
         value={path}
+        list="recent-paths"
         placeholder={text.studies.pathHint}
         aria-label={text.studies.openPath}
         onChange={(event) => setPath(event.target.value)}
       />
+      <datalist id="recent-paths">
+        {recent.map(({ path: each }) => (
+          <option key={each} value={each} />
+        ))}
+      </datalist>
       <button type="submit">{text.studies.open}</button>
     </form>
   );

@@ -117,6 +117,23 @@ describe('the page host', () => {
     expect(new Uint8Array(readFileSync(path))).toEqual(body);
   });
 
+  it('refuses an upload that is too large before it is read, and keeps nothing of it', async () => {
+    const cookie = await signIn();
+    const before = readdirSync(uploads).length;
+    const headers = { cookie, origin: `http://127.0.0.1:${host.port}`, 'content-length': String(2 ** 30 + 1) };
+    const answer = await new Promise<number>((resolve, reject) => {
+      const options = { host: '127.0.0.1', port: host.port, path: '/upload?name=big.dcm', method: 'POST', headers };
+      const request = httpRequest(options, (response) => {
+        resolve(response.statusCode!);
+        request.destroy();
+      });
+      request.on('error', reject);
+      request.write('the beginning');
+    });
+    expect(answer).toBe(413);
+    expect(readdirSync(uploads)).toHaveLength(before);
+  });
+
   it('takes no upload from another page', async () => {
     const before = readdirSync(uploads).length;
     const cookie = await signIn();

@@ -19,6 +19,8 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
   let url: string;
   let dicom: string;
   const faults: string[] = [];
+  const requested: string[] = [];
+  const connections = join(folder, 'connections.jsonl');
 
   beforeAll(async () => {
     const made = await makeJobWorkspace(folder);
@@ -27,7 +29,12 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
     const tsx = join(root, 'node_modules/tsx/dist/loader.mjs');
     const command = ['--import', tsx, join(root, 'main/headless/chexreason.ts')];
     host = spawn(process.execPath, [...command, 'serve', '--port', '0', '--workspace', made.workspace, '--json'], {
-      env: { ...process.env, CHEXREASON_HOME: join(folder, 'home') },
+      env: {
+        ...process.env,
+        CHEXREASON_HOME: join(folder, 'home'),
+        CHEXREASON_CONNECTIONS: connections,
+        NODE_OPTIONS: `--require ${join(root, 'tests/support/watchConnections.cjs')}`,
+      },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     url = await address(host);
@@ -38,6 +45,7 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
     page = await browser.newPage({ viewport: { width: 1600, height: 1000 } });
     page.on('pageerror', (error) => faults.push(String(error)));
     page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+    page.on('request', (request) => requested.push(request.url()));
     await page.goto(url);
   }, 240_000);
   afterAll(async () => {
@@ -94,6 +102,19 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
     await page.waitForSelector('.film-canvas canvas');
   });
 
+  it('sent nothing anywhere: every connection of host and engine, and every request of the page', () => {
+    const lines = readFileSync(connections, 'utf8').trim().split('\n');
+    const seen = lines.map((line) => JSON.parse(line) as { what: string; where: string; pid: number });
+    // Both processes were watched.
+    expect(new Set(seen.filter(({ what }) => what === 'start').map(({ pid }) => pid)).size).toBeGreaterThan(1);
+    const away = seen.filter(({ what, where }) => what !== 'start' && !isHere(where));
+    expect(away).toEqual([]);
+    const own = new URL(url).origin;
+    const elsewhere = requested.filter((each) => !each.startsWith(own) && !/^(blob|data):/.test(each));
+    expect(elsewhere).toEqual([]);
+    expect(requested.length).toBeGreaterThan(3);
+  });
+
   it('wrote no error to the page’s console, content security included', () => {
     expect(faults).toEqual([]);
   });
@@ -113,6 +134,11 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
     expect(engines.map(commandOf).filter((command) => command.includes('engine.ts'))).toEqual([]);
   });
 });
+
+/** Loopback, or a socket of the file system. */
+function isHere(where: string): boolean {
+  return /^(127\.|::1$|localhost$|\/)/.test(where);
+}
 
 function address(host: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {

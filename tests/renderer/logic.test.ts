@@ -207,6 +207,7 @@ describe('The study list', () => {
     folded: new Set(),
     currentId: null,
     followed: null,
+    recent: [],
     scan: null,
     lastScan: null,
     loaded: true,

@@ -16,6 +16,7 @@ function bridgeTo(engine: FixtureEngine): HostBridge {
     pickSavePath: async () => null,
     pathsOfDrop: async () => [],
     reveal: async () => {},
+    setZoom: async () => {},
     keepKey: async () => false,
   };
 }
@@ -161,6 +162,27 @@ describe('Reading', () => {
       await settled();
     }
     expect(opened).toEqual(['a0', 'a1', 'a2', 'a3', 'a4', 'a0']);
+  });
+});
+
+describe('The size of the interface', () => {
+  it('is kept, and taken up again', async () => {
+    const settings: Record<string, string> = {};
+    const changed: Handlers = {
+      'settings.get': () => settings,
+      'settings.set': ({ key, value }) => {
+        settings[key] = value;
+        return null;
+      },
+    };
+    const before = await started(changed);
+    before.interfaceSize.by(1);
+    before.interfaceSize.by(1);
+    await settled();
+    expect((await started(changed)).interfaceSize.store.getState().zoom).toBe(1.25);
+    before.interfaceSize.by(0);
+    await settled();
+    expect((await started(changed)).interfaceSize.store.getState().zoom).toBe(1);
   });
 });
 

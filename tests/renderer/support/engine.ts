@@ -467,6 +467,7 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
       })),
       failures: 1,
     }),
+    'recent.list': () => [],
     'readers.list': () => readers,
     'readers.save': (findings) => {
       const saved = { ...findings, createdAt: '2026-11-28T09:00:00.000Z' };

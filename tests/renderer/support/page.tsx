@@ -23,6 +23,7 @@ window.workbench = createWorkbench({
   pickSavePath: async () => null,
   pathsOfDrop: async (files) => (files as File[]).map((file) => `/dropped/${file.name}`),
   reveal: async () => {},
+  setZoom: async () => {},
   keepKey: async () => false,
 });
 window.workbench.start();
