@@ -6,6 +6,7 @@ import type { ParseFailure } from '../core/findings/types.ts';
 import type { Label } from '../core/labels/labels.ts';
 import type { Checkpoint, Collection, DeidentifySummary, JobInfo, ScanSummary } from '../core/services/contract.ts';
 import type { Screen } from './state/frame.ts';
+import type { StudyOrder } from './state/library.ts';
 import type { Layout, Tool } from './state/panes.ts';
 import type { AgreementKind } from './studies/agreement.ts';
 import type { Slot } from './viewer/hanging.ts';
@@ -159,6 +160,14 @@ export const text = {
   },
 
   studies: {
+    order: 'Order',
+    orders: {
+      table: 'In the order of the table',
+      patient: 'By patient',
+      newest: 'Newest first',
+      oldest: 'Oldest first',
+      findings: 'Most findings first',
+    } satisfies Record<StudyOrder, string>,
     title: 'Studies',
     filter: 'Filter',
     filterHint: 'Patient, view, finding; -word leaves out',

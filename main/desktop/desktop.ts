@@ -11,7 +11,7 @@ import { enginePath, preloadPath, resourcesDir } from '../places.ts';
 import { EngineHost } from './engineHost.ts';
 import { KeyStore } from './keys.ts';
 import { keepMenu } from './menu.ts';
-import { declarePageProtocol, PAGE_URL, servePage } from './pageProtocol.ts';
+import { declarePageProtocol, keepToThisMachine, PAGE_URL, servePage } from './pageProtocol.ts';
 import { answerRequests } from './requests.ts';
 import { rememberState, restoredBounds } from './windowState.ts';
 import { SystemWork } from './work.ts';
@@ -31,6 +31,7 @@ const userDir = userDirectory();
 app.setPath('userData', join(userDir, 'desktop'));
 // As root (a container, a test machine) Chromium starts only without its sandbox, and the user has said so.
 if (!app.commandLine.hasSwitch('no-sandbox')) app.enableSandbox();
+keepToThisMachine(app.commandLine);
 declarePageProtocol();
 
 if (app.requestSingleInstanceLock()) run();

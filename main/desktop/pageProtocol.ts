@@ -3,7 +3,7 @@
  * host, and nothing else can be loaded: every other address is refused before it is asked.
  */
 import { readFile } from 'node:fs/promises';
-import { protocol, type Session } from 'electron';
+import { type CommandLine, protocol, type Session } from 'electron';
 import { mediaType, PAGE_HEADERS, pageFile } from '../page.ts';
 import { rendererDir } from '../places.ts';
 
@@ -17,7 +17,21 @@ export function declarePageProtocol(): void {
   ]);
 }
 
+/**
+ * Chromium itself asks for things that no page asked for (updates of its components, dictionaries); `webRequest` does not
+ * see those. Its resolver knows no name but this machine's, so that nothing can be reached from the browser's processes.
+ * A configured server is the engine's to reach, which has Node's own resolver. Before the application is ready.
+ */
+export function keepToThisMachine(commandLine: CommandLine): void {
+  commandLine.appendSwitch('host-resolver-rules', 'MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost');
+  for (const name of ['disable-background-networking', 'disable-component-update', 'disable-domain-reliability'])
+    commandLine.appendSwitch(name);
+}
+
 export function servePage(session: Session): void {
+  // Else it fetches a dictionary at every start, whether a page uses it or not.
+  session.setSpellCheckerEnabled(false);
+  session.setSpellCheckerLanguages([]);
   // `protocol.handle` is its successor from Electron 25 on; this form runs on every version that we pack and test with.
   session.protocol.registerBufferProtocol('app', (request, callback) => {
     respond(request.url).then(callback, () => callback({ statusCode: 404 }));

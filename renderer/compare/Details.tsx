@@ -11,7 +11,7 @@ export function Details({ prediction }: { prediction: Prediction }) {
   const [open, setOpen] = useState(false);
   const rows = Object.entries({ createdAt: prediction.createdAt, ...prediction.provenance, key: prediction.key });
   return (
-    <div className="details">
+    <div className="details answer-details">
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>{text.compare.raw}</summary>
         {open && <Inside prediction={prediction} />}

@@ -1,11 +1,22 @@
 /** The study list: collections, their films, what of them is listed, and which film is chosen. */
 import { createStore } from 'zustand/vanilla';
 import type { ErrorData } from '../../core/base/errors.ts';
-import type { Collection, FilmEntry, HostBridge, RecentPath, ScanProgress, ScanSummary } from '../../core/services/contract.ts';
+import type {
+  Collection,
+  FilmEntry,
+  HostBridge,
+  RecentPath,
+  ScanProgress,
+  ScanSummary,
+} from '../../core/services/contract.ts';
 import { type Agreement, agrees, EVERY_FILM, type Known } from '../studies/agreement.ts';
-import { matches } from '../studies/filter.ts';
+import { matches, positives } from '../studies/filter.ts';
 import { text } from '../text.ts';
 import type { Frame } from './frame.ts';
+
+/** `table`: as the films stand in their table or were found. A patient's films stay together in every order. */
+export const STUDY_ORDERS = ['table', 'patient', 'newest', 'oldest', 'findings'] as const;
+export type StudyOrder = (typeof STUDY_ORDERS)[number];
 
 export interface LibraryState {
   collections: Collection[];
@@ -14,6 +25,7 @@ export interface LibraryState {
   /** Keeps films by what checkpoints, reader and table say of them; `known` is what that is judged by. */
   agreement: Agreement;
   known: Known;
+  order: StudyOrder;
   /** Ids of the collections whose films are folded away. */
   folded: ReadonlySet<string>;
   currentId: string | null;
@@ -40,6 +52,7 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
     filter: '',
     agreement: EVERY_FILM,
     known: { answers: {}, readers: {}, from: null, to: null },
+    order: 'table',
     folded: new Set<string>(),
     currentId: null,
     followed: null,
@@ -134,6 +147,7 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
     },
     setFilter: (filter: string) => store.setState({ filter }),
     refreshRecent: async () => store.setState({ recent: await bridge.engine.call('recent.list', {}) }),
+    setOrder: (order: StudyOrder) => store.setState({ order }),
     showAll: () => store.setState({ filter: '', agreement: EVERY_FILM }),
     setAgreement: (agreement: Agreement) => store.setState({ agreement }),
     setKnown: (known: Known) => store.setState({ known }),
@@ -185,12 +199,15 @@ function rejection({ rejected, rejectedByCode }: ScanSummary, total: number): Er
 }
 
 /** What the lines are made from; as long as these are the same, so are the lines. */
-type Shown = Pick<LibraryState, 'collections' | 'films' | 'filter' | 'agreement' | 'known' | 'folded' | 'followed'>;
+type Shown = Pick<
+  LibraryState,
+  'collections' | 'films' | 'filter' | 'agreement' | 'known' | 'order' | 'folded' | 'followed'
+>;
 let last: { shown: Shown; rows: StudyRow[]; films: FilmEntry[] } | null = null;
 
 function lines(state: LibraryState): { rows: StudyRow[]; films: FilmEntry[] } {
-  const { collections, films, filter, agreement, known, folded, followed } = state;
-  const shown: Shown = { collections, films, filter, agreement, known, folded, followed };
+  const { collections, films, filter, agreement, known, order, folded, followed } = state;
+  const shown: Shown = { collections, films, filter, agreement, known, order, folded, followed };
   if (last && (Object.keys(shown) as (keyof Shown)[]).every((key) => shown[key] === last?.shown[key])) return last;
   const groups = byCollection(films);
   const rows = collections.flatMap((collection) => collectionRows(shown, collection, groups.get(collection.id) ?? []));
@@ -234,7 +251,25 @@ function collectionRows(shown: Shown, collection: Collection, all: FilmEntry[]):
     shown: films.length,
     folded: isFolded,
   };
-  return isFolded ? [head] : [head, ...byPatient(films)];
+  return isFolded ? [head] : [head, ...byPatient(ordered(films, shown.order))];
+}
+
+/** The same array in the table's order; sorting is stable. */
+function ordered(films: FilmEntry[], order: StudyOrder): FilmEntry[] {
+  if (order === 'table') return films;
+  const keys = new Map(films.map((film) => [film, orderKey(film, order)]));
+  const down = order === 'newest' || order === 'findings' ? -1 : 1;
+  return [...films].sort((a, b) => {
+    const [x, y] = [keys.get(a) ?? '', keys.get(b) ?? ''];
+    return x === y ? 0 : x < y ? -down : down;
+  });
+}
+
+function orderKey(film: FilmEntry, order: StudyOrder): string | number {
+  if (order === 'findings') return positives(film).length;
+  if (order !== 'patient') return film.studyDate;
+  // Numbers by their value: patient 9 before patient 10.
+  return /^\d{1,15}$/.test(film.patientId) ? film.patientId.padStart(16, '0') : film.patientId;
 }
 
 /** A patient's films stand together, patients in the order in which they first appear. */

@@ -5,7 +5,7 @@ import type { FilmEntry } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { ChevronDown, ChevronRight, FolderOpen, FolderPlus, ShieldCheck, TriangleAlert, X } from '../frame/icons.ts';
 import { Empty, IconButton } from '../frame/parts.tsx';
-import { type StudyRow, studyRows } from '../state/library.ts';
+import { STUDY_ORDERS, type StudyOrder, type StudyRow, studyRows } from '../state/library.ts';
 import { text } from '../text.ts';
 import { dateText } from '../viewer/Overlay.tsx';
 import { AgreementFilter } from './AgreementFilter.tsx';
@@ -44,6 +44,7 @@ export function StudyList() {
           onKeyDown={(event) => event.key === 'Escape' && event.currentTarget.blur()}
         />
       </div>
+      <Order />
       <AgreementFilter />
       {followed && (
         <div className="followed">
@@ -63,6 +64,26 @@ export function StudyList() {
       <PathBox />
       <ExportSheet />
     </section>
+  );
+}
+
+function Order() {
+  const { library } = useWorkbench();
+  const order = useFrom(library, (state) => state.order);
+  return (
+    <div className="agreement">
+      <select
+        aria-label={text.studies.order}
+        value={order}
+        onChange={(event) => library.setOrder(event.target.value as StudyOrder)}
+      >
+        {STUDY_ORDERS.map((each) => (
+          <option key={each} value={each}>
+            {text.studies.orders[each]}
+          </option>
+        ))}
+      </select>
+    </div>
   );
 }
 

@@ -9,52 +9,125 @@ import { displayFunction, grayTable } from '../../core/dicom/voi.ts';
 
 export interface Picture {
   image: Image;
-  /** The film's gray as last drawn, one canvas pixel a film pixel. */
+  /** The film's gray as last drawn whole, one canvas pixel a film pixel. */
   canvas: HTMLCanvasElement;
   /** What is shown from the next drawing on. */
   setTone(voi: Voi, invert: boolean): void;
 }
 
-export function pictureOf(film: Film): Picture {
+/** Changes of the window that come faster than this are a drag. */
+const DRAG_MS = 150;
+/** Smaller films are drawn whole at every step. */
+const LARGE_PIXELS = 2_000_000;
+
+/**
+ * While the window of a large film is dragged, and the film is shown at half its size or less, a film reduced by whole
+ * factors is windowed (means of stored values, made once); 150 ms after the last change the film itself is. `repaint` is
+ * called then.
+ */
+export function pictureOf(film: Film, repaint: () => void = () => {}): Picture {
+  const whole = toned(film);
+  const reduced = new Map<number, Toned>();
+  let tone: Tone = { voi: film.voi[0], invert: false };
+  let changedAt = 0;
+  let dragging = false;
+  let settling: ReturnType<typeof setTimeout> | undefined;
+
+  function render(element: EnabledElement): void {
+    const factor = Math.min(8, Math.floor(1 / element.viewport.scale));
+    const isReduced = dragging && factor >= 2 && film.samplesPerPixel === 1 && film.pixels.length > LARGE_PIXELS;
+    if (isReduced) draw(element, reducedBy(factor).paint(tone), factor);
+    else draw(element, whole.paint(tone), 1);
+  }
+
+  function reducedBy(factor: number): Toned {
+    const small = reduced.get(factor) ?? toned(reduce(film, factor));
+    reduced.set(factor, small);
+    return small;
+  }
+
+  function settle(): void {
+    dragging = false;
+    repaint();
+  }
+
+  return {
+    image: imageOf(film, render),
+    canvas: whole.canvas,
+    setTone(voi, invert) {
+      if (voi === tone.voi && invert === tone.invert) return;
+      tone = { voi, invert };
+      dragging = performance.now() - changedAt < DRAG_MS;
+      changedAt = performance.now();
+      clearTimeout(settling);
+      if (dragging) settling = setTimeout(settle, DRAG_MS);
+    },
+  };
+}
+
+interface Tone {
+  voi: Voi;
+  invert: boolean;
+}
+
+interface Toned {
+  canvas: HTMLCanvasElement;
+  /** The canvas in this tone; painted only where it is in another. */
+  paint(tone: Tone): HTMLCanvasElement;
+}
+
+type Painted = Pick<Film, 'rows' | 'columns'> & PaintSource;
+
+function toned(film: Painted): Toned {
   const canvas = document.createElement('canvas');
   canvas.width = film.columns;
   canvas.height = film.rows;
   const context = canvas.getContext('2d', { alpha: false });
   const drawn = new ImageData(film.columns, film.rows);
   const target = new Uint32Array(drawn.data.buffer);
-  let tone: { voi: Voi; invert: boolean } = { voi: film.voi[0], invert: false };
-  let stale = true;
-
-  function render(element: EnabledElement): void {
-    if (stale) {
-      paint(film, tone.voi, tone.invert, target);
-      context?.putImageData(drawn, 0, 0);
-      stale = false;
-    }
-    draw(element, canvas);
-  }
-
+  let painted: Tone | null = null;
   return {
-    image: imageOf(film, render),
     canvas,
-    setTone(voi, invert) {
-      if (voi === tone.voi && invert === tone.invert) return;
-      tone = { voi, invert };
-      stale = true;
+    paint(tone) {
+      if (painted !== tone) {
+        paint(film, tone.voi, tone.invert, target);
+        context?.putImageData(drawn, 0, 0);
+        painted = tone;
+      }
+      return canvas;
     },
   };
 }
 
-function draw(element: EnabledElement, picture: HTMLCanvasElement): void {
+/** Means over squares of `factor` pixels; what is left at the right and lower edges of the film is left out. */
+function reduce(film: Film, factor: number): Painted {
+  const [columns, rows] = [Math.floor(film.columns / factor), Math.floor(film.rows / factor)];
+  const pixels = film.pixels.slice(0, columns * rows) as PixelArray;
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      let sum = 0;
+      for (let y = 0; y < factor; y++) {
+        const start = (row * factor + y) * film.columns + column * factor;
+        for (let x = 0; x < factor; x++) sum += film.pixels[start + x];
+      }
+      // Rounded towards zero by the array where it holds whole numbers.
+      pixels[row * columns + column] = sum / (factor * factor);
+    }
+  }
+  const { modality, inverse, padding, samplesPerPixel } = film;
+  return { columns, rows, pixels, modality, inverse, padding, samplesPerPixel };
+}
+
+function draw(element: EnabledElement, picture: HTMLCanvasElement, factor: number): void {
   const screen = element.canvas.getContext('2d');
   if (!screen) return;
   screen.setTransform(1, 0, 0, 1, 0, 0);
   screen.fillStyle = '#000';
   screen.fillRect(0, 0, element.canvas.width, element.canvas.height);
   screen.imageSmoothingEnabled = !element.viewport.pixelReplication;
-  screen.imageSmoothingQuality = element.viewport.scale < 1 ? 'high' : 'low';
+  screen.imageSmoothingQuality = element.viewport.scale < 1 && factor === 1 ? 'high' : 'low';
   setToPixelCoordinateSystem(element, screen);
-  screen.drawImage(picture, 0, 0);
+  screen.drawImage(picture, 0, 0, picture.width * factor, picture.height * factor);
 }
 
 /** What cornerstone asks of an image; the values that only its own rendering would use are the film's range. */
@@ -82,13 +155,16 @@ function imageOf(film: Film, render: Image['render']): Image {
   };
 }
 
+/** What of a film decides what is painted. */
+export type PaintSource = Pick<Film, 'pixels' | 'modality' | 'inverse' | 'padding' | 'samplesPerPixel'>;
+
 /** Writes the film's gray (or colour) into `target`, one opaque RGBA word a pixel (little endian). */
-export function paint(film: Film, voi: Voi, invert: boolean, target: Uint32Array): void {
+export function paint(film: PaintSource, voi: Voi, invert: boolean, target: Uint32Array): void {
   if (film.samplesPerPixel === 3) paintColour(film.pixels, invert, target);
   else paintGray(film, voi, invert, target);
 }
 
-function paintGray(film: Film, voi: Voi, invert: boolean, target: Uint32Array): void {
+function paintGray(film: PaintSource, voi: Voi, invert: boolean, target: Uint32Array): void {
   // Padding is no image: it stays black, as the room around the film is, whatever the inversion.
   const options = { inverse: film.inverse !== invert, blackPadding: true };
   const { pixels } = film;

@@ -97,7 +97,17 @@ describe.skipIf(missing)(`the packed desktop${missing ? ` (skipped: ${missing})`
     expect(world.node).toEqual(['undefined', 'undefined', 'undefined']);
     expect(world.address).toBe('app://chexreason/index.html');
     expect(world.bridge).toEqual(
-      ['connect', 'onEvent', 'pathsOfLastDrop', 'pickFiles', 'pickFolder', 'pickSavePath', 'reveal'].sort(),
+      [
+        'connect',
+        'keepKey',
+        'onEvent',
+        'pathsOfLastDrop',
+        'pickFiles',
+        'pickFolder',
+        'pickSavePath',
+        'reveal',
+        'setZoom',
+      ].sort(),
     );
   });
 

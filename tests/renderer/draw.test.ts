@@ -160,6 +160,33 @@ describe.skipIf(!chromiumPath)('On the film (in Chromium; skipped where there is
     expect(await page().locator('.magnifier').isVisible()).toBe(false);
   });
 
+  it('shows a large film reduced while its window is dragged, and then itself', async () => {
+    const gray = () =>
+      page().evaluate(() => {
+        const canvas = document.querySelector('.film-canvas canvas') as HTMLCanvasElement;
+        const at = (canvas.getContext('2d') as CanvasRenderingContext2D).getImageData(canvas.width / 2, 300, 1, 1);
+        return at.data[0];
+      });
+    await page().evaluate(() => {
+      // A flat half of 1,000 beside a checkerboard of 0 and 2,000: the mean of both is the same.
+      const { display } = window.workbench;
+      const film = display.store.getState().film;
+      const edge = 2048;
+      const pixels = Uint16Array.from({ length: edge * edge }, (_, i) =>
+        i % edge < edge / 2 ? 1000 : ((i % edge) + Math.floor(i / edge)) % 2 ? 2000 : 0,
+      );
+      display.show({ ...film, rows: edge, columns: edge, pixels, minimum: 0, maximum: 2000, sha256: 'large' } as never);
+    });
+    for (const center of [900, 1000, 1100])
+      await page().evaluate((to) => window.workbench.display.setWindow(to, 1000), center);
+    const dragged = await gray();
+    await page().waitForTimeout(400);
+    const settled = await gray();
+    // C 1100 W 1000 shows 1,000 as 102 of 255 in both.
+    expect(Math.abs(dragged - 102)).toBeLessThanOrEqual(2);
+    expect(Math.abs(settled - 102)).toBeLessThanOrEqual(30);
+  });
+
   it('hangs the patient’s films side by side, linked or not', async () => {
     await page().evaluate(() => window.workbench.library.select('a3'));
     await page().keyboard.press('F3');

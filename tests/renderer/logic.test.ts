@@ -6,7 +6,7 @@ import { diffReasonings } from '../../renderer/compare/diff.ts';
 import { changeOf, markOf } from '../../renderer/compare/matrix.ts';
 import { mentioned, sentences } from '../../renderer/compare/sentences.ts';
 import { keyOf } from '../../renderer/state/commands.ts';
-import { type LibraryState, studyRows } from '../../renderer/state/library.ts';
+import { type LibraryState, type StudyOrder, studyRows } from '../../renderer/state/library.ts';
 import { EVERY_FILM } from '../../renderer/studies/agreement.ts';
 import { matches } from '../../renderer/studies/filter.ts';
 import { duration, signed } from '../../renderer/text.ts';
@@ -204,6 +204,7 @@ describe('The study list', () => {
     filter: '',
     agreement: EVERY_FILM,
     known: { answers: {}, readers: {}, from: null, to: null },
+    order: 'table',
     folded: new Set(),
     currentId: null,
     followed: null,
@@ -224,6 +225,19 @@ describe('The study list', () => {
 
   it('keeps a patient’s films together', () => {
     expect(lines(state(films))).toEqual(['c:a', '1', '3 again', '2', 'c:b', '4']);
+  });
+  it('is ordered, and a patient’s films stay together', () => {
+    const dated = [
+      entry({ id: '1', patientId: '10', studyDate: '20200101' }),
+      entry({ id: '2', patientId: '9', studyDate: '20230101' }),
+      entry({ id: '3', patientId: '10', studyDate: '20240101' }),
+    ];
+    const inOrder = (order: StudyOrder) =>
+      lines(state(dated, { order, collections: COLLECTIONS.slice(0, 1) })).slice(1);
+    expect(inOrder('table')).toEqual(['1', '3 again', '2']);
+    expect(inOrder('patient')).toEqual(['2', '1', '3 again']);
+    expect(inOrder('newest')).toEqual(['3', '1 again', '2']);
+    expect(inOrder('oldest')).toEqual(['1', '3 again', '2']);
   });
   it('folds, filters, and shows only the films behind a number', () => {
     expect(lines(state(films, { folded: new Set(['a']) }))).toEqual(['c:a', 'c:b', '4']);

@@ -6,7 +6,7 @@
  * without a display and Xvfb, there is nothing to test and `missing` says why.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
@@ -71,9 +71,47 @@ export interface Desktop {
   faults: string[];
   /** Starts the program a second time, as a double click on a file does; it hands its arguments over and ends. */
   startAgain(args: string[]): Promise<number | null>;
+  /** After the page's process has crashed: attaches to the one that took its place. */
+  reconnect(): Promise<Page>;
   /** Ends it as a power cut does. */
   kill(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What Chromium itself wrote down of every request and every name that it looked up. */
+export interface NetworkLog {
+  urls: string[];
+  hosts: string[];
+}
+
+/** Reads a file of --log-net-log; the program must have ended. */
+export function readNetworkLog(file: string): NetworkLog {
+  const text = readFileSync(file, 'utf8').trimEnd();
+  // Of a program that was killed the end is missing.
+  const { events } = JSON.parse(text.endsWith(']}') || text.endsWith('}}') ? text : `${text.replace(/,$/, '')}]}`) as {
+    events: { params?: { url?: string; host?: string } }[];
+  };
+  const of = (key: 'url' | 'host') => [...new Set(events.flatMap(({ params }) => params?.[key] ?? []))];
+  return { urls: of('url'), hosts: of('host') };
+}
+
+/** Process ids of this packed application with this among their arguments. */
+export function processesOf(packed: string, argument: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      const command = commandLineOf(Number(pid));
+      return command.startsWith(packed) && command.includes(argument);
+    })
+    .map(Number);
+}
+
+export function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0/g, ' ');
+  } catch {
+    return '';
+  }
 }
 
 export interface DesktopOptions {
@@ -82,19 +120,28 @@ export interface DesktopOptions {
   /** The user's folder; by default a new one. */
   home?: string;
   args?: string[];
+  /** Chromium writes its network log there. */
+  networkLog?: string;
 }
 
-export async function startDesktop({ packed, display, home, args = [] }: DesktopOptions): Promise<Desktop> {
+export async function startDesktop(options: DesktopOptions): Promise<Desktop> {
+  const { packed, display, home, args = [], networkLog } = options;
   const userDir = home ?? mkdtempSync(join(tmpdir(), 'desktop-home-'));
   const env = { ...process.env, DISPLAY: display, CHEXREASON_HOME: userDir };
   // As root Chromium starts only without its sandbox; Xvfb has no GPU.
   const switches = [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-gpu'];
   const start = (more: string[]) => spawn(join(packed, PROGRAM), [...switches, ...more], { env, stdio: 'pipe' });
-  const app = start(['--remote-debugging-port=0', ...args]);
-  const { browser, page } = await connect(app);
+  const log = networkLog ? [`--log-net-log=${networkLog}`] : [];
+  const app = start(['--remote-debugging-port=0', ...log, ...args]);
+  const address = await debuggerAddress(app);
   const faults: string[] = [];
-  page.on('pageerror', (error) => faults.push(String(error)));
-  page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+  const attach = async () => {
+    const attached = await connect(address);
+    attached.page.on('pageerror', (error) => faults.push(String(error)));
+    attached.page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+    return attached;
+  };
+  let { browser, page } = await attach();
   const end = async (signal: NodeJS.Signals) => {
     const ended = new Promise((resolve) => app.once('exit', resolve));
     if (app.exitCode === null && app.signalCode === null) {
@@ -104,16 +151,22 @@ export async function startDesktop({ packed, display, home, args = [] }: Desktop
     await browser.close().catch(() => {});
   };
   return {
-    page,
+    get page() {
+      return page;
+    },
     faults,
+    reconnect: async () => {
+      await browser.close().catch(() => {});
+      ({ browser, page } = await attach());
+      return page;
+    },
     startAgain: (more) => new Promise((resolve) => start(more).once('exit', resolve)),
     kill: () => end('SIGKILL'),
     close: () => end('SIGTERM'),
   };
 }
 
-async function connect(app: ChildProcess): Promise<{ browser: Browser; page: Page }> {
-  const address = await debuggerAddress(app);
+async function connect(address: string): Promise<{ browser: Browser; page: Page }> {
   const { host } = new URL(address);
   // Attached while the first page is still being loaded, Chromium 108 sometimes never tells of its end.
   await until(async () => {

@@ -22,9 +22,9 @@ export async function readAndToggle(page: Page): Promise<void> {
       .first()
       .waitFor();
     await page.keyboard.press('Enter');
-    await page.locator('.answer-body .details').waitFor();
+    await page.locator('.answer-details').waitFor();
     await page.getByText('Raw text').click();
-    answers.set(name, (await page.locator('.answer-body pre').textContent()) ?? '');
+    answers.set(name, (await page.locator('.answer-details pre.tokens').textContent()) ?? '');
   }
   expect(new Set(answers.values()).size, 'each checkpoint answers in its own way').toBe(CHECKPOINTS.length);
 
