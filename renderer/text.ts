@@ -166,7 +166,6 @@ export const text = {
       patient: 'By patient',
       newest: 'Newest first',
       oldest: 'Oldest first',
-      findings: 'Most findings first',
     } satisfies Record<StudyOrder, string>,
     title: 'Studies',
     filter: 'Filter',

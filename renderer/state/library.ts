@@ -10,12 +10,12 @@ import type {
   ScanSummary,
 } from '../../core/services/contract.ts';
 import { type Agreement, agrees, EVERY_FILM, type Known } from '../studies/agreement.ts';
-import { matches, positives } from '../studies/filter.ts';
+import { matches } from '../studies/filter.ts';
 import { text } from '../text.ts';
 import type { Frame } from './frame.ts';
 
 /** `table`: as the films stand in their table or were found. A patient's films stay together in every order. */
-export const STUDY_ORDERS = ['table', 'patient', 'newest', 'oldest', 'findings'] as const;
+export const STUDY_ORDERS = ['table', 'patient', 'newest', 'oldest'] as const;
 export type StudyOrder = (typeof STUDY_ORDERS)[number];
 
 export interface LibraryState {
@@ -258,15 +258,14 @@ function collectionRows(shown: Shown, collection: Collection, all: FilmEntry[]):
 function ordered(films: FilmEntry[], order: StudyOrder): FilmEntry[] {
   if (order === 'table') return films;
   const keys = new Map(films.map((film) => [film, orderKey(film, order)]));
-  const down = order === 'newest' || order === 'findings' ? -1 : 1;
+  const down = order === 'newest' ? -1 : 1;
   return [...films].sort((a, b) => {
     const [x, y] = [keys.get(a) ?? '', keys.get(b) ?? ''];
     return x === y ? 0 : x < y ? -down : down;
   });
 }
 
-function orderKey(film: FilmEntry, order: StudyOrder): string | number {
-  if (order === 'findings') return positives(film).length;
+function orderKey(film: FilmEntry, order: StudyOrder): string {
   if (order !== 'patient') return film.studyDate;
   // Numbers by their value: patient 9 before patient 10.
   return /^\d{1,15}$/.test(film.patientId) ? film.patientId.padStart(16, '0') : film.patientId;

@@ -71,7 +71,7 @@ function Order() {
   const { library } = useWorkbench();
   const order = useFrom(library, (state) => state.order);
   return (
-    <div className="agreement">
+    <div className="list-choice">
       <select
         aria-label={text.studies.order}
         value={order}
