@@ -162,9 +162,10 @@ describe.skipIf(!chromiumPath)('On the film (in Chromium; skipped where there is
 
   it('shows a large film reduced while its window is dragged, and then itself', async () => {
     const gray = (centers: number[] = []) =>
-      page().evaluate((all) => {
-        // In one go: on a busy machine the film would settle in between.
+      page().evaluate(async (all) => {
+        // In one go: on a busy machine the film would settle in between. Cornerstone draws in the next frame.
         for (const center of all) window.workbench.display.setWindow(center, 1000);
+        await new Promise(requestAnimationFrame);
         const canvas = document.querySelector('.film-canvas canvas') as HTMLCanvasElement;
         const context = canvas.getContext('2d') as CanvasRenderingContext2D;
         return [-100, 100].map((x) => context.getImageData(canvas.width / 2 + x, 400, 1, 1).data[0]);
