@@ -1,7 +1,8 @@
 /**
  * What a run will need of memory, before it starts: weights, adapter, activations, cache, by engine. The parts that are
  * arrays of known shape are exact; activations are what the tfjs tape keeps of a layer, counted in arrays of each width
- * (fitted to what the tape was measured to hold; tests/training/plan.test.ts compares). All in f32: tfjs has no bf16.
+ * (fitted to what the tape holds of the benchmark's model, `tensorBytes` of `npm run -s bench -- sft`: planned 0.97 of the
+ * measured 808 MB; tests/training/plan.test.ts compares on others). All in f32: tfjs has no bf16.
  *
  * Leaves out what other programs use, and the garbage that JavaScript has not collected yet.
  */
@@ -45,9 +46,9 @@ export interface PlanInput {
 
 const F32 = 4;
 /** Arrays that the tape keeps of one token in one layer, by width: of the stream, the gated block, the heads. */
-const STREAM_ARRAYS = 14;
-const INNER_ARRAYS = 7;
-const HEAD_ARRAYS = 10;
+const STREAM_ARRAYS = 17;
+const INNER_ARRAYS = 9;
+const HEAD_ARRAYS = 12;
 /** Of scores `[heads, length, length]`. */
 const SCORE_ARRAYS = 4;
 /** Of logits `[supervised tokens, vocabulary]`: as made, scaled, softmax, its gradient. */

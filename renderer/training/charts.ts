@@ -12,7 +12,7 @@ export interface RunChart {
 
 /** TRL's metric names. Columns that are not in the log leave no trace. */
 const CHARTS: { id: RunChart['id']; matches: RegExp }[] = [
-  { id: 'reward', matches: /^reward$|^rewards\/[^/]+$|^rewards\/[^/]+\/mean$/ },
+  { id: 'reward', matches: /^reward$|^rewards\/[^/]+$/ },
   { id: 'parts', matches: /^rewards\/[^/]+\/[^/]+\/mean$/ },
   { id: 'loss', matches: /^(train_)?loss$|^eval_loss$/ },
   { id: 'kl', matches: /^kl$/ },
@@ -78,7 +78,12 @@ const DASHES = [
   [4, 1],
   [1, 3],
 ];
-const STEP = { field: 'step', type: 'quantitative', title: text.train.step, axis: { labelExpr: WHOLE_STEPS } } as const;
+const STEP = {
+  field: 'step',
+  type: 'quantitative',
+  title: text.train.step,
+  axis: { labelExpr: WHOLE_STEPS, format: 'd' },
+} as const;
 const CONFIG = {
   view: { stroke: null },
   font: 'Inter Variable, sans-serif',

@@ -19,7 +19,7 @@ export function MarkLayer({ pane, display }: { pane: Pane; display: DisplayState
   if (!film) return null;
   const matrix = matrixOf(film, display);
   return (
-    <svg className="marks" aria-hidden="true">
+    <svg className="film-marks" aria-hidden="true">
       {annotations.map((annotation) => (
         <MarkView
           key={annotation.id}

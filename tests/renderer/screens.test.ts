@@ -111,6 +111,11 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
       'Gradient norm',
       'Learning rate',
     ]);
+    const [figure, drawing] = await Promise.all(
+      ['.probe .chart', '.probe .chart svg'].map((place) => page().locator(place).boundingBox()),
+    );
+    expect(drawing!.y, 'a chart is drawn in its place').toBeGreaterThan(figure!.y);
+    expect(drawing!.y + drawing!.height).toBeLessThanOrEqual(figure!.y + figure!.height + 1);
     await page().locator('.completions').waitFor({ timeout: 15_000 });
     const rows = page().locator('.completions tbody tr');
     expect(await rows.count()).toBe(4);
