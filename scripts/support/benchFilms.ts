@@ -112,6 +112,7 @@ export function benchFilm(
   bits: 8 | 12,
   pixelData: Buffer,
   { rows, columns } = SIZE,
+  photometricInterpretation: 'MONOCHROME1' | 'MONOCHROME2' = 'MONOCHROME2',
 ): Buffer {
   const sopClassUid = '1.2.840.10008.5.1.4.1.1.1.1';
   const sopInstanceUid = `2.25.${BigInt(`0x${sha256(name).slice(0, 28)}`)}`;
@@ -124,7 +125,7 @@ export function benchFilm(
     encodeElement(0x0020000d, 'UI', `${sopInstanceUid}1`),
     encodeElement(0x0020000e, 'UI', `${sopInstanceUid}2`),
     encodeShort(0x00280002, 1),
-    encodeElement(0x00280004, 'CS', 'MONOCHROME2'),
+    encodeElement(0x00280004, 'CS', photometricInterpretation),
     encodeShort(0x00280010, rows),
     encodeShort(0x00280011, columns),
     encodeShort(0x00280100, bits === 8 ? 8 : 16),
