@@ -30,16 +30,16 @@ ${refused.map((syntax) => `| ${syntax.uid} | ${syntax.name} |`).join('\n')}
 | | |
 | --- | --- |
 | Photometric Interpretation | MONOCHROME1, MONOCHROME2, PALETTE COLOR (segmented too), RGB, YBR_FULL, YBR_FULL_422, YBR_PARTIAL_422, YBR_RCT, YBR_ICT |
-| Bits Allocated | 1, 8, 16, 32; Float and Double Float Pixel Data |
+| Bits Allocated | 1 (in RLE too), 8, 16, 32; Float and Double Float Pixel Data |
 | Bits Stored, High Bit, Pixel Representation | any that fit; spare bits are masked, signs extended |
 | Planar Configuration | 0, 1 |
 | Frames | basic and extended offset tables, fragmented frames, functional groups (rescaling, windows, spacing) |
 | Modality LUT | Rescale Slope and Intercept, Modality LUT Sequence |
 | VOI LUT | windows (LINEAR, LINEAR_EXACT, SIGMOID), VOI LUT Sequence, all that the file offers; else minimum to maximum |
 | Inversion | MONOCHROME1, Presentation LUT Shape |
-| Padding | Pixel Padding Value and Range Limit |
+| Padding | Pixel Padding Value and Range Limit: black in the viewer, no part of minimum to maximum |
 | Overlays | separate, and in spare bits of uncompressed cells of 16 bits |
-| Spacing | Pixel Spacing, Imager Pixel Spacing, Estimated Radiographic Magnification Factor, Pixel Aspect Ratio; each length says where it comes from |
+| Spacing | Pixel Spacing and its Calibration Type, Imager Pixel Spacing, Nominal Scanned Pixel Spacing, Estimated Radiographic Magnification Factor, Pixel Aspect Ratio; each length says whether it is measured at the detector, calibrated, estimated, or that the file does not tell |
 
 ## Files
 
