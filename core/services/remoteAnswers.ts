@@ -8,6 +8,7 @@ import { sha256 } from '../base/hash.ts';
 import type { Film } from '../dicom/film.ts';
 import { readCompletion } from '../findings/parse.ts';
 import type { ChatAnswer } from '../generation/remote/chat.ts';
+import type { RemoteModel } from '../generation/remote/detect.ts';
 import type { RemoteImage, RemoteQuestion } from '../generation/remote/server.ts';
 import { presetFor, toModelImage } from '../preprocessing/presets.ts';
 import type { Image8 } from '../preprocessing/resize.ts';
@@ -76,6 +77,7 @@ export class RemoteAnswers {
     { temperature, topP, topK, seed, maxNewTokens, imageHash, preprocessing }: Provenance,
   ): Promise<RemoteQuestion> {
     const target = checkpoint.server!;
+    await this.vision(target);
     return {
       kind: target.kind,
       model: target.kind === 'llama.cpp' ? (target.parent ?? target.model) : target.model,
@@ -100,6 +102,13 @@ export class RemoteAnswers {
       { server: address },
       'Add the server on the Checkpoints screen, if you trust it with films.',
     );
+  }
+
+  /** @throws SERVER_WITHOUT_VISION where the server says so, before a film is sent for nothing */
+  private async vision(target: RemoteTarget): Promise<void> {
+    const { models } = await this.servers.facts(this.serverId(target));
+    const model = models.find(({ id }) => id === target.model);
+    if (model) requireVision(target.address, model);
   }
 
   /** llama.cpp: its adapters are all on unless a request says otherwise. */
@@ -144,6 +153,17 @@ export function modelGone({ address, model }: RemoteTarget): WorkbenchError {
     'The server no longer has this model.',
     { server: address, model },
     'Load it on the server again.',
+  );
+}
+
+/** @throws SERVER_WITHOUT_VISION */
+export function requireVision(server: string, { id, vision }: RemoteModel): void {
+  if (vision !== false) return;
+  throw new WorkbenchError(
+    'SERVER_WITHOUT_VISION',
+    'The server says that this model takes no images.',
+    { server, model: id },
+    'llama.cpp needs the model’s image encoder beside it (--mmproj).',
   );
 }
 

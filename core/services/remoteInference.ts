@@ -20,7 +20,7 @@ import {
   type Question,
   type Sample,
 } from './inference.ts';
-import { pngOf } from './remoteAnswers.ts';
+import { pngOf, requireVision } from './remoteAnswers.ts';
 
 export interface RemoteInferenceOptions extends ServerOptions {
   /** Absent: the server's only base model. */
@@ -97,6 +97,7 @@ export class RemoteInference implements Asks {
 
   private async read({ messages, images }: Question, settings: InferenceSettings): Promise<RemoteQuestion> {
     const { kind, models } = this.facts;
+    if (images.length > 0) requireVision(this.server.address, this.adapter ?? this.model);
     const adapters = models.filter(({ loraId }) => loraId !== undefined);
     return {
       kind,

@@ -32,12 +32,14 @@ export interface ChatRequest {
   messages: RemoteMessage[];
   sampling: Sampling;
   maxNewTokens: number;
-  /** The last message is the beginning of the answer, which is to be gone on with. */
+  /** The last message is the beginning of the answer, which is to be gone on with; nothing is streamed. */
   continues?: boolean;
   /** Most probable tokens that are told at each place; absent: only the chosen one. */
   topLogprobs?: number;
   /** vLLM: tell the probabilities of just these tokens. */
   logprobTokenIds?: number[];
+  /** vLLM: tell the probabilities of the prompt's own tokens. */
+  promptLogprobs?: boolean;
 }
 
 export interface ChatToken {
@@ -55,6 +57,8 @@ export interface ChatAnswer {
   /** The model that the server says has answered. */
   model: string;
   promptTokens: number | null;
+  /** By place in the prompt and token id, where it was asked for. */
+  promptLogprobs: (Record<string, { logprob: number }> | null)[];
   seconds: { firstToken: number; total: number };
 }
 
@@ -71,13 +75,15 @@ const DIALECTS: Record<ServerKind, (request: ChatRequest) => object> = {
     ...(continues ? { continue_final_message: true, add_generation_prompt: false } : {}),
     ...(logprobTokenIds ? { logprob_token_ids: logprobTokenIds, return_tokens_as_token_ids: true } : {}),
   }),
-  'llama.cpp': ({ sampling, maxNewTokens, lora }) => ({
+  'llama.cpp': ({ sampling, maxNewTokens, lora, continues }) => ({
     max_tokens: maxNewTokens,
     top_k: sampling.topK,
     min_p: 0,
     repeat_penalty: 1,
     // Else the server may cut the think block out of the text.
     reasoning_format: 'none',
+    // An end token would be told with no probabilities.
+    ...(continues ? { ignore_eos: true } : {}),
     ...(lora ? { lora } : {}),
   }),
   // Its OpenAI form takes no top_k, and samples among the 40 most probable tokens.
@@ -86,15 +92,16 @@ const DIALECTS: Record<ServerKind, (request: ChatRequest) => object> = {
 };
 
 export function chatBody(request: ChatRequest): object {
-  const { model, messages, sampling, topLogprobs = 0 } = request;
+  const { model, messages, sampling, topLogprobs = 0, promptLogprobs = false, continues = false } = request;
   return {
     model,
     messages,
     temperature: sampling.temperature,
     top_p: sampling.topP,
     seed: sampling.seed,
-    stream: true,
-    stream_options: { include_usage: true },
+    // What follows a given beginning is one token; half a character would not be streamed.
+    ...(continues ? {} : { stream: true, stream_options: { include_usage: true } }),
+    ...(promptLogprobs ? { prompt_logprobs: 1 } : {}),
     logprobs: true,
     ...(topLogprobs > 0 ? { top_logprobs: topLogprobs } : {}),
     ...DIALECTS[request.kind](request),
@@ -171,6 +178,7 @@ class GrowingAnswer {
   private finish_: string | null = null;
   private model = '';
   private promptTokens: number | null = null;
+  private promptLogprobs: ChatAnswer['promptLogprobs'] = [];
 
   constructor(private readonly call: HttpCall) {}
 
@@ -187,6 +195,8 @@ class GrowingAnswer {
     if (json.error !== undefined && json.error !== null) throw this.wrong(`It says: ${messageIn(json.error)}`);
     if (typeof json.usage?.prompt_tokens === 'number') this.promptTokens = json.usage.prompt_tokens;
     if (typeof (json as { model?: unknown }).model === 'string') this.model = (json as { model: string }).model;
+    const { prompt_logprobs: told } = json as { prompt_logprobs?: unknown };
+    if (Array.isArray(told)) this.promptLogprobs = told as ChatAnswer['promptLogprobs'];
     if (!Array.isArray(json.choices)) throw this.wrong('It has no choices.');
     for (const choice of json.choices as Choice[]) this.takeChoice(choice);
   }
@@ -211,10 +221,10 @@ class GrowingAnswer {
       throw new WorkbenchError('SERVER_BROKE_OFF', 'The answer ended before it was whole.', details);
     }
     if (this.finish_ !== 'stop' && this.finish_ !== 'length') throw this.wrong(`It ended with "${this.finish_}".`);
-    const { text, tokens, promptTokens } = this;
+    const { text, tokens, promptTokens, promptLogprobs } = this;
     const tokenIds = this.tokenIds.every(Number.isSafeInteger) ? this.tokenIds : [];
     const stop = this.finish_ === 'length' ? 'length' : 'end';
-    return { text, tokens, tokenIds, stop, model: this.model || asked, promptTokens, seconds };
+    return { text, tokens, tokenIds, stop, model: this.model || asked, promptTokens, promptLogprobs, seconds };
   }
 
   private wrong(problem: string): WorkbenchError {

@@ -3,7 +3,9 @@
  * begun is handed to the server as the beginning of its message, and it tells the probabilities of the next token. Tokens
  * are the server's own (POST /tokenize, /detokenize).
  *
- *  - vLLM: continue_final_message, and logprob_token_ids of just the tokens that matter.
+ *  - vLLM: continue_final_message, and logprob_token_ids of just the tokens that matter. A beginning that is split into
+ *    other tokens when it stands alone, or ends with a space (which chat templates cut off), is not handed over; there the whole continuations are, one by one, and vLLM tells the
+ *    probabilities of their own tokens (prompt_logprobs).
  *  - llama.cpp: a last message of the assistant is gone on with; the most probable tokens are told, and one that is not
  *    among them counts as the least of them, which is more than it has.
  *  - others: a message cannot be gone on with reliably; frequencies over samples are what remains.
@@ -47,13 +49,25 @@ export async function remoteLabelProbabilities(
     Promise.all(
       paths.map(async (path) => {
         const options = await Promise.all(
-          continuations(form, path).map(async ({ label, text }) => ({ label, ids: await tokens(text) })),
+          continuations(form, path).map(async ({ label, text }) => {
+            const whole = form.before + text;
+            return { label, whole, ids: await tokens(whole) };
+          }),
         );
         const { branches } = tokenTree(options);
         const logprobs = await Promise.all(
           branches.map(async ({ prefix, next }) => {
-            const begun = form.before + (prefix.length === 0 ? '' : await texts(prefix.join()));
-            return nextLogprobs(server, question, begun, [...next.keys()], signal);
+            const before = await tokens(form.before);
+            // Text that is there already is not made of tokens again: a tokenizer may put spaces elsewhere.
+            const rest = prefix.slice(before.length).join();
+            const begun = starts(prefix, before)
+              ? form.before + (rest && (await texts(rest)))
+              : await texts(prefix.join());
+            const ids = [...next.keys()];
+            const isSame = !/\s$/.test(begun) && same(await tokens(begun), prefix);
+            if (isSame || kind !== 'vllm') return nextLogprobs(server, question, begun, ids, signal);
+            const wholes = ids.map((id) => options.find((option) => starts(option.ids, [...prefix, id]))!);
+            return ownLogprobs(server, question, wholes, prefix.length, signal);
           }),
         );
         return stepOf(branches, (branch, id) => logprobs[branch]!(id));
@@ -77,6 +91,35 @@ async function nextLogprobs(
   const byId = new Map(told.map(({ id, logprob }) => [id, logprob]));
   const least = Math.min(...told.map(({ logprob }) => logprob));
   return (id) => byId.get(id) ?? least;
+}
+
+/** vLLM: what the tokens of whole continuations have at one place, each handed over as it is. */
+async function ownLogprobs(
+  server: RemoteServer,
+  question: RemoteQuestion,
+  options: readonly { whole: string; ids: number[] }[],
+  depth: number,
+  signal?: AbortSignal,
+): Promise<(id: number) => number> {
+  const told = await Promise.all(
+    options.map(async ({ whole, ids }): Promise<[number, number]> => {
+      const asked = { ...question, promptLogprobs: true, answer: whole, sampling: GREEDY, maxNewTokens: 1 };
+      const { promptLogprobs } = await server.ask(asked, { signal });
+      const logprob = promptLogprobs[promptLogprobs.length - ids.length + depth]?.[String(ids[depth])]?.logprob;
+      if (logprob === undefined) throw cannot(server.address, question.kind);
+      return [ids[depth]!, logprob];
+    }),
+  );
+  const byId = new Map(told);
+  return (id) => byId.get(id) ?? Number.NEGATIVE_INFINITY;
+}
+
+function starts(ids: readonly number[], beginning: readonly number[]): boolean {
+  return beginning.every((id, i) => ids[i] === id);
+}
+
+function same(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && starts(a, b);
 }
 
 /** The same text is asked about at many steps. */
