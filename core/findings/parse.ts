@@ -13,11 +13,14 @@
  *  4. A solution that is not closed is `unclosed-solution`: the list may have been cut off.
  *  5. Items are separated by line breaks, commas, semicolons, `|`, `/`, `&` or the word "and". Bullets, numbering, quotes,
  *     brackets, Markdown marks, a full stop and a remark in parentheses belong to no name.
+ *     So do code fences with their language. A remark that only denies ("(no)", "(absent)") counts as a value (rule 7).
  *  6. Names are compared without regard to case, hyphens, underscores and plural ("no findings", "Lung_Opacities").
  *  7. `Label: value` counts unless the value says no (no, absent, negative, false, unlikely) or is a number below 0.5
  *     (below 50 with a percent sign). A heading before a colon ("Findings: Edema") is dropped.
  *  8. An item that denies (no, not, without, absent, negative for, denies; but "No Finding" is a name) names nothing.
  *  9. Anything else is an invalid name. Synonyms are not mapped, "None" and "Normal" included: the 14 names were asked for.
+ *     Full-width letters and brackets, no-break spaces and zero-width characters are read as what they look like; letters of
+ *     another alphabet are other letters.
  * 10. A label that stands there twice counts once, and is reported. "No Finding" beside others is kept as written.
  * 11. A block without text is `empty-solution`; one without a valid name is `no-valid-label`.
  */
@@ -36,7 +39,7 @@ export function readCompletion(completion: string, format: AnswerFormat = 'solut
 }
 
 export function parseCompletion(completion: string): Reading {
-  return read(completion, findTags(completion, /<\s*(\/?)\s*(think|solution)\s*>/gi), readNames);
+  return read(completion, findTags(plain(completion), /<\s*(\/?)\s*(think|solution)\s*>/gi), readNames);
 }
 
 /**
@@ -46,9 +49,17 @@ export function parseCompletion(completion: string): Reading {
  * wording; these rules are ours.
  */
 export function parseAnswer(completion: string): Reading {
-  const tags = findTags(completion, /<\s*(\/?)\s*(think|answer)(?:ing)?\s*>/gi);
+  const tags = findTags(plain(completion), /<\s*(\/?)\s*(think|answer)(?:ing)?\s*>/gi);
   const named = tags.map((tag) => (tag.name === 'answer' ? { ...tag, name: 'solution' } : tag));
   return read(completion, named, (block) => readNames(block.replace(/\.(?=\s|$)/g, '\n'), synonymOf));
+}
+
+/** Character for character, so that places stay: full-width forms as ASCII, every kind of space and nothing as a space. */
+function plain(text: string): string {
+  return text
+    .replace(/[\uFF01-\uFF5E]/g, (form) => String.fromCharCode(form.charCodeAt(0) - 0xfee0))
+    .replace(/[\u00A0\u2000-\u200D\u202F\u2060\u3000\uFEFF\u00AD]/g, ' ')
+    .replace(/[\u2010\u2011]/g, '-');
 }
 
 function read(completion: string, tags: readonly Tag[], names: (block: string) => Names): Reading {
@@ -159,8 +170,9 @@ type Names = Pick<Reading, 'findings' | 'invalid' | 'duplicates' | 'parseFailure
 /** `also`: names beyond the 14. */
 function readNames(block: string, also: (item: string) => Label | null = () => null): Names {
   const names: Names = { findings: [], invalid: [], duplicates: [], parseFailure: null };
-  const items = block
-    .replace(/\([^()]*\)/g, ' ')
+  const items = plain(block.replace(/[\u200B-\u200D\u2060\uFEFF\u00AD]/g, ''))
+    .replace(/```[a-z]*/gi, '\n')
+    .replace(/\(([^()]*)\)/g, (_, remark: string) => (DENYING_REMARK.test(remark.trim()) ? ': no' : ' '))
     .split(/[\n\r,;|/&]|\band\b/i)
     .map(bare);
   for (const item of items) {
@@ -186,6 +198,7 @@ function bare(item: string): string {
 }
 
 const DENIAL = /^(no|not|without|absent|absence of|negative for|denies|no evidence of)\b/i;
+const DENYING_REMARK = /^(no|not present|not seen|none|absent|negative|false|unlikely)$/i;
 const DENYING_VALUE = /^(no|not|none|absent|negative|false|unlikely|n)\b/i;
 
 function labelOf(item: string, also: (item: string) => Label | null): Label | 'denied' | null {

@@ -8,7 +8,7 @@ const SYNONYMS: Partial<Record<Label, readonly string[]>> = {
   'No Finding': [
     'normal',
     'normal chest',
-    'normal chest x-ray',
+    'normal chest x ray',
     'no abnormality',
     'no acute abnormality',
     'unremarkable',
