@@ -111,6 +111,18 @@ describe.skipIf(missing)(`the packed desktop${missing ? ` (skipped: ${missing})`
     );
   });
 
+  it('keeps no key of a server in clear, and says whether it keeps it at all', async () => {
+    type Host = { chexreasonHost: { keepKey(address: string, key: string): Promise<boolean> } };
+    const kept = await page().evaluate(() =>
+      (window as unknown as Host).chexreasonHost.keepKey('http://gpu:8000', 'sk-very-secret'),
+    );
+    expect(typeof kept).toBe('boolean');
+    for (const file of readdirSync(join(folder, 'home'), { recursive: true, withFileTypes: true })) {
+      if (!file.isFile()) continue;
+      expect(readFileSync(join(file.parentPath, file.name), 'latin1'), file.name).not.toContain('very-secret');
+    }
+  });
+
   it('goes on after the engine process is killed, and nothing that was done is lost', async () => {
     const [first] = enginesOf(packed);
     expect(first).toBeDefined();
