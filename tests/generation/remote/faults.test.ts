@@ -16,7 +16,7 @@ afterEach(() => scripted.close());
 
 const FAST = { firstDelaySeconds: 0.001, longestDelaySeconds: 0.05 };
 const open = (more: object = {}) =>
-  new RemoteServer({ address: scripted.address, timeoutSeconds: 0.2, retry: FAST, ...more });
+  new RemoteServer({ address: scripted.address, timeoutSeconds: 0.6, retry: FAST, ...more });
 const question = (more: Partial<RemoteQuestion> = {}): RemoteQuestion => ({
   kind: 'vllm',
   model: 'sft',
@@ -123,7 +123,7 @@ describe('a job', () => {
 
   it('gives a silent server up after five rows, and tries again when it is resumed', async () => {
     scripted.otherwise = () => ({ do: 'silent' });
-    const server = open({ concurrency: 1, timeoutSeconds: 0.02 });
+    const server = open({ concurrency: 1, timeoutSeconds: 0.25 });
     const codes: string[] = [];
     for (let row = 0; row < 7; row++) await server.ask(question()).catch(({ code }) => codes.push(code));
     expect(codes).toEqual([...Array(5).fill('SERVER_TIMEOUT'), 'SERVER_GIVEN_UP', 'SERVER_GIVEN_UP']);
