@@ -17,8 +17,12 @@ export interface ReportInput {
   datasets: ReportDataset[];
   /** Provenance by checkpoint id. */
   checkpoints: ReportCheckpoint[];
-  sampling: { temperature: number; topP: number; seed: number; maxNewTokens: number; samplesPerFilm: number };
-  engine: { executor: string; version: string; precision: string; threads: number };
+  /** How the films were read; null where the answers were made elsewhere. */
+  reading: {
+    sampling: { temperature: number; topP: number; seed: number; maxNewTokens: number; samplesPerFilm: number };
+    /** threads: null on a server. */
+    engine: { executor: string; version: string; precision: string; threads: number | null };
+  } | null;
   samples: ReportSample[];
   /** Failures by kind, where they are known: data set, checkpoint, kind, count. */
   failures: { datasetId: string; checkpointId: string; kind: ParseFailure; count: number }[];

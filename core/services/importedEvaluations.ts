@@ -16,7 +16,7 @@ import type { Label } from '../labels/labels.ts';
 import { slug, type Workspace } from '../workspace/workspace.ts';
 import type { Collections } from './collections.ts';
 import type { CheckedParameters, EvaluationSummary, FilmEntry, Results } from './contract.ts';
-import { matches } from './evaluations.ts';
+import { type EvaluationChoice, matches } from './evaluations.ts';
 
 const FOLDER = 'imports';
 /** Their answers, apart, so that the list is read without them. */
@@ -56,7 +56,7 @@ export class ImportedEvaluations {
     const file: ImportFile = { ...read, id, name, createdAt: this.now().toISOString(), films: films.length };
     await this.workspace.write(films, FILMS, `${id}.json`);
     await this.workspace.write(file, FOLDER, `${id}.json`);
-    this.results.delete(id);
+    this.results.clear();
     const { rejected, rejectedCount } = read;
     return { ...summaryOf(file), rejected: rejected.slice(0, 20), rejectedCount };
   }
@@ -65,11 +65,13 @@ export class ImportedEvaluations {
     return (await this.file(id)) !== undefined;
   }
 
-  async result(id: string, work: Work = unattended()): Promise<EvaluationResult> {
-    const there = this.results.get(id);
+  /** Of some checkpoints, data sets, labels only where they are chosen. Errors: EVALUATION_CHOICE. */
+  async result(id: string, work: Work = unattended(), choice: EvaluationChoice = {}): Promise<EvaluationResult> {
+    const { checkpointIds, datasetIds, labels } = choice;
+    const key = JSON.stringify([id, checkpointIds, datasetIds, labels]);
+    const there = this.results.get(key);
     if (there) return there;
-    const file = (await this.file(id))!;
-    const films = await this.films(id);
+    const { file, films } = narrowed((await this.file(id))!, await this.films(id), choice);
     const collections = new Map(this.collections.list().map((each) => [each.id, each]));
     const { datasets, ...result } = await evaluatePredictions(file.name, { ...file, films }, {}, work);
     const named = datasets.map((dataset) => ({ ...dataset, name: collections.get(dataset.id)?.name ?? dataset.name }));
@@ -81,7 +83,7 @@ export class ImportedEvaluations {
       datasets: named,
       warnings: [...(result.warnings ?? []), ...notes],
     };
-    this.results.set(id, whole);
+    this.results.set(key, whole);
     return whole;
   }
 
@@ -113,6 +115,23 @@ export class ImportedEvaluations {
       findings: film.failed ? null : film.findings,
       ...(film.probabilities ? { probabilities: film.probabilities } : {}),
     }));
+  }
+
+  /** Every film with its answers, by checkpoint; `entry` where the workspace has the film. */
+  async answered(id: string): Promise<{ datasetId: string; entry: FilmEntry | null; films: EvaluatedFilm[] }[]> {
+    const entries = new Map((await this.collections.films()).map((entry) => [entry.id, entry]));
+    const byFilm = new Map<string, { datasetId: string; entry: FilmEntry | null; films: EvaluatedFilm[] }>();
+    for (const film of await this.films(id)) {
+      const key = JSON.stringify([film.datasetId, film.filmId]);
+      const there = byFilm.get(key) ?? {
+        datasetId: film.datasetId,
+        entry: entries.get(film.filmId) ?? null,
+        films: [],
+      };
+      there.films.push(film);
+      byFilm.set(key, there);
+    }
+    return [...byFilm.values()];
   }
 
   private async file(id: string): Promise<ImportFile | undefined> {
@@ -149,6 +168,32 @@ function knownFilm(entry: FilmEntry, labels: readonly Label[]): KnownFilm {
     sex: sexOf(entry.patientSex),
     age: ageInYears(entry.patientAge),
     view: viewOf(entry.viewPosition),
+  };
+}
+
+function narrowed(file: ImportFile, films: EvaluatedFilm[], { checkpointIds, datasetIds, labels }: EvaluationChoice) {
+  const known = [...file.datasets, ...file.checkpoints.map(({ id }) => id)];
+  const unknown = [...(datasetIds ?? []), ...(checkpointIds ?? [])].find((id) => !known.includes(id));
+  if (unknown !== undefined)
+    throw new WorkbenchError('EVALUATION_CHOICE', `This evaluation has no "${unknown}".`, {
+      evaluation: file.id,
+      known,
+    });
+  const onLabels = (film: EvaluatedFilm): EvaluatedFilm => {
+    if (!labels) return film;
+    const truth = Object.fromEntries(Object.entries(film.truth).filter(([label]) => labels.includes(label as Label)));
+    return { ...film, truth };
+  };
+  return {
+    file: {
+      ...file,
+      datasets: file.datasets.filter((id) => !datasetIds || datasetIds.includes(id)),
+      checkpoints: file.checkpoints.filter(({ id }) => !checkpointIds || checkpointIds.includes(id)),
+    },
+    films: films
+      .filter((film) => !datasetIds || datasetIds.includes(film.datasetId))
+      .filter((film) => !checkpointIds || checkpointIds.includes(film.checkpointId))
+      .map(onLabels),
   };
 }
 

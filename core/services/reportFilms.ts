@@ -2,20 +2,27 @@
 
 import { renderGray } from '../dicom/voi.ts';
 import type { EvaluatedCheckpoint, EvaluationResult } from '../evaluation/types.ts';
+import type { Reading } from '../findings/types.ts';
 import { positiveLabels } from '../labels/uncertainty.ts';
 import { luminance, resize } from '../preprocessing/resize.ts';
 import type { ReportSample } from '../report/types.ts';
 import type { Collections } from './collections.ts';
-import type { ReportFilm } from './contract.ts';
-import type { AnsweredFilm } from './evaluations.ts';
+import type { FilmEntry, ReportFilm } from './contract.ts';
 import { mayCarryWriting, withoutIdentifiers } from './reportIdentity.ts';
 
 /** Pixels of a picture's longer side. */
 const PICTURE_SIZE = 512;
 
+/** A film with what was read on it, by checkpoint. */
+export interface ReadFilm {
+  datasetId: string;
+  film: FilmEntry;
+  answers: ReadonlyMap<string, { reading: Pick<Reading, 'findings' | 'reasoning' | 'parseFailure'> }>;
+}
+
 /** A film that may be shown, with how much better (above 0) or worse the second checkpoint reads it than the first. */
 interface Candidate {
-  answered: AnsweredFilm;
+  answered: ReadFilm;
   /** Its place among the films of its data set: its name in the report. */
   number: number;
   gain: number;
@@ -29,7 +36,7 @@ export class ReportFilms {
   constructor(
     private readonly evaluation: EvaluationResult,
     private readonly collections: Collections,
-    answered: readonly AnsweredFilm[],
+    answered: readonly ReadFilm[],
   ) {
     const compared = comparedOf(evaluation.checkpoints);
     for (const { id, labels, policy } of evaluation.datasets) {

@@ -7,7 +7,6 @@ import { throwIfCancelled, unattended, type Work } from '../base/progress.ts';
 import { VERSION } from '../base/version.ts';
 import type { EvaluationResult } from '../evaluation/types.ts';
 import type { ParseFailure } from '../findings/types.ts';
-import type { ExecutorInfo } from '../models/runner.ts';
 import { writeFileAtomic } from '../platform/files.ts';
 import type { Platform } from '../platform/platform.ts';
 import { exportFiles } from '../report/export/files.ts';
@@ -17,8 +16,9 @@ import type { Checkpoints } from './checkpoints.ts';
 import type { Collections } from './collections.ts';
 import type { CheckedParameters, Collection, Prediction, ReportFilm, Results } from './contract.ts';
 import type { AnsweredFilm, Evaluations } from './evaluations.ts';
+import type { ImportedEvaluations } from './importedEvaluations.ts';
 import type { Models } from './models.ts';
-import { ReportFilms } from './reportFilms.ts';
+import { type ReadFilm, ReportFilms } from './reportFilms.ts';
 import { concernsOf, type FoundRun, runOf } from './reportRuns.ts';
 
 /** Films of each data set that are shown with both readings, unless chosen otherwise. */
@@ -43,6 +43,7 @@ export class Reports {
     private readonly collections: Collections,
     private readonly checkpoints: Checkpoints,
     private readonly evaluations: Evaluations,
+    private readonly imported: ImportedEvaluations,
     private readonly models: Models,
   ) {}
 
@@ -52,6 +53,10 @@ export class Reports {
 
   /** Films that can be chosen, by how the readings differ. */
   async films({ evaluationId }: CheckedParameters<'report.films'>): Promise<ReportFilm[]> {
+    if (await this.imported.has(evaluationId)) {
+      const evaluation = await this.imported.result(evaluationId);
+      return new ReportFilms(evaluation, this.collections, await this.importedFilms(evaluationId)).list(OFFERED);
+    }
     const evaluation = await this.evaluations.result(evaluationId);
     return new ReportFilms(evaluation, this.collections, await this.evaluations.answered(evaluationId)).list(OFFERED);
   }
@@ -87,6 +92,7 @@ export class Reports {
 
   /** Everything that the report is made from. Errors: REPORT_EMPTY, EVALUATION_CHOICE, CANCELLED. */
   async input(choice: ReportChoice, work: Work): Promise<ReportInput> {
+    if (await this.imported.has(choice.evaluationId)) return this.importedInput(choice, work);
     const { evaluationId, films, filmsOfEach: ofEach = FILMS_OF_EACH } = choice;
     work.report({ stage: 'Figures', done: 0, total: null });
     const evaluation = await this.evaluations.result(evaluationId, work, choice);
@@ -104,7 +110,7 @@ export class Reports {
       );
     }
     const { temperature, topP, seed, maxNewTokens, executor, executorVersion, precision } = first.provenance;
-    const { threads } = await this.executor(evaluation);
+    const threads = await this.threads(evaluation);
     const reportFilms = new ReportFilms(evaluation, this.collections, answered);
     const dates = answers.map(({ createdAt }) => createdAt).sort();
     const runs = await this.runs(evaluation);
@@ -116,8 +122,10 @@ export class Reports {
       application: { name: 'ChexReason Workbench', version: VERSION },
       datasets: await Promise.all(evaluation.datasets.map(({ id, films: read }) => this.dataset(id, read, answered))),
       checkpoints: evaluation.checkpoints.map(({ id }) => this.checkpoint(id, evaluation, answers, runs)),
-      sampling: { temperature, topP, seed, maxNewTokens, samplesPerFilm: 1 },
-      engine: { executor, version: executorVersion, precision, threads },
+      reading: {
+        sampling: { temperature, topP, seed, maxNewTokens, samplesPerFilm: 1 },
+        engine: { executor, version: executorVersion, precision, threads },
+      },
       samples: await reportFilms.samples({ films, ofEach }),
       failures: failuresOf(evaluation, answered),
       runs: runs.map(({ datasetId: _dataset, chosen: _chosen, ...run }) => run),
@@ -130,17 +138,81 @@ export class Reports {
     };
   }
 
-  /** What runs the model here: a small one gets fewer threads than the machine has. */
-  private async executor(evaluation: EvaluationResult): Promise<ExecutorInfo> {
+  /** Of what runs the model here: a small one gets fewer than the machine has. null on a server. */
+  private async threads(evaluation: EvaluationResult): Promise<number | null> {
     const checkpoint = this.checkpoints.usable(evaluation.checkpoints[0]!.id);
-    return (await this.models.base(this.checkpoints.baseFolder(checkpoint))).runner.executor;
+    if (checkpoint.server) return null;
+    return (await this.models.base(this.checkpoints.baseFolder(checkpoint))).runner.executor.threads;
+  }
+
+  /** Of answers that were made elsewhere: the figures and films are here, how they were read is not. */
+  private async importedInput(choice: ReportChoice, work: Work): Promise<ReportInput> {
+    const { evaluationId, films, filmsOfEach: ofEach = FILMS_OF_EACH } = choice;
+    work.report({ stage: 'Figures', done: 0, total: null });
+    const evaluation = await this.imported.result(evaluationId, work, choice);
+    const reportFilms = new ReportFilms(evaluation, this.collections, await this.importedFilms(evaluationId));
+    const known = new Set(this.collections.list().map(({ id }) => id));
+    work.report({ stage: 'Films', done: 0, total: null });
+    return {
+      evaluation: pseudonymous(evaluation, await this.importedNumbers(evaluationId)),
+      createdAt: choice.date ?? this.platform.now().toISOString(),
+      answered: { from: evaluation.createdAt, to: evaluation.createdAt },
+      application: { name: 'ChexReason Workbench', version: VERSION },
+      datasets: await Promise.all(
+        evaluation.datasets.map(({ id, name, films: read }) =>
+          known.has(id) ? this.dataset(id, read, []) : unknownDataset(id, name),
+        ),
+      ),
+      checkpoints: evaluation.checkpoints.map(({ id, trainingSource }) => ({
+        id,
+        baseHash: '',
+        adapterHash: null,
+        promptId: '',
+        promptHash: '',
+        preprocessing: '',
+        training: '',
+        concerns: concernsOf(null, trainingSource, evaluation.datasets),
+      })),
+      reading: null,
+      samples: await reportFilms.samples({ films, ofEach }),
+      failures: [],
+      runs: [],
+      cost: { readings: [], peakMemoryBytes: null },
+      reproduce: [`npm run -s chexreason -- report --evaluation ${evaluation.id} --out report.pdf`],
+      limits: ['The answers were made elsewhere and imported; nothing here says how the films were shown or read.'],
+    };
+  }
+
+  /** Places of the films in their data sets, those too that the workspace does not have. */
+  private async importedNumbers(evaluationId: string): Promise<Map<string, number>> {
+    const counts = new Map<string, number>();
+    const numbers = new Map<string, number>();
+    for (const { datasetId, films } of await this.imported.answered(evaluationId)) {
+      const number = (counts.get(datasetId) ?? 0) + 1;
+      counts.set(datasetId, number);
+      numbers.set(films[0]!.filmId, number);
+    }
+    return numbers;
+  }
+
+  /** Those that the workspace has. */
+  private async importedFilms(evaluationId: string): Promise<ReadFilm[]> {
+    return (await this.imported.answered(evaluationId)).flatMap(({ datasetId, entry, films }) => {
+      if (!entry) return [];
+      const readings = films.map(({ checkpointId, findings, failed }): [string, ReadingOnly] => [
+        checkpointId,
+        { reading: { findings: [...findings], reasoning: '', parseFailure: failed ? 'no-solution' : null } },
+      ]);
+      return [{ datasetId, film: entry, answers: new Map(readings) }];
+    });
   }
 
   private async runs(evaluation: EvaluationResult): Promise<FoundRun[]> {
     const found = await Promise.all(
       evaluation.checkpoints
-        .filter(({ role }) => role !== 'base')
-        .map(({ id }) => runOf(id, this.checkpoints.folder(this.checkpoints.usable(id)))),
+        .map(({ id }) => this.checkpoints.usable(id))
+        .filter(({ role, server }) => role !== 'base' && !server)
+        .map((checkpoint) => runOf(checkpoint.id, this.checkpoints.folder(checkpoint))),
     );
     return found.filter((run) => run !== null);
   }
@@ -156,7 +228,7 @@ export class Reports {
       description: `${name}: ${films} films of ${patients} patients in the table, ${read} read.`,
       table: basename(path),
       tableHash: sha256(await readFile(path)),
-      filmsHash: sha256(hashes.sort().join('\n')),
+      filmsHash: hashes.length === 0 ? '' : sha256(hashes.sort().join('\n')),
       filmsLeftOut: Math.max(0, films - read),
       relation: RELATION[role],
     };
@@ -223,6 +295,23 @@ export class Reports {
     }
     return limits;
   }
+}
+
+type ReadingOnly = ReadFilm['answers'] extends ReadonlyMap<string, infer Answer> ? Answer : never;
+
+/** Named by a file of predictions alone. */
+function unknownDataset(id: string, name: string): ReportDataset {
+  const description = `${name}: known by the imported file alone.`;
+  return {
+    id,
+    mapping: null,
+    description,
+    table: '',
+    tableHash: '',
+    filmsHash: '',
+    filmsLeftOut: 0,
+    relation: 'unknown',
+  };
 }
 
 /** Of the checkpoints that the report is about. */

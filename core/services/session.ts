@@ -73,7 +73,14 @@ export class Session {
       this.selection,
     );
     this.trainings = new Trainings(platform, workspace, this.collections, this.checkpoints, prompts);
-    this.reports = new Reports(platform, this.collections, this.checkpoints, this.evaluations, this.models);
+    this.reports = new Reports(
+      platform,
+      this.collections,
+      this.checkpoints,
+      this.evaluations,
+      this.imported,
+      this.models,
+    );
   }
 
   static async open(

@@ -197,8 +197,10 @@ async function simulatedInput(films: number): Promise<ReportInput> {
       training: '',
       concerns: [],
     })),
-    sampling: { temperature: 0, topP: 1, seed: 0, maxNewTokens: 256, samplesPerFilm: 1 },
-    engine: { executor: 'onnxruntime-cpu', version: '1', precision: 'f32', threads: 2 },
+    reading: {
+      sampling: { temperature: 0, topP: 1, seed: 0, maxNewTokens: 256, samplesPerFilm: 1 },
+      engine: { executor: 'onnxruntime-cpu', version: '1', precision: 'f32', threads: 2 },
+    },
     samples: DATASETS.flatMap(({ id }) => [1, 2, 3].map((number) => sampleOf(id, number))),
     failures: [],
     runs: (['sft', 'grpo'] as const).map((kind) => ({

@@ -99,8 +99,10 @@ export async function reportInput(films_ = 200, replicates = 500): Promise<Repor
       concerns: id === 'grpo' ? ['trained on Phantom b, which is evaluated here.'] : [],
       training: id === 'base' ? '' : `${id.toUpperCase()} on 2,000 phantom films of institution m; LoRA rank 16.`,
     })),
-    sampling: { temperature: 0, topP: 1, seed: 0, maxNewTokens: 256, samplesPerFilm: 1 },
-    engine: { executor: 'onnxruntime-cpu', version: '1.30.0', precision: 'float32', threads: 2 },
+    reading: {
+      sampling: { temperature: 0, topP: 1, seed: 0, maxNewTokens: 256, samplesPerFilm: 1 },
+      engine: { executor: 'onnxruntime-cpu', version: '1.30.0', precision: 'float32', threads: 2 },
+    },
     samples: [sample('a', 1), sample('b', 2)],
     failures: [{ datasetId: 'a', checkpointId: 'base', kind: 'no-solution', count: 9 }],
     runs: [run('sft'), run('grpo')],

@@ -182,6 +182,22 @@ describe('the choices', () => {
   });
 });
 
+describe('answers that were made elsewhere', () => {
+  it('are reported alike, and what is not known of them is left out', { timeout: 60_000 }, async () => {
+    const file = join(folder, 'elsewhere.jsonl');
+    await engine.call('evaluations.export', { evaluationId, path: file });
+    const { id } = await engine.call('evaluations.import', { path: file });
+    expect((await engine.call('report.films', { evaluationId: id })).length).toBeGreaterThan(0);
+    const { pdf } = await engine.call('report.render', { evaluationId: id, date: DATE });
+    const { outline, text } = await readPdf(pdf);
+    expect(outline).toContain('From the source to the target');
+    expect(outline).not.toContain('What it cost');
+    expect(text.join(' ')).toContain('The answers were made elsewhere and imported');
+    const one = { evaluationId: id, date: DATE, labels: ['Edema' as const], sections: ['labels', 'limits'] };
+    expect((await readPdf((await engine.call('report.render', one)).pdf)).text.join(' ')).not.toContain('Pneumothorax');
+  });
+});
+
 describe('two exports of a workspace', () => {
   it('are equal byte for byte, apart from the date', { timeout: 60_000 }, async () => {
     const again = await open();

@@ -50,11 +50,19 @@ function visit(node: StructureNode | null, read: ReadPdf): void {
 
 /** Every stream of the file as text, inflated where it is compressed; fonts and pictures among them. */
 export function streams(pdf: Uint8Array): string[] {
-  const text = Buffer.from(pdf).toString('latin1');
-  return [...text.matchAll(/<<([\s\S]*?)>>\s*stream\r?\n([\s\S]*?)\r?\nendstream/g)].map(([, dictionary, body]) => {
-    const bytes = Buffer.from(body!, 'latin1');
-    return (dictionary!.includes('/FlateDecode') ? inflateSync(bytes) : bytes).toString('latin1');
+  const file = Buffer.from(pdf);
+  // PDFKit writes lengths as numbers, before the data.
+  const heads = file.toString('latin1').matchAll(/\/Length (\d+)([^>]*)>>\s*stream\r?\n/g);
+  return [...heads].map((head) => {
+    const start = head.index + head[0].length;
+    const bytes = file.subarray(start, start + Number(head[1]));
+    return (isCompressed(head) ? inflateSync(bytes) : bytes).toString('latin1');
   });
+}
+
+function isCompressed(head: RegExpExecArray): boolean {
+  const dictionary = head.input.slice(head.input.lastIndexOf('<<', head.index), head.index + head[0].length);
+  return dictionary.includes('/FlateDecode');
 }
 
 /** Streams that draw a page. */

@@ -10,7 +10,7 @@ import { checkpointOf, datasetName, hasTwoDatasets, sourceName, targetName } fro
 import { INK } from '../palette.ts';
 import type { ReportInput } from '../types.ts';
 import { listed, plural, short, text } from '../words.ts';
-import { settingsInWords } from './overview.ts';
+import { engineInWords, settingsInWords } from './overview.ts';
 
 interface Fact {
   state: 'stated' | 'in part';
@@ -132,7 +132,7 @@ const FACTS: Record<string, FactOf> = {
     );
   },
   updating: () => stated('None: no checkpoint was changed after its evaluation.'),
-  prediction: (input) => stated(`${capital(settingsInWords(input))}.`),
+  prediction: (input) => (input.reading ? stated(`${capital(settingsInWords(input))}.`) : null),
   imbalance: () =>
     stated(
       'Nothing was resampled or reweighted; macro-F1 gives every label the same weight, prevalence stands beside.',
@@ -157,8 +157,10 @@ const FACTS: Record<string, FactOf> = {
       'where the data can be had',
     ),
   code: ({ application }) => stated(`${application.name} ${application.version}; commands under How to reproduce.`),
-  software: ({ application, engine }) =>
-    stated(`${application.name} ${application.version}; ${engine.executor} ${engine.version}, ${engine.precision}.`),
+  software: ({ application, reading }) => {
+    const own = `${application.name} ${application.version}`;
+    return reading ? stated(`${own}; ${engineInWords(reading.engine)}.`) : inPart(`${own}.`, 'what read the films');
+  },
   flow: (input) => stated(`${sizes(input)}${leftOut(input)}.`),
   characteristics: (input) => {
     const groups = new Set((input.evaluation.subgroups ?? []).map(({ by }) => by));

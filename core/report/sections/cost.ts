@@ -4,6 +4,7 @@ import type { Block, Cell } from '../blocks.ts';
 import { datasetName, reader } from '../lookup.ts';
 import type { ReportInput, ReportRun } from '../types.ts';
 import { bytes, count, duration, number, text } from '../words.ts';
+import { engineInWords } from './overview.ts';
 import type { Missing } from './section.ts';
 
 export function cost(input: ReportInput): Block[] | Missing {
@@ -31,7 +32,7 @@ function readingTable(input: ReportInput): Block {
   return {
     kind: 'table',
     id: 'cost-of-reading',
-    caption: `Reading the films on ${input.engine.executor} (${input.engine.precision}, ${input.engine.threads} threads). Time is the device\u2019s, summed over completions; films that were read together share it.`,
+    caption: `Reading the films${input.reading ? ` on ${engineInWords(input.reading.engine)}` : ''}. Time is the device\u2019s, summed over completions; films that were read together share it.`,
     columns: [
       { title: 'Data set', width: 0.22 },
       { title: 'Checkpoint', width: 0.18 },

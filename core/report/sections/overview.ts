@@ -85,7 +85,9 @@ export function comparison(input: ReportInput): Block[] {
       : []),
     {
       kind: 'paragraph',
-      words: `Every checkpoint read the same films with the same settings: ${settingsInWords(input)}.`,
+      words: input.reading
+        ? `Every checkpoint read the same films with the same settings: ${settingsInWords(input)}.`
+        : 'The answers were made elsewhere and imported: how the films were shown and read is not known here.',
     },
     ...(evaluation.datasets.length > 1
       ? []
@@ -93,15 +95,24 @@ export function comparison(input: ReportInput): Block[] {
   ];
 }
 
-export function settingsInWords({ sampling, engine }: ReportInput): string {
+/** "greedy decoding (temperature 0), at most 256 new tokens, ...; onnxruntime-cpu 1.30, f32, 2 threads". */
+export function settingsInWords({ reading }: ReportInput): string {
+  if (!reading) return 'settings unknown, the answers were made elsewhere';
+  const { sampling, engine } = reading;
   const decoding =
     sampling.temperature === 0
       ? 'greedy decoding (temperature 0)'
       : `temperature ${sampling.temperature}, top-p ${sampling.topP}`;
   const samples = sampling.samplesPerFilm === 1 ? 'one completion' : `${sampling.samplesPerFilm} completions`;
-  const threads = `${engine.threads} ${engine.threads === 1 ? 'thread' : 'threads'}`;
-  return `${decoding}, at most ${sampling.maxNewTokens} new tokens, seed ${sampling.seed}, ${samples} a film; ${engine.executor} ${engine.version}, ${engine.precision}, ${threads}`;
+  return `${decoding}, at most ${sampling.maxNewTokens} new tokens, seed ${sampling.seed}, ${samples} a film; ${engineInWords(engine)}`;
 }
+
+export function engineInWords({ executor, version, precision, threads }: Engine): string {
+  const where = threads === null ? 'on a server' : `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+  return [`${executor} ${version}`.trim(), precision, where].filter(Boolean).join(', ');
+}
+
+type Engine = NonNullable<ReportInput['reading']>['engine'];
 
 function datasetTable(input: ReportInput): TableBlock {
   const { evaluation, datasets } = input;
