@@ -106,6 +106,7 @@ export class Collections {
     const cache = HeaderCache.open(this.workspace.pathOf(...HEADERS));
     let last: ScanReport = { stage: 'Reading headers', done: 0, total: null, counts: NO_COUNTS };
     const appended: Promise<void>[] = [];
+    let shown = false;
     const report = (found: FilmEntry[]) => work.report({ ...last, found });
     const listen = (progress: ScanReport) => {
       last = progress;
@@ -119,7 +120,9 @@ export class Collections {
         // Told at the end.
         written.catch(() => {});
         appended.push(written);
-        report(fresh);
+        // What is known already is shown too: it was opened again.
+        report(fresh.length > 0 || shown ? fresh : headers.slice(0, 1).map(entryOfHeader));
+        shown = true;
       };
       const summary = await scanPaths(paths, { signal: work.signal, report: listen }, found, cache);
       return { ...summary, rejected: summary.rejected.slice(0, REJECTED_NAMED) };

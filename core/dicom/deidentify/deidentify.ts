@@ -210,7 +210,7 @@ class Writer {
     if (action === 'shift') return this.writeDate(raw, vr);
     if (raw.undefinedLength) return undefinedLengthElement(tag, vr, value, encoding);
     if (tag === PATIENT_AGE) return text(tag, vr, coarseAge(textOf(value)), encoding);
-    if (this.identifiers.areIn(value, vr)) {
+    if (this.identifiers.areIn(tag, value, vr)) {
       this.emptied.add(profileRow(tag)?.name ?? tagText(tag));
       return element(tag, vr, new Uint8Array(0), encoding);
     }

@@ -16,6 +16,14 @@ const IDENTIFYING = new Set(
     .split(' ')
     .map((tag) => Number.parseInt(tag, 16)),
 );
+/**
+ * Codes that an image needs (implicit VR does not say that they are codes), and the maker's name: with these a name has words
+ * in common by chance.
+ */
+const NOT_FREE = new Set([
+  0x00080005, 0x00080008, 0x00080060, 0x00080064, 0x00080068, 0x00080070, 0x00180015, 0x00185101, 0x00200020,
+  0x00200060, 0x00200062, 0x00280004,
+]);
 /** A CS value is one of a list, numbers and dates are no text. */
 const TEXT_VRS = new Set('AE LO LT SH ST UC UR UT'.split(' '));
 /** Shorter parts occur by chance. */
@@ -44,7 +52,8 @@ export class Identifiers {
   }
 
   /** Whether a value that the profile would keep repeats one of them. */
-  areIn(value: Uint8Array, vr: string): boolean {
+  areIn(tag: number, value: Uint8Array, vr: string): boolean {
+    if (NOT_FREE.has(tag)) return false;
     if (this.parts.size === 0 || value.length < SHORTEST || value.length > LONGEST_TEXT) return false;
     if (vr === '' ? !isPrintable(value) : !TEXT_VRS.has(vr)) return false;
     const text = latin1(value).toLowerCase();
