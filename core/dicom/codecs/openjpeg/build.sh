@@ -22,7 +22,9 @@ printf '#define OPJ_PACKAGE_VERSION "2.5.4"\n' >"$settings/opj_config_private.h"
   -Wl,--import-memory -Wl,-z,stack-size=1048576 \
   -I"$settings" -I"$library" "$here/jpeg2000.c" "${sources[@]}" -o "$settings/openjpeg.wasm"
 {
-  echo '/** OpenJPEG as WebAssembly: zlib, base64. Made by build.sh; the licence is beside it. */'
+  # As a legal comment, which bundlers keep.
+  sed '1s#^/\*#/*!#; s# *$##' "$here/LICENSE"
+  echo '/** OpenJPEG as WebAssembly: zlib, base64. Made by build.sh. */'
   printf "export const OPENJPEG_WASM =\n  '"
   node -e 'process.stdout.write(require("zlib").deflateSync(require("fs").readFileSync(process.argv[1]), { level: 9 }).toString("base64"))' \
     "$settings/openjpeg.wasm"
