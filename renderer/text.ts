@@ -858,6 +858,16 @@ export const text = {
       `For ${count(prompt)} tokens of prompt and film and ${count(answer)} of the answer, in f32.`,
     planRemedy: (field: string, value: number) => `It fits with ${field} ${value}.`,
     planNoRemedy: 'No setting makes it fit on this machine.',
+    leftOut: (parts: string[]) => `Left out: ${parts.join('; ')}.`,
+    leftOutReason: {
+      'trace-line': (n: number) => `${plural(n, 'line')} of the traces that ${n === 1 ? 'is' : 'are'} no JSON`,
+      'trace-form': (n: number) => `${plural(n, 'trace')} without readable blocks`,
+      'trace-labels': (n: number) => `${plural(n, 'trace')} with labels outside the set`,
+      'trace-without-film': (n: number) => `${plural(n, 'trace')} of films that are not there`,
+      image: (n: number) => `${plural(n, 'film')} that cannot be decoded`,
+      'film-without-trace': (n: number) => `${plural(n, 'film')} without a trace`,
+      'film-without-labels': (n: number) => `${plural(n, 'film')} without labels`,
+    },
     alarms: 'Alarms',
     alarm: {
       entropy: 'Entropy',

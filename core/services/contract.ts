@@ -377,6 +377,20 @@ export interface EvaluationCost {
   leftOut: Partial<Record<CautionCode, number>>;
 }
 
+/** Input that a run did not learn from: how many of a kind, and the first few by name. */
+export interface LeftOut {
+  reason:
+    | 'trace-line'
+    | 'trace-form'
+    | 'trace-labels'
+    | 'trace-without-film'
+    | 'image'
+    | 'film-without-trace'
+    | 'film-without-labels';
+  count: number;
+  first: string[];
+}
+
 /** One institution's part of a run's probe. */
 export interface ProbePart {
   role: ProbeRole;
@@ -416,6 +430,8 @@ export interface TrainingRun {
   checkpointId: string | null;
   /** The films that are looked at while it trains; empty: none. */
   probe: ProbePart[];
+  /** Films and traces that it leaves out, and why. */
+  leftOut: LeftOut[];
   /** What the integrity gates found so far. */
   gates: GateResult[];
   /** Of a complete run: the step whose adapter it kept, and what that was decided on. */

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
-import type { Work } from '../base/progress.ts';
+import type { Progress, Work } from '../base/progress.ts';
 import { CHEXPERT_LABELS, type Label } from '../labels/labels.ts';
 import { positiveLabels } from '../labels/uncertainty.ts';
 import { loadProcessor, loadPromptModel } from '../models/architectures.ts';
@@ -14,7 +14,6 @@ import { openRunner } from '../models/openRunner.ts';
 import type { Runner } from '../models/runner.ts';
 import { TfjsModel } from '../models/tfjsModel.ts';
 import type { Adapter } from '../peft/adapter.ts';
-import { readJsonLines } from '../platform/files.ts';
 import type { Platform } from '../platform/platform.ts';
 import { toModelImage } from '../preprocessing/presets.ts';
 import { openReward } from '../rewards/rewards.ts';
@@ -39,6 +38,7 @@ import type {
   ConfigField,
   FilmEntry,
   GateResult,
+  LeftOut,
   Results,
   TrainingLogLine,
   TrainingProgress,
@@ -48,6 +48,7 @@ import { readAdapter } from './models.ts';
 import { planRun } from './plans.ts';
 import { type ChosenProbe, chooseProbe, openProbe } from './probes.ts';
 import type { Prompts } from './prompts.ts';
+import { decodable, LeftOuts, readTraces } from './trainingData.ts';
 
 const FOLDER = 'runs';
 /** Where the answers to learn from are looked for, beside the label table: `{"path": image as in the table, "text": ...}`. */
@@ -164,7 +165,8 @@ export class Trainings {
     const baseFolder = this.checkpoints.baseFolder(start);
     const folder = await openModelFolder(baseFolder);
     const probe = await this.probe(file, start);
-    const examples = await this.examples(file, start);
+    const check = { signal: work.signal, report: (p: Progress) => work.report({ ...p, runId: file.id, line: null }) };
+    const examples = await this.checkedExamples(file, start, check);
     demandFit(await this.planOf(file, start, examples, probe !== null));
     const model = await TfjsModel.load(folder, await openTfjs());
     let runner: Runner | null = null;
@@ -252,24 +254,33 @@ export class Trainings {
   }
 
   /** Frontal films of the data set with what SFT is to answer (the teacher's trace, else the labels alone) and the labels. */
-  private async examples(file: RunFile, start: Checkpoint): Promise<TrainingExample[]> {
+  private async examples(file: RunFile, start: Checkpoint, leftOut = new LeftOuts()): Promise<TrainingExample[]> {
     const prompt = await this.prompt(file);
     const collection = this.collections.collection(file.datasetId);
-    const traces = await this.traces(collection.path);
+    const folder = dirname(collection.path);
+    // GRPO learns from labels, and reads no trace.
+    const read = file.kind === 'sft' ? await readTraces(join(folder, TRACES_FILE), leftOut) : new Map<string, string>();
+    const traces = new Map([...read].map(([path, text]) => [resolve(folder, path), text]));
     const films = (await this.collections.films(file.datasetId)).filter((film) => !film.cautions.includes('lateral'));
+    const there = new Set(films.map(({ path }) => path));
+    for (const path of traces.keys()) if (!there.has(path)) leftOut.add('trace-without-film', path);
     return films.flatMap((film) => {
       const labels = film.truth ? positiveLabels(film.truth, CHEXPERT_LABELS, collection.policy) : null;
       const targetText = traces.size > 0 ? traces.get(film.path) : labels && solutionOf(labels);
-      if (!targetText) return [];
-      return [{ ...this.example(film, start, prompt), targetText, labels }];
+      if (targetText) return [{ ...this.example(film, start, prompt), targetText, labels }];
+      leftOut.add(traces.size > 0 ? 'film-without-trace' : 'film-without-labels', film.id);
+      return [];
     });
   }
 
-  /** By the image's path on disk. */
-  private async traces(table: string): Promise<Map<string, string>> {
-    const file = join(dirname(table), TRACES_FILE);
-    const lines = await readJsonLines<{ path: string; text: string }>(file);
-    return new Map(lines.map(({ path, text }) => [resolve(dirname(table), path), text]));
+  /** As `examples`, with images that decode; what is left out is written into the run. @throws TRAINING_INPUT */
+  private async checkedExamples(file: RunFile, start: Checkpoint, work: Work): Promise<TrainingExample[]> {
+    const leftOut = new LeftOuts();
+    const config = parseTrainingConfig(file.kind as 'sft', file.config);
+    const examples = await decodable(await this.examples(file, start, leftOut), config, leftOut, work);
+    await this.workspace.write(leftOut.all, FOLDER, file.id, 'left-out.json');
+    if (config.badInput === 'stop') leftOut.demandNone();
+    return examples;
   }
 
   private trainingSource(): string {
@@ -325,6 +336,7 @@ export class Trainings {
       departures: header?.departures ?? [],
       checkpointId: this.checkpoints.inFolder(this.workspace.pathOf(FOLDER, id, 'adapter'))?.id ?? null,
       probe: probe.map(({ role, name: set, films, patientsLeftOut }) => ({ role, name: set, films, patientsLeftOut })),
+      leftOut: (await this.workspace.read<LeftOut[]>(FOLDER, id, 'left-out.json')) ?? [],
       gates: await this.workspace.lines<GateResult>(FOLDER, id, 'gates.jsonl'),
       chosen: state?.chosen ?? null,
       error: state?.error ?? null,

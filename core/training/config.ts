@@ -39,6 +39,11 @@ const shared = {
     '1',
     'Sequences that go through the network at once. Memory and speed depend on it, the result does not (but for rounding).',
   ),
+  badInput: field(
+    z.enum(['skip', 'stop']).default('skip'),
+    '',
+    'Traces that cannot be read, labels outside the set, images that do not decode: left out and counted, or the run stops.',
+  ),
   precision: field(
     z.enum(['bf16', 'f32']).default('bf16'),
     'bf16',

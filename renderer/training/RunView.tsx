@@ -36,6 +36,11 @@ export function RunView() {
       )}
       {run?.error && <ErrorBox title={text.train.failed} error={run.error} />}
       {run?.chosen && <p>{text.train.chosen[run.chosen.on](run.chosen.step)}</p>}
+      {run && run.leftOut.length > 0 && (
+        <p className="muted" title={run.leftOut.flatMap(({ first }) => first).join('\n')}>
+          {text.train.leftOut(run.leftOut.map(({ reason, count }) => text.train.leftOutReason[reason](count)))}
+        </p>
+      )}
       <AlarmList alarms={alarms} />
       {log.length > 0 && <ProbeCurve log={log} kind={run?.kind ?? kind} run={run} alarms={alarms} />}
       {log.length === 0 ? (

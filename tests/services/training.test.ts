@@ -1,7 +1,7 @@
 /** Training as the services do it: whose films a probe may look at, what a run tells, what its checkpoint is marked with. */
-import { cp, mkdtemp, readFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { writePhantom } from '../../core/phantom/generate.ts';
 import { nodePlatform } from '../../core/platform/node.ts';
@@ -100,6 +100,43 @@ describe('training in a workspace', () => {
       chosenOn: 'probe-target',
       warnings: [expect.stringContaining('chosen on films of the other institution')],
     });
+  }, 60_000);
+
+  it('names and counts what it leaves out, or stops at it, as configured', async () => {
+    const set = await add('m', 'none', 8, 50);
+    const films = (await engine.call('films.list', { collectionId: set.id })).map(({ path }) => path);
+    const solution = (labels: string) => `<think>x</think><solution>${labels}</solution>`;
+    const traces = [
+      ...films.slice(0, 6).map((path) => JSON.stringify({ path, text: solution('Edema') })),
+      'no JSON',
+      JSON.stringify({ path: films[6], text: 'The lungs are clear.' }),
+      JSON.stringify({ path: films[7], text: solution('Kerley lines, Edema') }),
+      JSON.stringify({ path: '/elsewhere.png', text: solution('Edema') }),
+    ];
+    await writeFile(join(dirname(set.path), 'traces.jsonl'), traces.join('\n'));
+    await writeFile(films[0]!, 'no image');
+    const asked = (name: string, badInput: string) =>
+      engine.call('training.run', {
+        ...{
+          kind: 'sft',
+          name,
+          startFromId: 'reader',
+          datasetId: set.id,
+          config: { ...SHORT, probeEvery: 0, badInput },
+        },
+      });
+    const run = await asked('Faulty', 'skip');
+    expect(run.state).toBe('complete');
+    expect(Object.fromEntries(run.leftOut.map(({ reason, count }) => [reason, count]))).toEqual({
+      'trace-line': 1,
+      'trace-form': 1,
+      'trace-labels': 1,
+      'trace-without-film': 1,
+      'film-without-trace': 2,
+      image: 1,
+    });
+    expect(run.leftOut.find(({ reason }) => reason === 'trace-labels')!.first[0]).toMatch(/line 9.*Kerley lines/);
+    await expect(asked('Strict', 'stop')).rejects.toMatchObject({ code: 'TRAINING_INPUT' });
   }, 60_000);
 
   it('names a reward that is not in the workspace’s folder, before anything begins', async () => {

@@ -74,6 +74,7 @@ export function trainingRun(id: string, rest: Partial<TrainingRun> = {}): Traini
     checkpointId: null,
     probe: [],
     gates: [],
+    leftOut: [{ reason: 'trace-form', count: 2, first: ['line 3, films/1.png: no-solution'] }],
     chosen: null,
     error: null,
     ...rest,
