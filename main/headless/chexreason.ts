@@ -265,7 +265,8 @@ subcommand('serve', 'the application as a page on this machine: prints its addre
   .addOption(json())
   .action(runs(async () => (await import('./commands/serve.ts')).serve));
 
-program.parseAsync().then(
+// In Electron's utilityProcess too the first argument is the script.
+program.parseAsync(process.argv, { from: 'node' }).then(
   () => finish(status),
   (error: unknown) => {
     if (!(error instanceof CommanderError)) throw error;
