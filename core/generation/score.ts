@@ -39,6 +39,35 @@ export async function score(
   return result;
 }
 
+/** The logits `[V]` at every token of a completion: what the model would have said there. */
+export async function completionLogits(
+  runner: Runner,
+  prompt: Prompt,
+  completionIds: readonly number[],
+): Promise<Float32Array[]> {
+  const { cache, logits, next } = await readPrompts(runner, [prompt]);
+  const length = completionIds.length - 1;
+  try {
+    if (length < 1) return logits;
+    const output = await runner.forward({
+      batch: 1,
+      length,
+      inputIds: Int32Array.from(completionIds.slice(0, length)),
+      attentionMask: new Uint8Array(cache.length + length).fill(1),
+      positionIds: Int32Array.from({ length }, (_, i) => next[0]! + i),
+      cache,
+      adapter: [prompt.adapter],
+      logitsAt: Int32Array.from({ length }, (_, i) => i),
+      keepCache: false,
+    });
+    const { vocabulary } = runner.info;
+    const row = (i: number) => output.logits.subarray(i * vocabulary, (i + 1) * vocabulary);
+    return [logits[0]!, ...Array.from({ length }, (_, i) => row(i))];
+  } finally {
+    cache.dispose();
+  }
+}
+
 async function scoreBatch(runner: Runner, rows: ScoreRequest[], signal?: AbortSignal): Promise<number[][]> {
   throwIfCancelled(signal);
   const read = await readPrompts(runner, rows);

@@ -7,6 +7,7 @@ import { basename, isAbsolute, join, relative, resolve } from 'node:path';
 import { fromErrorData, locate, toErrorData, WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
 import { openModelFolder } from '../models/modelFolder.ts';
+import type { PrecisionChoice } from '../models/openRunner.ts';
 import { changesNothing } from '../peft/adapterFolder.ts';
 import { readJsonIfThere } from '../platform/files.ts';
 import { presetOfSource } from '../preprocessing/presets.ts';
@@ -22,6 +23,7 @@ const FILE = 'checkpoints.json';
 /** What the workspace keeps of a checkpoint; the rest is read from its folder. */
 interface StoredCheckpoint extends CheckpointCard {
   server?: RemoteTarget;
+  precision?: PrecisionChoice;
   id: string;
   /** Relative to the workspace where it lies in it. */
   path: string;
@@ -153,6 +155,23 @@ export class Checkpoints {
     return changed;
   }
 
+  /** The base model of a checkpoint: itself, or the one that its adapter lies on. */
+  baseModel(id: string): Checkpoint {
+    const checkpoint = this.usable(id);
+    return checkpoint.baseId === null ? checkpoint : this.usable(checkpoint.baseId);
+  }
+
+  /** What is chosen for the base model in this folder. */
+  precisionIn(folder: string): PrecisionChoice | undefined {
+    return this.inFolder(folder)?.precision;
+  }
+
+  async setPrecision(id: string, precision: PrecisionChoice): Promise<void> {
+    const base = this.baseModel(id);
+    this.known.set(base.id, { ...base, precision });
+    await this.save();
+  }
+
   /** After the canary film was answered. */
   note(id: string, found: Pick<Checkpoint, 'canary' | 'warnings'>): void {
     const checkpoint = this.known.get(id);
@@ -279,6 +298,7 @@ export class Checkpoints {
         ...(rest.chosenOn ? { chosenOn: rest.chosenOn } : {}),
         ...(rest.answerFormat ? { answerFormat: rest.answerFormat } : {}),
         ...(rest.server ? { server: rest.server } : {}),
+        ...(rest.precision ? { precision: rest.precision } : {}),
       }),
     );
     await this.workspace.write(stored, FILE);

@@ -21,7 +21,9 @@ import type { ServerKind } from '../generation/remote/chat.ts';
 import type { RemoteModel, ServerFacts } from '../generation/remote/detect.ts';
 import { CHEXPERT_LABELS, isLabel, type Label, type LabelValues } from '../labels/labels.ts';
 import type { UncertaintyPolicies } from '../labels/uncertainty.ts';
+import type { PrecisionChoice } from '../models/openRunner.ts';
 import type { ExecutorInfo, ModelInfo } from '../models/runner.ts';
+import type { Precision } from '../tensor/precision.ts';
 import type { Prompt } from '../text/types.ts';
 import type { MemoryPlan } from '../training/plan.ts';
 import type {
@@ -88,8 +90,42 @@ export interface Checkpoint {
   server?: RemoteTarget;
   /** How its answers are written; absent: `solution`, as the paper's. */
   answerFormat?: AnswerFormat;
+  /** The form that a base model's weights are read in; absent: `auto`. */
+  precision?: PrecisionChoice;
   /** What it said to the canary film; absent: not asked yet. */
   canary?: Canary;
+}
+
+/** A form that the weights of a base model may have in memory. */
+export interface PrecisionForm {
+  precision: Precision;
+  /** It is what the checkpoint is read with. */
+  used: boolean;
+  /** It is what this machine's memory suggests. */
+  recommended: boolean;
+  /** Of the weights: parameters times bytes. */
+  memoryBytes: number;
+  /** Of the converted weights in the cache; 0: not made yet, or needs none. */
+  diskBytes: number;
+  /** null: not measured. */
+  distance: PrecisionDistance | null;
+}
+
+/** How far a precision is from f32 on phantom films. */
+export interface PrecisionDistance {
+  films: number;
+  /** Tokens of the f32 answers at which logits were compared. */
+  positions: number;
+  /** Root mean square of the difference of centred logits, relative to theirs. */
+  relativeLogitError: number;
+  /** Mean KL(f32, this) in nats. */
+  klDivergence: number;
+  /** Part of the positions at which the most probable token is the same. */
+  sameToken: number;
+  /** Part of the label decisions (films x 14) that are the same. */
+  labelAgreement: number;
+  /** Films with the same findings. */
+  sameFindings: number;
 }
 
 /** A checkpoint on a server. */
@@ -587,6 +623,22 @@ export const parameters = {
       answerFormat: z.enum(['solution', 'answer']).optional(),
     })
     .strict(),
+  /** The forms of a base model's weights. */
+  'checkpoints.precisions': z.object({ checkpointId: id }).strict(),
+  /** Reads the base model, and so its adapters, in this precision from now on; converts the weights where needed. */
+  'checkpoints.setPrecision': z
+    .object({ checkpointId: id, precision: z.enum(['auto', 'f32', 'int8', 'int4']) })
+    .strict(),
+  /** Its distance from f32 on phantom films. */
+  'checkpoints.measurePrecision': z
+    .object({
+      checkpointId: id,
+      precision: z.enum(['int8', 'int4']),
+      films: z.number().int().min(1).max(1000).default(8),
+    })
+    .strict(),
+  /** Removes the converted weights from the cache. */
+  'checkpoints.removeForms': z.object({ checkpointId: id }).strict(),
   /** Asks it about the canary film again. */
   'checkpoints.canary': z.object({ checkpointId: id }).strict(),
   'servers.list': none,
@@ -766,6 +818,10 @@ export interface Results {
   'checkpoints.list': Checkpoint[];
   'checkpoints.add': Checkpoint;
   'checkpoints.remove': null;
+  'checkpoints.precisions': PrecisionForm[];
+  'checkpoints.setPrecision': PrecisionForm[];
+  'checkpoints.measurePrecision': PrecisionForm[];
+  'checkpoints.removeForms': PrecisionForm[];
   'checkpoints.addRemote': Checkpoint;
   'checkpoints.canary': Checkpoint;
   'servers.list': ServerInfo[];

@@ -9,10 +9,12 @@ import { VERSION } from '../base/version.ts';
 import { lookAtTable } from '../datasets/custom.ts';
 import { predictionsText } from '../evaluation/predictionSources.ts';
 import { CHEXPERT_LABELS, NIH_NINE } from '../labels/labels.ts';
-import { bestExecutor } from '../models/openRunner.ts';
+import { bestExecutor, usefulPrecision } from '../models/openRunner.ts';
+import { removeForms } from '../models/quantizedWeights.ts';
 import { writeFileAtomic } from '../platform/files.ts';
 import { cacheDirectory } from '../platform/node.ts';
 import type { Platform } from '../platform/platform.ts';
+import type { Precision } from '../tensor/precision.ts';
 import { openTfjs } from '../tensor/tfjs/backend.ts';
 import { Workspace } from '../workspace/workspace.ts';
 import { addBuiltInCheckpoints, addBuiltInDatasets, addBuiltInStudies, openBuiltIn } from './builtIn.ts';
@@ -25,6 +27,7 @@ import {
   type FilmEntry,
   type JobInfo,
   type Method,
+  type PrecisionForm,
   type ProgressOf,
   parameters,
   type RecentPath,
@@ -36,6 +39,8 @@ import { deidentifyFiles } from './deidentification.ts';
 import { Jobs } from './jobs.ts';
 import { Journal, type LastingWork } from './journal.ts';
 import type { ModelOptions } from './models.ts';
+import { measurePrecision, precisionForms, rememberDistance } from './precisions.ts';
+import { DEFAULT_PROMPT } from './prompts.ts';
 import { Recent } from './recent.ts';
 import { recognisePath } from './recognise.ts';
 import { Servers } from './servers.ts';
@@ -371,6 +376,36 @@ class LocalEngine implements Engine {
           this.changed('checkpoints');
           return checkpoint;
         }),
+      'checkpoints.precisions': ({ checkpointId }) => this.precisions(checkpointId),
+      'checkpoints.setPrecision': ({ checkpointId, precision }, call) =>
+        this.jobs.run('load', 'Opening a checkpoint in another precision', call, async (work) => {
+          const { checkpoints, models } = this.session;
+          const folder = checkpoints.baseFolder(checkpoints.usable(checkpointId));
+          await checkpoints.setPrecision(checkpointId, precision);
+          await models.forgetBase(folder);
+          await models.base(folder, work);
+          this.changed('checkpoints');
+          this.changed('predictions');
+          return this.precisions(checkpointId);
+        }),
+      'checkpoints.measurePrecision': ({ checkpointId, precision, films }, call) =>
+        this.jobs.run('evaluate', `The distance of ${precision} from f32`, call, async (work) => {
+          const { checkpoints, prompts } = this.session;
+          const { promptId, preprocessing, answerFormat, maxNewTokens } = checkpoints.usable(checkpointId);
+          const model = checkpoints.baseFolder(checkpoints.usable(checkpointId));
+          const prompt = (prompts.get(promptId) ?? prompts.get(DEFAULT_PROMPT))!.text;
+          const { cacheDir = '', threads } = this.options;
+          const question = { model, prompt, preprocessing, answerFormat, maxNewTokens, films, cacheDir, threads };
+          const distance = await measurePrecision(question, precision, work);
+          await rememberDistance(cacheDir, checkpoints.baseModel(checkpointId).hash, precision, distance);
+          return this.precisions(checkpointId);
+        }),
+      'checkpoints.removeForms': async ({ checkpointId }) => {
+        const { checkpoints, models } = this.session;
+        await models.forgetBase(checkpoints.baseFolder(checkpoints.usable(checkpointId)));
+        await removeForms(this.options.cacheDir ?? '', checkpoints.baseModel(checkpointId).hash);
+        return this.precisions(checkpointId);
+      },
       'checkpoints.remove': async ({ checkpointId }) => {
         await this.session.checkpoints.remove(checkpointId);
         this.changed('checkpoints');
@@ -400,6 +435,14 @@ class LocalEngine implements Engine {
       },
       'servers.loadAdapter': async (params) => changed(await this.servers.loadAdapter(params)),
     } satisfies Partial<Handlers>;
+  }
+
+  private async precisions(checkpointId: string): Promise<PrecisionForm[]> {
+    const { checkpoints } = this.session;
+    const { info, precision = 'auto' } = checkpoints.baseModel(checkpointId);
+    if (!info) return [];
+    const used = precision === 'auto' ? usefulPrecision(info.parameters) : (precision as Precision);
+    return precisionForms(info, used, this.options.cacheDir ?? '');
   }
 
   private predictionHandlers() {

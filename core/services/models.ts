@@ -1,5 +1,6 @@
 /** Loaded models: the network, its tokenizer, template and image processor, kept while they are used. */
 import { join } from 'node:path';
+import type { Work } from '../base/progress.ts';
 import type { Film } from '../dicom/film.ts';
 import { ImageFeatureCache } from '../generation/imageFeatureCache.ts';
 import { loadProcessor, loadPromptModel, type PromptModel } from '../models/architectures.ts';
@@ -25,6 +26,8 @@ export interface ModelOptions {
   threads?: number;
   /** Absent: `auto`. */
   precision?: PrecisionChoice;
+  /** What is chosen for the base model in a folder, before `precision`. */
+  precisionOf?(dir: string): PrecisionChoice | undefined;
   /** Where converted weights and image features are kept; absent: features in memory only, and f32. */
   cacheDir?: string;
 }
@@ -43,13 +46,20 @@ export class Models {
   }
 
   /** @param dir folder of a base model */
-  async base(dir: string): Promise<LoadedModel> {
-    const there = this.bases.get(dir) ?? loadModel(dir, this.options, this.features);
+  async base(dir: string, work?: Work): Promise<LoadedModel> {
+    const there = this.bases.get(dir) ?? loadModel(dir, this.options, this.features, work);
     this.bases.delete(dir);
     this.bases.set(dir, there);
     there.catch(() => this.bases.delete(dir));
     await this.forgetOldest();
     return there;
+  }
+
+  /** After another precision was chosen. */
+  async forgetBase(dir: string): Promise<void> {
+    const there = this.bases.get(dir);
+    this.bases.delete(dir);
+    await there?.then((model) => model.runner.dispose()).catch(() => {});
   }
 
   /** @param dir folder of an adapter  @param baseDir of the base that it belongs to */
@@ -84,12 +94,19 @@ export async function readAdapter(dir: string, baseDir: string): Promise<{ adapt
   return openAdapter(dir, adapterTarget(await openModelFolder(baseDir)));
 }
 
-async function loadModel(dir: string, options: ModelOptions, features: ImageFeatureCache): Promise<LoadedModel> {
+async function loadModel(
+  dir: string,
+  options: ModelOptions,
+  features: ImageFeatureCache,
+  work?: Work,
+): Promise<LoadedModel> {
   // First, so that a folder that is no model is said to be that, and not to lack a tokenizer.
   const folder = await openModelFolder(dir, options.cacheDir);
   const prompt = await loadPromptModel(dir);
   const processor = await loadProcessor(dir);
-  const runner = await openRunner({ model: folder, precision: defaultPrecision(options), ...options });
+  const { executor: asked, threads, cacheDir } = options;
+  const wanted = options.precisionOf?.(dir) ?? options.precision ?? defaultPrecision(options);
+  const runner = await openRunner({ model: folder, executor: asked, threads, cacheDir, precision: wanted, work });
   const { executor, precision } = runner;
   const computedBy = `${executor.name} ${executor.version} ${precision}`;
   const featuresOf = (film: Film, preprocessing: string) =>

@@ -50,7 +50,7 @@ export class Session {
     this.annotations = new AnnotationStore(workspace);
     this.checkpoints = new Checkpoints(workspace, servers, options.cacheDir);
     this.readers = new ReaderStore(workspace, platform.now);
-    this.models = new Models(options);
+    this.models = new Models({ ...options, precisionOf: (dir) => this.checkpoints.precisionIn(dir) });
     this.predictions = new PredictionStore(workspace);
     this.answers = new Answers(
       this.collections,

@@ -157,6 +157,16 @@ asksAModel(subcommand('score', 'log-probabilities of a given completion'))
   .requiredOption('--completion <text>', 'what the model would have said')
   .action(runs(async () => (await import('./commands/models.ts')).score));
 
+subcommand('precision', 'the forms of a model’s weights, and how far each is from f32 on phantom films')
+  .requiredOption('--model <dir>', 'folder of a model in Hugging Face’s layout')
+  .addOption(new Option('--precision <name...>', 'measure these (absent: say what is known)').choices(['int8', 'int4']))
+  .option('--films <n>', 'phantom films to read', integer(1, 1000), 8)
+  .option('--max-new-tokens <n>', 'of each answer (default: the checkpoint’s own, else 128)', integer(1, 1_000_000))
+  .option('--threads <n>', 'threads of ONNX Runtime', integer(1, 1024))
+  .option('--remove', 'removes the converted weights of this model from the cache')
+  .addOption(json())
+  .action(runs(async () => (await import('./commands/precision.ts')).precision));
+
 mapsColumns(subcommand('dataset', 'counts what is in a label table; of a custom one without a mapping, its columns'))
   .addArgument(new Argument('<kind>', 'whose format it has').choices(['chexpert', 'nih', 'mimic', 'custom']))
   .requiredOption('--csv <file>', 'label table; MIMIC-CXR-JPG’s other tables are looked for beside it')
