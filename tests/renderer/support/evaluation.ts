@@ -196,6 +196,73 @@ export function evaluationResult(): EvaluationResult {
       },
     ],
     agreements: [],
+    ...analyses(),
     headline: 'GRPO gains 0.030 over SFT at Phantom a and loses 0.050 at Phantom b, on the 9 shared labels.',
+  };
+}
+
+/** Why, in whom, how many films, which films: made up, and adding up. */
+function analyses(): Pick<
+  EvaluationResult,
+  'decompositions' | 'evidence' | 'habits' | 'subgroups' | 'power' | 'disagreements' | 'warnings'
+> {
+  const parts = [
+    { cause: 'prevalence' as const, value: -0.01, interval: intervalAround(-0.01, 0.02) },
+    { cause: 'convention' as const, value: -0.05, interval: intervalAround(-0.05, 0.03) },
+    { cause: 'image' as const, value: -0.02, interval: intervalAround(-0.02, 0.03) },
+  ];
+  const pair = { fromCheckpointId: 'sft', toCheckpointId: 'grpo' };
+  return {
+    decompositions: [{ checkpointId: 'grpo', fromCheckpointId: 'sft', change: -0.08, parts, labels: [] }],
+    evidence: [
+      {
+        label: 'Edema',
+        sourcePrevalence: 0.24,
+        targetPrevalence: 0.05,
+        confirmedPrevalence: 0.21,
+        truthMoved: 0.08,
+        answersMoved: 0.001,
+      },
+    ],
+    habits: [{ given: 'Pneumonia', also: 'Consolidation', source: 0.7, target: 0.12, answers: [] }],
+    subgroups: (['F', 'M'] as const).map((group) => ({
+      datasetId: 'b',
+      by: 'sex',
+      group,
+      films: 100,
+      patients: 95,
+      labelsWithTen: 6,
+      figures: ['base', 'sft', 'grpo'].map((checkpointId) => {
+        return { checkpointId, macroF1: 0.4, interval: intervalAround(0.4, 0.05) };
+      }),
+      difference: { ...pair, change: -0.05, interval: intervalAround(-0.05, group === 'F' ? 0.04 : 0.07) },
+    })),
+    power: [
+      {
+        what: 'gap-difference',
+        datasetId: null,
+        fromCheckpointId: 'sft',
+        checkpointId: 'grpo',
+        effect: -0.08,
+        standardError: 0.05,
+        settled: false,
+        films: [200, 200],
+        filmsNeeded: [614, 614],
+        detectable: 0.14,
+      },
+    ],
+    disagreements: [
+      {
+        datasetId: 'b',
+        filmId: 'b1',
+        ...pair,
+        contribution: -0.0042,
+        labels: [
+          { label: 'Edema', truth: 1, from: true, to: false },
+          { label: 'Consolidation', truth: 0, from: false, to: true },
+        ],
+      },
+    ],
+    warnings: ['Patients in both data sets: 2.'],
   };
 }
