@@ -227,6 +227,8 @@ describe('an evaluation on a server', () => {
     expect(scripted.asked).toHaveLength(3);
     expect(done(second)).toEqual([4, 4, 4, 4]);
     expect((await engine.call('evaluations.list', {}))[0]).toMatchObject({ state: 'complete', done: 16 });
+    const { pages } = await engine.call('report.render', { evaluationId: second.id });
+    expect(pages).toBeGreaterThan(3);
   });
 
   it('has label frequencies, and refuses a method that its kind of server has not', async () => {
