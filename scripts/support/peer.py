@@ -35,6 +35,12 @@ def cached(pixels):
     return lambda *args, **kwargs: features
 
 
+def use(features):
+    model.model.__dict__.pop("get_image_features", None)
+    if features:
+        model.model.__dict__["get_image_features"] = features
+
+
 def update(loss, max_norm):
     loss.backward()
     torch.nn.utils.clip_grad_norm_(params, max_norm)
@@ -70,10 +76,13 @@ def logps(ids, types):
 
 def grpo():
     lm.eval()
+    lever = model.model.__dict__.pop("get_image_features", None)
     with torch.no_grad():
+        # generate hands the film's features on by itself, and takes none from outside.
         ids = lm.generate(**group, max_new_tokens=NEW, min_new_tokens=NEW, do_sample=True, temperature=0.8, top_p=0.95,
                           suppress_tokens=[VOCAB - 1])
     lm.train()
+    use(lever)
     types = torch.cat([group["token_type_ids"], torch.zeros(GROUP, NEW, dtype=torch.long)], 1)
     with torch.no_grad():
         old = logps(ids, types)
@@ -91,7 +100,7 @@ STEPS = {"sft": (sft, None), "sft-levers": (sft_levers, film_features), "grpo": 
 print("ready", flush=True)
 for line in sys.stdin:
     step, features = STEPS[line.strip()]
-    model.model.get_image_features = features or encode
+    use(features)
     start = time.perf_counter()
     step()
     print(json.dumps(time.perf_counter() - start), flush=True)
