@@ -26,11 +26,11 @@ if __name__ == '__main__':
         print(json.dumps(answer), flush=True)
 `;
 
-/** gdcm encodes what no encoder here does. */
+/** gdcm encodes what no encoder here does. (Its JPEG of 12 bits claims 16 in its frame header, and is of no use.) */
 const TRANSCODE = `
 import sys, gdcm
 source, folder = sys.argv[1:]
-for name, syntax, lossless in [('jpeg-lossless', gdcm.TransferSyntax.JPEGLosslessProcess14_1, True), ('jpeg-extended-12', gdcm.TransferSyntax.JPEGExtendedProcess2_4, False)]:
+for name, syntax, lossless in [('jpeg-lossless', gdcm.TransferSyntax.JPEGLosslessProcess14_1, True)]:
     reader = gdcm.ImageReader(); reader.SetFileName(source); assert reader.Read()
     codec = gdcm.JPEGCodec(); codec.SetLossless(lossless)
     if not lossless: codec.SetQuality(90)
@@ -68,7 +68,7 @@ export class PydicomPeer {
   }
 }
 
-/** Writes the native film as JPEG lossless and as JPEG of 12 bits; the names of those that gdcm could write. */
+/** Writes the native film as JPEG lossless; the names of what gdcm could write. */
 export function transcodeWithGdcm(python: string, native: string, folder: string): string[] {
   const output = execFileSync(python, ['-c', TRANSCODE, native, folder], { encoding: 'utf8' });
   return output.split('\n').filter((name) => name !== '');
