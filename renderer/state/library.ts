@@ -91,8 +91,12 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
     store.setState(fresh.length > 0 ? { scan, films: films.concat(fresh) } : { scan });
   }
 
+  /** The user asked for films since the start: that goes before the place of the last time. */
+  let hasOpened = false;
+
   /** Opens files and folders; the first film found is chosen as soon as it is known. */
   async function open(paths: string[]): Promise<void> {
+    hasOpened = true;
     let chosen = false;
     let waiting: FilmEntry[] = [];
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -146,6 +150,7 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
       store.setState({ currentId: films[next].id });
     },
     setFilter: (filter: string) => store.setState({ filter }),
+    hasOpened: () => hasOpened,
     refreshRecent: async () => store.setState({ recent: await bridge.engine.call('recent.list', {}) }),
     setOrder: (order: StudyOrder) => store.setState({ order }),
     showAll: () => store.setState({ filter: '', agreement: EVERY_FILM }),

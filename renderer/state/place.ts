@@ -67,7 +67,8 @@ export function createPlace(bridge: HostBridge, frame: Frame, library: Library, 
     const all = await bridge.engine.call('settings.get', {}).catch(() => ({}) as Record<string, string>);
     const place = parse(all[KEY]);
     const { app } = frame.store.getState();
-    if (place && app && place.workspace === app.workspace.path) {
+    // A film that was opened with the program is what the reader wants to see.
+    if (place && app && place.workspace === app.workspace.path && !library.hasOpened()) {
       frame.show(place.screen);
       panes.setLayout(place.layout);
       if (library.store.getState().films.some((film) => film.id === place.filmId)) {

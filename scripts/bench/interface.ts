@@ -31,7 +31,7 @@ export async function run(args: string[]): Promise<object> {
   if (missing) throw new Error(`The interface is measured in Electron: ${missing}.`);
   const starts = Number(args[args.indexOf('--starts') + 1] || 3);
   const folder = mkdtempSync(join(tmpdir(), 'bench-interface-'));
-  const packed = await packDesktop();
+  const packed = await quietly(packDesktop);
   const display = await openDisplay();
   try {
     const made = await makeWorkspace(folder);
@@ -62,6 +62,17 @@ export async function run(args: string[]): Promise<object> {
   } finally {
     display.close();
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** electron-builder writes to stdout, which belongs to the result. */
+async function quietly<T>(work: () => Promise<T>): Promise<T> {
+  const { write } = process.stdout;
+  process.stdout.write = process.stderr.write.bind(process.stderr) as typeof write;
+  try {
+    return await work();
+  } finally {
+    process.stdout.write = write;
   }
 }
 

@@ -165,6 +165,43 @@ describe('Reading', () => {
   });
 });
 
+describe('A film that was opened with the program', () => {
+  it('is shown, whatever was shown the last time', async () => {
+    const place = {
+      workspace: '/workspace',
+      screen: 'evaluate',
+      filmId: 'a3',
+      checkpointId: null,
+      layout: 1,
+      shown: {},
+    };
+    const fixture = fixtureEngine();
+    const engine = fixtureEngine({
+      'settings.get': () => ({ place: JSON.stringify(place) }),
+      'films.add': async (_, { progress }) => {
+        const films = await fixture.call('films.list', {});
+        progress({ stage: '', done: 1, total: null, found: films.filter(({ id }) => id === 'b1') });
+        return {
+          patients: 1,
+          studies: 1,
+          series: 1,
+          instances: 1,
+          rejected: [],
+          rejectedByCode: {},
+          unchanged: 0,
+          seconds: 0,
+        };
+      },
+    });
+    const workbench = createWorkbench(bridgeTo(engine));
+    workbench.start();
+    void workbench.openPaths(['/films/b1.dcm']);
+    await pause(200, never);
+    expect(workbench.library.store.getState().currentId).toBe('b1');
+    expect(workbench.frame.store.getState().screen).toBe('read');
+  });
+});
+
 describe('The size of the interface', () => {
   it('is kept, and taken up again', async () => {
     const settings: Record<string, string> = {};
