@@ -163,7 +163,13 @@ function rendererOf(page: Page): Promise<string> {
 }
 
 async function measureWindow(page: Page): Promise<object> {
-  await page.waitForFunction(() => (document.querySelector('.overlay')?.textContent ?? '').includes('2500 × 3000'));
+  await page.waitForFunction(
+    () => (document.querySelector('.overlay')?.textContent ?? '').includes('2500 × 3000'),
+    undefined,
+    {
+      timeout: 180_000,
+    },
+  );
   const box = (await page.locator('.film').boundingBox())!;
   await page.mouse.move(box.x + 200, box.y + 200);
   await page.mouse.down();
