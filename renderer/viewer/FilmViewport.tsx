@@ -82,7 +82,6 @@ function follow(pane: Pane, panes: Panes, outer: HTMLElement, inner: HTMLElement
       pixelReplication: scale === 1 || scale >= 4,
       voi: { windowCenter: image.windowCenter, windowWidth: image.windowWidth },
     });
-    markFirstFilm();
   }
 
   const watch = new ResizeObserver(() => {
@@ -109,11 +108,6 @@ function follow(pane: Pane, panes: Panes, outer: HTMLElement, inner: HTMLElement
     watch.disconnect();
     cornerstone.disable(inner);
   };
-}
-
-/** For `bench interface`: the application is usable. */
-function markFirstFilm(): void {
-  if (performance.getEntriesByName('film-shown').length === 0) performance.mark('film-shown');
 }
 
 /** Cornerstone draws one canvas pixel per CSS pixel; on finer screens the canvas is made larger and scaled down. */
