@@ -14,7 +14,7 @@ import { multilabelFigures, outcomeOf } from '../evaluation/metrics.ts';
 import type { WrittenPrediction } from '../evaluation/predictionSources.ts';
 import { groupsOf, studiesOf } from '../evaluation/studies.ts';
 import type { Confusion, EvaluationResult } from '../evaluation/types.ts';
-import { isLabel, type Label } from '../labels/labels.ts';
+import { isLabel, type Label, type LabelValues } from '../labels/labels.ts';
 import { countedAs, policyOf, type UncertaintyPolicies } from '../labels/uncertainty.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { type AnswerSettings, type Answers, GREEDY, methodName } from './answers.ts';
@@ -224,7 +224,7 @@ export class Evaluations {
           checkpoint: checkpoint.id,
           role: checkpoint.role,
           path: film.path,
-          truth: film.truth ?? {},
+          truth: this.scoredTruth(datasetId, film),
           text,
           findings: reading.parseFailure === null ? reading.findings : null,
           key,
@@ -233,6 +233,12 @@ export class Evaluations {
         return [written];
       }),
     );
+  }
+
+  /** Of the labels that the data set is scored on: whoever reads the file scores no other. */
+  private scoredTruth(datasetId: string, { truth }: FilmEntry): LabelValues {
+    const { labels } = this.collections.collection(datasetId);
+    return Object.fromEntries(labels.flatMap((label) => (truth?.[label] === undefined ? [] : [[label, truth[label]]])));
   }
 
   /** Every film of the evaluation with its answers, in the order of the data sets. */
