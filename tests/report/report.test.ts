@@ -86,6 +86,10 @@ describe('the report', () => {
       differences: [],
       gapDifferences: [],
       agreements: [],
+      decompositions: [],
+      subgroups: [],
+      power: [],
+      disagreements: [],
     };
     const { pages } = await renderReport(
       { ...input, evaluation: alone, datasets: input.datasets.slice(0, 1), samples: [], failures: [] },
