@@ -256,6 +256,17 @@ export class Evaluations {
     return [...films.values()];
   }
 
+  /** What was asked, as the options of `chexreason evaluate` say it. */
+  async options(id: string): Promise<string[]> {
+    const { limit, unsuitable, settings } = await this.file(id);
+    return [
+      ...(limit === null ? [] : [`--limit ${limit}`]),
+      ...(unsuitable === 'include' ? ['--unsuitable include'] : []),
+      ...(settings.promptId === undefined ? [] : [`--prompt ${settings.promptId}`]),
+      ...(settings.probabilities ? ['--label-probabilities'] : []),
+    ];
+  }
+
   /** The most memory that a process had while it read the films, as far as its sessions recorded it. */
   async peakMemoryBytes(id: string): Promise<number | null> {
     const file = await this.file(id);

@@ -133,7 +133,7 @@ export class Reports {
         readings: readingsOf(evaluation, answered),
         peakMemoryBytes: await this.evaluations.peakMemoryBytes(evaluationId),
       },
-      reproduce: this.reproduce(evaluation, choice),
+      reproduce: this.reproduce(evaluation, choice, await this.evaluations.options(evaluationId)),
       limits: this.limits(evaluation),
     };
   }
@@ -259,6 +259,7 @@ export class Reports {
   private reproduce(
     evaluation: EvaluationResult,
     { sections, labels, checkpointIds, datasetIds }: ReportChoice,
+    asked: readonly string[],
   ): string[] {
     const datasets = evaluation.datasets.map(({ id }) => {
       const { kind, path } = this.collections.collection(id);
@@ -277,7 +278,7 @@ export class Reports {
     ];
     return [
       ...(builtIn ? ['npm run -s chexreason -- demo'] : []),
-      ['npm run -s chexreason -- evaluate', ...datasets, ...checkpoints, '--json'].join(' '),
+      ['npm run -s chexreason -- evaluate', ...datasets, ...checkpoints, ...asked, '--json'].join(' '),
       ['npm run -s chexreason -- report', `--evaluation ${evaluation.id}`, ...choice, '--out report.pdf'].join(' '),
     ];
   }

@@ -21,9 +21,9 @@ export function calibration(input: ReportInput): Block[] | Missing {
         'Ranking and calibration of the stated probabilities. AP: average precision; ECE: expected calibration error over ten bins of equal width. A dash: only one class is there.',
       size: 7.5,
       columns: [
-        { title: 'Data set', width: 0.2 },
-        { title: 'Checkpoint', width: 0.18 },
-        { title: 'Label', width: 0.2 },
+        { title: 'Data set', width: 0.26 },
+        { title: 'Checkpoint', width: 0.12 },
+        { title: 'Label', width: 0.26 },
         { title: 'Films', width: 0.08, align: 'right' },
         { title: 'AUROC', width: 0.085, align: 'right' },
         { title: 'AP', width: 0.085, align: 'right' },
