@@ -263,7 +263,8 @@ export class Evaluations {
       ...(limit === null ? [] : [`--limit ${limit}`]),
       ...(unsuitable === 'include' ? ['--unsuitable include'] : []),
       ...(settings.promptId === undefined ? [] : [`--prompt ${settings.promptId}`]),
-      ...(settings.probabilities ? ['--label-probabilities'] : []),
+      ...(settings.probabilities?.method === 'frequency' ? [`--samples ${settings.probabilities.samples}`] : []),
+      ...(settings.probabilities && settings.probabilities.method !== 'frequency' ? ['--label-probabilities'] : []),
     ];
   }
 
