@@ -7,10 +7,11 @@ import { bytesOf, sha256 } from '../base/hash.ts';
 import { readPalette } from './color.ts';
 import { decodeFrame, type FrameSource, openFrames } from './decode.ts';
 import type { Film, PixelArray } from './film.ts';
+import { modalityRange } from './modalityRange.ts';
 import { isPalette, openDicom, rasterFilm, readGrayscale, readWhole } from './openFilm.ts';
 import { rasterKind, readRaster } from './rasterFiles.ts';
 import { inThread } from './threads.ts';
-import { modalityRange, renderGray } from './voi.ts';
+import { renderGray } from './voi.ts';
 
 export interface DecodeResult {
   file: string;

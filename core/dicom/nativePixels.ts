@@ -4,6 +4,7 @@
 
 import type { PixelArray } from './film.ts';
 import type { PixelDescription } from './header.ts';
+import { scanSamples } from './sampleScan.ts';
 
 /** Sub-sampled native pixels (YBR_FULL_422) hold Y Y Cb Cr for two pixels (C.7.6.3.1.2). */
 function isSubsampled(d: PixelDescription): boolean {
@@ -79,16 +80,7 @@ function toWords(bytes: Uint8Array, d: PixelDescription, bigEndian: boolean): Pi
 function hasSpareBits(cells: PixelArray, d: PixelDescription): boolean {
   if (d.float || d.bitsStored === d.bitsAllocated) return false;
   if (!(cells instanceof Uint16Array) || d.highBit !== d.bitsStored - 1) return true;
-  return usedBits(cells) >>> d.bitsStored !== 0;
-}
-
-/** All values or-ed together, two at a time. */
-function usedBits(cells: Uint16Array): number {
-  const odd = (cells.byteOffset >> 1) & 1;
-  const pairs = new Int32Array(cells.buffer, cells.byteOffset + 2 * odd, (cells.length - odd) >> 1);
-  let seen = (odd ? cells[0]! : 0) | (cells.at(-1) ?? 0);
-  for (let i = 0; i < pairs.length; i++) seen |= pairs[i]!;
-  return ((seen >>> 16) | seen) & 0xffff;
+  return scanSamples(cells).bits >>> d.bitsStored !== 0;
 }
 
 /** Shifts and masks the stored bits out of their cells, in place, and extends their sign. */

@@ -1,7 +1,9 @@
 /**
  * A film from a file: DICOM, PNG or JPEG, recognised by content and not by name. Reading never writes.
  */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { isMainThread } from 'node:worker_threads';
 import { locate, WorkbenchError } from '../base/errors.ts';
 import { bytesOf, sha256 } from '../base/hash.ts';
 import { applyPalette, readPalette, toRgb } from './color.ts';
@@ -18,11 +20,11 @@ import {
   readTags,
   readVoi,
 } from './header.ts';
+import { modalityRange } from './modalityRange.ts';
 import { readOverlays } from './overlays.ts';
 import { type Raster, rasterKind, readRaster } from './rasterFiles.ts';
 import { readSpacing } from './spacing.ts';
 import { inThread } from './threads.ts';
-import { modalityRange } from './voi.ts';
 
 /** Larger files are refused (Node reads no more at once). */
 const MAX_FILE_BYTES = 2 ** 31 - 1;
@@ -30,6 +32,8 @@ const MAX_FILE_BYTES = 2 ** 31 - 1;
 export interface OpenOptions {
   /** Zero-based; default the first. */
   frame?: number;
+  /** Default true. false: `sha256` stays empty, for those who want the pixels and ask nothing about them. */
+  hash?: boolean;
 }
 
 /**
@@ -46,31 +50,53 @@ export async function openFilmHere(path: string, options: OpenOptions = {}): Pro
   try {
     const bytes = await readWhole(path);
     const kind = rasterKind(bytes);
-    if (kind) return rasterFilm(path, kind, await readRaster(bytes, kind));
-    return await dicomFilm(path, openDicom(bytes), options.frame ?? 0);
+    if (kind) return rasterFilm(path, kind, await readRaster(bytes, kind), options);
+    return await dicomFilm(path, openDicom(bytes), options);
   } catch (error) {
     throw locate(error, { file: path });
   }
 }
 
-/** @throws WorkbenchError FILE_EMPTY, FILE_TOO_LARGE, and the file system's. */
+/**
+ * A decoder thread reads without giving way: it has nothing else to do, and each way through the event loop costs as much as
+ * reading a megabyte.
+ * @throws WorkbenchError FILE_TOO_LARGE, and the file system's.
+ */
 export async function readWhole(path: string): Promise<Uint8Array> {
+  if (!isMainThread) return readWholeSync(path);
   const file = await open(path, 'r');
   try {
-    const { size } = await file.stat();
-    if (size > MAX_FILE_BYTES) {
-      throw new WorkbenchError('FILE_TOO_LARGE', 'Files of more than 2 GiB are not read.', { bytes: size });
-    }
     // In one piece: readFile takes half a megabyte at a time.
-    const bytes = Buffer.allocUnsafeSlow(size);
+    const bytes = roomFor(await file.stat());
     let length = 0;
-    for (let more = 1; more > 0 && length < size; length += more) {
-      more = (await file.read(bytes, length, size - length, length)).bytesRead;
+    for (let more = 1; more > 0 && length < bytes.length; length += more) {
+      more = (await file.read(bytes, length, bytes.length - length, length)).bytesRead;
     }
     return bytes.subarray(0, length);
   } finally {
     await file.close();
   }
+}
+
+function readWholeSync(path: string): Uint8Array {
+  const file = openSync(path, 'r');
+  try {
+    const bytes = roomFor(fstatSync(file));
+    let length = 0;
+    for (let more = 1; more > 0 && length < bytes.length; length += more) {
+      more = readSync(file, bytes, length, bytes.length - length, length);
+    }
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function roomFor({ size }: { size: number }): Buffer {
+  if (size > MAX_FILE_BYTES) {
+    throw new WorkbenchError('FILE_TOO_LARGE', 'Files of more than 2 GiB are not read.', { bytes: size });
+  }
+  return Buffer.allocUnsafeSlow(size);
 }
 
 /** @throws WorkbenchError NOT_A_FILM, DICOM_IS_DIRECTORY, and the codes of readDicom */
@@ -92,7 +118,7 @@ export function openDicom(bytes: Uint8Array): DicomFile {
 
 // -------------------------------------------------------------------------------------------------------------- DICOM
 
-async function dicomFilm(path: string, file: DicomFile, frame: number): Promise<Film> {
+async function dicomFilm(path: string, file: DicomFile, { frame = 0, hash = true }: OpenOptions): Promise<Film> {
   const source = openFrames(file);
   const decoded = await decodeFrame(source, frame);
   const { attributes, warnings } = file;
@@ -116,7 +142,7 @@ async function dicomFilm(path: string, file: DicomFile, frame: number): Promise<
     spacing: readSpacing([attributes, ...groups]),
     ...(overlays.length > 0 ? { overlays } : {}),
     tags,
-    sha256: sha256(bytesOf(decoded.pixels)),
+    sha256: hash ? sha256(bytesOf(decoded.pixels)) : '',
     warnings: [...warnings, ...readCautions(attributes, tags)],
   };
 }
@@ -183,7 +209,12 @@ export function readGrayscale(
 // --------------------------------------------------------------------------------------------------------- PNG and JPEG
 
 /** A film of a decoded PNG or JPEG image. */
-export function rasterFilm(path: string, kind: 'png' | 'jpeg', raster: Raster): Film {
+export function rasterFilm(
+  path: string,
+  kind: 'png' | 'jpeg',
+  raster: Raster,
+  { hash = true }: OpenOptions = {},
+): Film {
   return {
     path,
     kind,
@@ -200,7 +231,7 @@ export function rasterFilm(path: string, kind: 'png' | 'jpeg', raster: Raster): 
     samplesPerPixel: raster.samplesPerPixel,
     spacing: null,
     tags: NO_TAGS,
-    sha256: sha256(bytesOf(raster.pixels)),
+    sha256: hash ? sha256(bytesOf(raster.pixels)) : '',
     warnings: [],
   };
 }

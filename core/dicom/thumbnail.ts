@@ -33,11 +33,11 @@ export function thumbnail(path: string, frame: number, folder: string | null): P
 
 /** The same in this thread. */
 export async function thumbnailHere(path: string, frame: number, folder: string | null): Promise<Thumbnail> {
-  if (folder === null) return shrink(await openFilmHere(path, { frame }));
+  if (folder === null) return shrink(await openFilmHere(path, { frame, hash: false }));
   const kept = join(folder, await nameOf(path, frame));
   const there = await readKept(kept);
   if (there) return there;
-  const made = shrink(await openFilmHere(path, { frame }));
+  const made = shrink(await openFilmHere(path, { frame, hash: false }));
   // A full disk costs the file, not the picture.
   await keep(kept, made).catch(() => {});
   return made;

@@ -2,7 +2,9 @@
  * Milliseconds to decode a film of 2,048 x 2,500 pixels and 12 bits (JPEG baseline: 8), by codec:
  *
  * - `decodeMs`: from the file to its stored values, one film in one thread; `openFilmMs`: with what the viewer needs
- *   besides (hash, range, tags), in a thread of the pool, which lets idle threads help; `folderMsPerFilm`: 8 films at once.
+ *   besides (hash, range, tags), in a thread of the pool, which lets idle threads help.
+ * - `folderMsPerFilm`: 8 films at once, each handed to the caller with its stored values, range, windows and tags;
+ *   `folderHashedMsPerFilm`: with the sha256 that predictions are kept by, too.
  * - with --python, pydicom's `pixel_array` of the same files in the same run, turn by turn: `pydicomMs`, and `ratio` to it;
  *   `pydicomFolderMsPerFilm`: 8 films by one process, since pydicom has no parallelism of its own, and `pydicomPoolMsPerFilm`:
  *   by as many processes as there are processors, which keep the pixels to themselves.
@@ -15,7 +17,7 @@ import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readDicom } from '../../core/dicom/dataSet.ts';
 import { decodeFrame, openFrames } from '../../core/dicom/decode.ts';
-import { openFilm, readWhole } from '../../core/dicom/openFilm.ts';
+import { type OpenOptions, openFilm, readWhole } from '../../core/dicom/openFilm.ts';
 import { startDicomThreads, stopDicomThreads, warmDicomThreads } from '../../core/dicom/threads.ts';
 import { writeBenchFilms } from '../support/benchFilms.ts';
 import { machine, median } from '../support/measure.ts';
@@ -78,7 +80,8 @@ async function timeFilm(path: string, runs: number, folder: string, peer: Pydico
     ...(peer ? { pydicomMs: () => peer.decode([path]) } : {}),
   };
   const many = {
-    folderMsPerFilm: () => milliseconds(() => Promise.all(copies.map((copy) => openFilm(copy)))),
+    folderMsPerFilm: () => milliseconds(() => openAll(copies, { hash: false })),
+    folderHashedMsPerFilm: () => milliseconds(() => openAll(copies)),
     ...(peer
       ? {
           pydicomFolderMsPerFilm: () => peer.decode(copies),
@@ -87,7 +90,7 @@ async function timeFilm(path: string, runs: number, folder: string, peer: Pydico
       : {}),
   };
   const single = await turnByTurn(one, runs);
-  const folders = await turnByTurn(many, Math.min(runs, 3), FOLDER_FILMS);
+  const folders = await turnByTurn(many, runs, FOLDER_FILMS);
   const { decodeMs, pydicomMs } = single;
   const ratio = typeof pydicomMs === 'number' && typeof decodeMs === 'number' ? round(decodeMs / pydicomMs, 2) : null;
   return { bytes: (await readFile(path)).length, ...single, ratio, ...folders };
@@ -114,6 +117,11 @@ async function turnByTurn(
       return [name, reason ?? round(median(all as number[]) / per, 1)];
     }),
   );
+}
+
+/** All of them are handed over, as pydicom hands over its pixels: one after the other, whoever asked lets go of each. */
+async function openAll(paths: string[], options: OpenOptions = {}): Promise<void> {
+  await Promise.all(paths.map((path) => openFilm(path, options).then(({ pixels }) => pixels.length)));
 }
 
 async function milliseconds(work: () => Promise<unknown>): Promise<number> {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Voi } from '../../core/dicom/film.ts';
-import { grayFunction, grayTable, modalityFunction, modalityRange, renderGray } from '../../core/dicom/voi.ts';
+import { modalityRange } from '../../core/dicom/modalityRange.ts';
+import { grayFunction, grayTable, modalityFunction, renderGray } from '../../core/dicom/voi.ts';
 
 const window = (center: number, width: number, name: 'LINEAR' | 'LINEAR_EXACT' | 'SIGMOID'): Voi => ({
   kind: 'window',
