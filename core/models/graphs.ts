@@ -30,8 +30,8 @@ export function recordVision(network: Network, graph: OnnxGraph, ops: OnnxOps, w
 /**
  * Inputs: `ids` (or embeddings: tensor/onnx/ops.ts), `imageIndex` `[B,T]`; `imageFeatures` `[M,D]`; `cos.<kind>`,
  * `sin.<kind>` `[B,T,C/2]` and `bias.<kind>` `[B,1,T,S]` for each kind of layer; `rows` `[N]`; `past.key.<i>`,
- * `past.value.<i>` `[P,B,K,C]` (P may be 0); those of LoRA (tensor/onnx/ops.ts). Outputs: `logits` `[N,V]`; `key.<i>`,
- * `value.<i>` `[T,B,K,C]`, to be joined to the past ones.
+ * `past.value.<i>` `[P,B,K*C]` (P may be 0); those of LoRA (tensor/onnx/ops.ts). Outputs: `logits` `[N,V]`; `key.<i>`,
+ * `value.<i>` `[T,B,K*C]`, to be joined to the past ones.
  */
 export function languageGraph(
   network: Network,

@@ -1,5 +1,5 @@
 /**
- * Keys and values of every layer for the language graph, `[P,B,K,C]`: positions outermost, so that a cache grows at its
+ * Keys and values of every layer for the language graph, `[P,B,K*C]`: positions outermost, so that a cache grows at its
  * end, in place. A cache is a value all the same: the shorter one before stays what it was, because only the first that
  * grows takes the room behind it, and a second one (a fork of the same prompt) moves to memory of its own.
  */
@@ -43,7 +43,7 @@ export class OnnxCache implements KvCache {
   /** The graph's inputs `past.<name>`. */
   inputs(): Record<string, PlainTensor> {
     if (this.disposed) throw new WorkbenchError('FORWARD_CACHE', 'This cache was disposed.');
-    const shape = [this.length, this.batch, this.heads, this.width];
+    const shape = [this.length, this.batch, this.heads * this.width];
     const inputs: Record<string, PlainTensor> = {};
     for (const [name, { data }] of this.layers)
       inputs[`past.${name}`] = { data: data.subarray(0, this.length * this.positionSize), shape };

@@ -17,7 +17,7 @@ describe('OnnxCache', () => {
     const longer = prompt.append(added(3, 3), 1);
     expect(keys(longer)).toEqual([1, 1, 2, 2, 3, 3]);
     expect(keys(prompt)).toEqual([1, 1, 2, 2]);
-    expect(longer.inputs()['past.key.0']!.shape).toEqual([3, 1, 1, 2]);
+    expect(longer.inputs()['past.key.0']!.shape).toEqual([3, 1, 2]);
   });
 
   it('two continuations of one prompt do not disturb each other', () => {

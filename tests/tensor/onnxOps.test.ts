@@ -170,6 +170,22 @@ const CASES: Record<string, Case> = {
     inputs: { x: normal(2, 2, 3, 8) },
     network: (ops, x) => ops.rmsNorm(x['x']!, 'w', 1e-2, true),
   },
+  'rmsNorm of a sum that goes on': {
+    weights: { w: normal(7) },
+    inputs: { a: normal(2, 3, 7), b: normal(2, 3, 7) },
+    network: (ops, x) => {
+      const sum = ops.add(x['a']!, x['b']!);
+      return ops.add(sum, ops.rmsNorm(sum, 'w', 1e-6, true));
+    },
+  },
+  'rmsNorm of a sum that was used before': {
+    weights: { w: normal(7) },
+    inputs: { a: normal(2, 3, 7), b: normal(2, 3, 7) },
+    network: (ops, x) => {
+      const sum = ops.add(x['a']!, x['b']!);
+      return ops.mul(ops.scale(sum, 0.3), ops.rmsNorm(sum, 'w', 1e-6, false));
+    },
+  },
   layerNorm: {
     weights: { w: normal(7), b: normal(7) },
     inputs: { x: normal(2, 3, 7) },
@@ -214,6 +230,25 @@ const CASES: Record<string, Case> = {
       bias: { shape: [2, 1, 3, 7], data: Array.from({ length: 42 }, (_, i) => (i % 3 === 1 ? -1e9 : (i % 5) / 7)) },
     },
     network: (ops, x) => ops.attention(x['q']!, x['k']!, x['v']!, x['bias']!, 0.41),
+  },
+  'attention of heads that were split, normed and turned, with a cache': {
+    weights: { w: normal(6) },
+    inputs: {
+      q: normal(2, 3, 24),
+      k: normal(2, 3, 12),
+      v: normal(2, 3, 12),
+      pastK: normal(2, 4, 12),
+      pastV: normal(2, 4, 12),
+      bias: { shape: [2, 1, 3, 7], data: Array.from({ length: 42 }, (_, i) => (i % 3 === 1 ? -1e9 : (i % 5) / 7)) },
+      ...angles(2, 3, 3),
+    },
+    network: (ops, x) => {
+      const turned = (name: string, heads: number) =>
+        ops.rope(ops.rmsNorm(ops.splitHeads(x[name]!, heads), 'w', 1e-6, true), x['cos']!, x['sin']!);
+      const k = ops.appendCache(ops.splitHeads(x['pastK']!, 2), turned('k', 2));
+      const v = ops.appendCache(ops.splitHeads(x['pastV']!, 2), ops.splitHeads(x['v']!, 2));
+      return ops.mergeHeads(ops.attention(turned('q', 4), k, v, x['bias']!, 0.41), 4);
+    },
   },
   'attention of one new position': {
     inputs: {

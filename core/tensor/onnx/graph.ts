@@ -97,6 +97,28 @@ export class OnnxGraph {
     return { name };
   }
 
+  /**
+   * Puts an operator in the place of the one that gave `replaced`: it gives the same value as its output number `at`
+   * besides its own first one. null where a node depends on that value already, as nodes stand in order.
+   */
+  replace(
+    replaced: Value,
+    at: number,
+    op: string,
+    inputs: readonly (Value | null)[],
+    attributes: Record<string, Attribute> = {},
+    domain = '',
+  ): Value | null {
+    const old = this.nodes.findIndex((node) => node.output[0] === replaced.name);
+    if (old < 0 || this.nodes.slice(old).some((node) => node.input.includes(replaced.name))) return null;
+    this.nodes.splice(old, 1);
+    const value = this.node(op, inputs, attributes, domain);
+    const { output } = this.nodes[this.nodes.length - 1]!;
+    while (output.length < at) output.push('');
+    output.push(replaced.name);
+    return value;
+  }
+
   /** A small constant inside the graph; equal ones are stored once. */
   int64s(values: readonly number[], shape: readonly number[] = [values.length]): Value {
     const name = `int64.${shape.join('x')}.${values.join(',')}`;

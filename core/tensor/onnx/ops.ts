@@ -3,9 +3,10 @@
  * batch, lengths, image rows and LoRA ranks are free dimensions. ONNX Runtime runs the graph later.
  *
  * Fused operators of ONNX Runtime are used where they are exact in f32: FusedMatMul (multiplies by the transposed weight,
- * so that a checkpoint's `[out,in]` layout needs no copy), SimplifiedLayerNormalization (RMSNorm), QuickGelu (with alpha
- * 1 it is SiLU), MultiHeadAttention, and of opset 23 Attention and RotaryEmbedding. tests/tensor/onnxOps.test.ts compares
- * each with a plain computation.
+ * so that a checkpoint's `[out,in]` layout needs no copy), SimplifiedLayerNormalization (RMSNorm),
+ * SkipSimplifiedLayerNormalization (the same of a sum, which it gives too), QuickGelu (with alpha 1 it is SiLU),
+ * MultiHeadAttention, and of opset 23 Attention and RotaryEmbedding. tests/tensor/onnxOps.test.ts compares each with a
+ * plain computation.
  *
  * Weights are not copied: an initializer points into the checkpoint's own file. f16 and bf16 get a Cast, which ONNX
  * Runtime folds when it loads the graph. No tensor is larger than `maxTensorBytes` in memory; larger ones are cut into
@@ -65,6 +66,8 @@ const NO_LORA: LoraPlan = { modules: new Set(), mixed: false };
 const MAX_TENSOR_BYTES = 2 ** 29;
 const ONNX_TYPE = { F32: 'float', F16: 'float16', BF16: 'bfloat16' } as const;
 const ONNX_FLOAT = 1;
+/** Which output of SkipSimplifiedLayerNormalization is the sum that was normed. */
+const SUM_OUTPUT = 3;
 /** MatMulNBits' accuracy level with 8-bit activations. */
 const INT8_ACTIVATIONS = 4;
 
@@ -77,10 +80,16 @@ interface RowBlock {
 
 export class OnnxOps implements Ops<Value> {
   private readonly blocks = new Map<string, RowBlock[]>();
-  /** By the name of a value with split heads: what it was split from. */
+  /**
+   * By the name of a value with split heads: the same as `[B,T,H*C]`. Operators that take heads so are recorded on it, and
+   * the splitting, where nothing asks for it, is left out of the graph: at one token a call, transposing small tensors
+   * costs as much as computing with them.
+   */
   private readonly splits = new Map<string, { x: Value; heads: number }>();
-  /** By the name of a result of appendCache: the new part of it. */
+  /** By the name of a result of appendCache: the new part of it, `[B,T,K*C]`. */
   private readonly appended = new Map<string, Value>();
+  /** By the name of a sum: what was added. */
+  private readonly sums = new Map<string, [Value, Value]>();
   private rowsInput: Value | undefined;
   private readonly lora: LoraPlan;
   private readonly maxTensorBytes: number;
@@ -175,7 +184,9 @@ export class OnnxOps implements Ops<Value> {
   }
 
   add(a: Value, b: Value): Value {
-    return this.node('Add', [a, b]);
+    const sum = this.node('Add', [a, b]);
+    this.sums.set(sum.name, [a, b]);
+    return sum;
   }
 
   mul(a: Value, b: Value): Value {
@@ -189,6 +200,21 @@ export class OnnxOps implements Ops<Value> {
   rmsNorm(x: Value, weight: string, eps: number, unitOffset: boolean): Value {
     const stored = this.weight(weight);
     const factor = unitOffset ? this.add(stored, this.graph.float(1)) : stored;
+    const split = this.splits.get(x.name);
+    if (!split) return this.normedSum(x, factor, eps) ?? this.normed(x, factor, eps);
+    const heads = this.normed(this.reshape(split.x, [0, 0, split.heads, -1]), factor, eps);
+    return this.splitHeads(this.reshape(heads, [0, 0, -1]), split.heads);
+  }
+
+  /** A sum and its norm in one; null where x is no sum, or was used before. */
+  private normedSum(x: Value, factor: Value, eps: number): Value | null {
+    const [a, b] = this.sums.get(x.name) ?? [];
+    if (!a || !b) return null;
+    const skip = 'SkipSimplifiedLayerNormalization';
+    return this.graph.replace(x, SUM_OUTPUT, skip, [a, b, factor], { epsilon: float(eps) }, MICROSOFT);
+  }
+
+  private normed(x: Value, factor: Value, eps: number): Value {
     return this.node('SimplifiedLayerNormalization', [x, factor], { axis: -1, epsilon: float(eps), stash_type: 1 });
   }
 
@@ -229,39 +255,46 @@ export class OnnxOps implements Ops<Value> {
   }
 
   rope(x: Value, cos: Value, sin: Value): Value {
-    const turned = this.node('RotaryEmbedding', [x, cos, sin], { interleaved: 0 });
     const split = this.splits.get(x.name);
-    // Recorded for unmasked attention; where nothing asks for it, it is left out of the graph.
-    if (split) this.splits.set(turned.name, { x: this.joinHeads(turned), heads: split.heads });
-    return turned;
+    if (!split) return this.node('RotaryEmbedding', [x, cos, sin], { interleaved: 0 });
+    const turned = this.node('RotaryEmbedding', [split.x, cos, sin], { interleaved: 0, num_heads: split.heads });
+    return this.splitHeads(turned, split.heads);
   }
 
   appendCache(past: Value | null, now: Value): Value {
     if (past === null) return now;
-    const all = this.node('Concat', [past, now], { axis: 2 });
-    this.appended.set(all.name, now);
+    const [before, after] = [past, now].map((x) => this.splits.get(x.name));
+    if (!before || !after) return this.node('Concat', [past, now], { axis: 2 });
+    const all = this.splitHeads(this.node('Concat', [before.x, after.x], { axis: 1 }), after.heads);
+    this.appended.set(all.name, after.x);
     return all;
   }
 
-  /** An input with cached keys or values, stored `[P,B,K,C]` (see newInCache), as `[B,K,P,C]`. */
+  /** An input with cached keys or values, stored `[P,B,K*C]` (see newInCache), as `[B,K,P,C]`. */
   cacheInput(name: string, heads: number, width: number): Value {
-    return this.transpose(this.graph.input(name, 'float', ['P', 'B', heads, width]), [1, 2, 0, 3]);
+    return this.splitHeads(
+      this.transpose(this.graph.input(name, 'float', ['P', 'B', heads * width]), [1, 0, 2]),
+      heads,
+    );
   }
 
   /**
-   * Of what `appendCache` gave, the new part, `[T,B,K,C]`: with positions outermost a cache grows at its end, so that
+   * Of what `appendCache` gave, the new part, `[T,B,K*C]`: with positions outermost a cache grows at its end, so that
    * a call gives back the new positions only. (onnxruntime-node copies every output into new memory; giving back
    * whole caches spent a quarter of the time on garbage.)
    */
   newInCache(all: Value): Value {
-    return this.transpose(this.appended.get(all.name) ?? all, [2, 0, 1, 3]);
+    return this.transpose(this.appended.get(all.name) ?? this.mergeHeads(all, 0), [1, 0, 2]);
   }
 
   attention(q: Value, k: Value, v: Value, bias: Value | null, scale: number): Value {
     const [query, key, value] = [q, k, v].map((x) => this.splits.get(x.name));
-    if (bias === null && query && key && value && query.heads === key.heads)
+    if (!query || !key || !value) return this.node('Attention', [q, k, v, bias], { scale: float(scale) });
+    if (bias === null && query.heads === key.heads)
       return this.splitHeads(this.unmaskedAttention(query.x, key.x, value.x, query.heads, scale), query.heads);
-    return this.node('Attention', [q, k, v, bias], { scale: float(scale) });
+    const heads = { q_num_heads: query.heads, kv_num_heads: key.heads };
+    const mixed = this.node('Attention', [query.x, key.x, value.x, bias], { scale: float(scale), ...heads });
+    return this.splitHeads(mixed, query.heads);
   }
 
   /**
