@@ -4,10 +4,10 @@
  *
  * `npm run build`; `-- --without-page` leaves the page as it is.
  */
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type BuildOptions, build } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { build as buildPage } from 'vite';
 
 const root = resolve(import.meta.dirname, '..');
@@ -43,6 +43,23 @@ const common: BuildOptions = {
   logLevel: 'warning',
 };
 
+/**
+ * PDFKit reads the colour profile of PDF/A through a plain file system, which sees the archive as one file. It lies beside the
+ * archive then (asarUnpack).
+ */
+const profileBesideTheArchive: Plugin = {
+  name: 'profile beside the archive',
+  setup({ onLoad }) {
+    onLoad({ filter: /pdfkit\.node\.mjs$/ }, ({ path }) => {
+      const source = readFileSync(path, 'utf8');
+      const wanted = /new URL\('\.\/data\/sRGB_IEC61966_2_1\.icc', import\.meta\.url\)/;
+      if (!wanted.test(source)) throw new Error('build: PDFKit reads its colour profile in another way');
+      const archive = "import.meta.url.replace('/app.asar/', '/app.asar.unpacked/')";
+      return { contents: source.replace(wanted, `new URL('./data/sRGB_IEC61966_2_1.icc', ${archive})`), loader: 'js' };
+    });
+  },
+};
+
 export async function buildBundles(): Promise<void> {
   for (const folder of ['main', 'preload']) rmSync(join(out, folder), { recursive: true, force: true });
   await build({
@@ -56,6 +73,7 @@ export async function buildBundles(): Promise<void> {
     },
     // vite is there in a checkout only, cbor-extract where it was built.
     external: ['electron', 'vite', 'cbor-extract', ...NATIVE_PACKAGES],
+    plugins: [profileBesideTheArchive],
     // The place of a source file is, in a bundle, the bundle's.
     define: { 'import.meta.url': '__bundleUrl' },
     banner: { js: "const __bundleUrl = require('url').pathToFileURL(__filename).href;" },
