@@ -17,6 +17,17 @@ export function setPartners(found: Partners): void {
   partners = found;
 }
 
+/** Work that nobody waits for asks nobody for help: the film that a person opens meanwhile finds a thread. */
+export async function withoutHelp<T>(work: () => Promise<T>): Promise<T> {
+  const found = partners;
+  partners = undefined;
+  try {
+    return await work();
+  } finally {
+    partners = found;
+  }
+}
+
 /** How many threads have nothing to do; by the time that they are asked it may be otherwise. */
 export function idleThreads(): number {
   return partners?.idle() ?? 0;

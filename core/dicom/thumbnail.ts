@@ -10,6 +10,7 @@ import { writeFileAtomic } from '../platform/files.ts';
 import { decodePng } from './codecs/png.ts';
 import type { Film } from './film.ts';
 import { openFilmHere } from './openFilm.ts';
+import { withoutHelp } from './partners.ts';
 import { inThread } from './threads.ts';
 import { renderGray } from './voi.ts';
 
@@ -33,14 +34,19 @@ export function thumbnail(path: string, frame: number, folder: string | null): P
 
 /** The same in this thread. */
 export async function thumbnailHere(path: string, frame: number, folder: string | null): Promise<Thumbnail> {
-  if (folder === null) return shrink(await openFilmHere(path, { frame, hash: false }));
+  if (folder === null) return shrink(await filmOf(path, frame));
   const kept = join(folder, await nameOf(path, frame));
   const there = await readKept(kept);
   if (there) return there;
-  const made = shrink(await openFilmHere(path, { frame, hash: false }));
+  const made = shrink(await filmOf(path, frame));
   // A full disk costs the file, not the picture.
   await keep(kept, made).catch(() => {});
   return made;
+}
+
+/** One job at a time runs in a thread, so that this is of no other. */
+function filmOf(path: string, frame: number): Promise<Film> {
+  return withoutHelp(() => openFilmHere(path, { frame, hash: false }));
 }
 
 async function nameOf(path: string, frame: number): Promise<string> {

@@ -299,12 +299,13 @@ class LocalEngine implements Engine {
         const films = await this.session.collections.films(collectionId);
         return this.withCautions(films.slice(from, limit === undefined ? undefined : from + limit));
       },
-      'films.open': async ({ filmId, frame }) => ({
-        entry: this.withCautions(
-          await this.session.selection.withHeaders([await this.session.collections.entry(filmId)]),
-        )[0]!,
-        film: await this.session.collections.open(filmId, frame),
-      }),
+      'films.open': async ({ filmId, frame }) => {
+        const { collections, selection } = this.session;
+        const known = await collections.entry(filmId);
+        // Side by side: the header is read again where the film's table said nothing of it.
+        const [film, [entry]] = await Promise.all([collections.open(filmId, frame), selection.withHeaders([known])]);
+        return { entry: this.withCautions([entry!])[0]!, film };
+      },
       'films.thumbnail': async ({ filmId }, { signal }) =>
         this.session.thumbnails.get(await this.session.collections.entry(filmId), signal),
       'films.modelView': async ({ filmId, checkpointId }) => {
