@@ -133,6 +133,25 @@ describeReference('generation', peft && referenceDir('gemma3'), (folder) => {
       expect(cut!.logprobs.length).toBe(3);
     });
 
+    it('calls that run at once, and one that is cancelled among them, leave nothing to each other', async () => {
+      const sampled = { temperature: 1, topK: 0, topP: 1, seed: 5 };
+      const all = cases.slice(0, 3).flatMap(({ name }) => [
+        request(name, { maxNewTokens: 12 }),
+        request(name, { maxNewTokens: 12, adapter }),
+        request(name, { maxNewTokens: 12, sampling: sampled, stopIds: [] }),
+      ]);
+      const alone: number[][] = [];
+      for (const each of all) alone.push(...(await tokensOf([each])));
+      const stopping = new AbortController();
+      const stopped = generate(runner, [request(cases[0]!.name, { adapter, stopIds: [] })], {
+        signal: stopping.signal,
+        onToken: () => stopping.abort(),
+      });
+      const together = await Promise.all([expect(stopped).rejects.toThrow(), ...all.map((each) => tokensOf([each]))]);
+      expect(together.slice(1).flat()).toEqual(alone);
+      expect((await tokensOf([all[0]!]))[0]).toEqual(alone[0]);
+    });
+
     it('streams tokens, and stops within one token of a cancellation', async () => {
       const controller = new AbortController();
       const seen: number[] = [];
