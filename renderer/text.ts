@@ -1036,6 +1036,30 @@ export const text = {
     loadFailed: 'The adapter was not loaded',
     addModelFailed: 'The checkpoint was not added',
   },
+  precisions: {
+    title: 'Precision',
+    hint: 'The form that this base model, and so its adapters, is read in. Answers in another precision are other answers: they have their own key.',
+    columns: ['Weights', 'In memory', 'Converted', ''],
+    suggested: '(suggested)',
+    suggestedHint: 'What fits the memory of this machine',
+    none: '–',
+    reference: 'The reference that the others are measured against.',
+    notMeasured: 'Distance from f32 not measured yet.',
+    measure: 'Measure',
+    again: 'Measure again',
+    measureOf: (again: boolean, precision: string) =>
+      `${again ? 'Measure again' : 'Measure'}: ${precision} against f32`,
+    measureHint: 'Reads phantom films in both forms; can be cancelled in the status line',
+    basis: (films: number, positions: number) => `${films} phantom films, ${positions} tokens of the f32 answers`,
+    findings: (same: number, films: number, labels: string) =>
+      `${same} of ${films} films with the same findings (${labels} of labels)`,
+    logits: (error: string, divergence: string, tokens: string) =>
+      `logits differ by ${error}, KL ${divergence} nats, ${tokens} of tokens the same`,
+    remove: (size: string) => `Remove converted (${size})`,
+    removeHint: 'They are made again when they are needed; the checkpoint’s own files stay',
+    working: 'Working on the weights',
+    failed: 'The precision could not be changed or measured',
+  },
   canary: {
     title: 'Canary film',
     hint: 'One built-in phantom film that every checkpoint reads when it is opened; an adapter’s answer stands beside its base’s.',

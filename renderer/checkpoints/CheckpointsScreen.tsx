@@ -8,6 +8,7 @@ import { PathField } from '../frame/PathField.tsx';
 import { CopyButton, Empty, ErrorBox, IconButton, RoleDot } from '../frame/parts.tsx';
 import { bytes, text } from '../text.ts';
 import { CanaryView } from './CanaryView.tsx';
+import { Precisions } from './Precisions.tsx';
 import { Servers } from './Servers.tsx';
 
 export function CheckpointsScreen() {
@@ -105,6 +106,7 @@ function Card({ checkpoint }: { checkpoint: Checkpoint }) {
           </div>
         ))}
       </dl>
+      {!error && !checkpoint.server && checkpoint.baseId === null && <Precisions checkpoint={checkpoint} />}
       {!error && <CanaryView checkpoint={checkpoint} />}
       <CopyButton value={() => JSON.stringify(checkpoint, null, 2)} />
     </article>

@@ -11,6 +11,7 @@ import { createKeys } from './keys.ts';
 import { createLibrary } from './library.ts';
 import { createPanes } from './panes.ts';
 import { createPlace } from './place.ts';
+import { createPrecisions } from './precisions.ts';
 import { createReader } from './reader.ts';
 import { createReading } from './reading.ts';
 import { createReporting } from './reporting.ts';
@@ -24,6 +25,7 @@ export function createWorkbench(bridge: HostBridge) {
   const frame = createFrame(bridge);
   const keys = createKeys(bridge);
   const checkpoints = createCheckpoints(bridge, frame);
+  const precisions = createPrecisions(bridge, frame);
   const servers = createServers(bridge, frame);
   const library = createLibrary(bridge, frame);
   const thumbnails = createThumbnails(bridge);
@@ -137,6 +139,7 @@ export function createWorkbench(bridge: HostBridge) {
     frame,
     keys,
     checkpoints,
+    precisions,
     servers,
     library,
     thumbnails,

@@ -199,6 +199,34 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     await notice.waitFor({ state: 'detached' });
   });
 
+  it('Checkpoints: the base model’s precision is chosen, measured against f32, and converted weights are removed', async () => {
+    await goTo(5, '.precisions');
+    const card = page().locator('.precisions');
+    expect(await card.count()).toBe(1);
+    const row = (precision: string) => card.locator('tbody').filter({ hasText: precision }).first();
+    expect(await card.locator('tbody').nth(0).textContent()).toContain('(suggested)');
+    expect(await card.locator('tbody').nth(2).textContent()).toContain('4 of 8 films with the same findings');
+    await page().getByRole('button', { name: 'Measure: int8 against f32' }).click();
+    await card.getByRole('progressbar').waitFor();
+    expect(await card.textContent()).toContain('Reading phantom films in int8');
+    await card.getByRole('progressbar').waitFor({ state: 'detached' });
+    expect(await row('int8').textContent()).toContain(
+      'logits differ by 1.2 %, KL 0.00072 nats, 99 % of tokens the same',
+    );
+    await card.getByRole('radio', { name: 'int8' }).click();
+    await page().waitForFunction(() => window.engine.calls.some(({ method }) => method === 'checkpoints.setPrecision'));
+    expect((await calls('checkpoints.setPrecision'))[0].params).toEqual({ checkpointId: 'base', precision: 'int8' });
+    expect(await card.getByRole('radio', { name: 'int8' }).isChecked()).toBe(true);
+    await card.getByRole('radio', { name: 'f32' }).click();
+    await page().waitForFunction(() => window.engine.calls.at(-1)?.method === 'checkpoints.setPrecision');
+    expect((await calls('checkpoints.setPrecision'))[1].params).toEqual({ checkpointId: 'base', precision: 'auto' });
+    if (process.env.CHEXREASON_SCREENSHOTS) await page().screenshot({ path: 'test-results/precisions.png' });
+    await page().getByRole('button', { name: 'Remove converted (870 kB)' }).click();
+    await page()
+      .getByRole('button', { name: /^Remove converted/ })
+      .waitFor({ state: 'detached' });
+  });
+
   it('Settings: says which engine runs and why', async () => {
     await goTo(6, '.settings');
     const settings = await page().locator('.settings').textContent();

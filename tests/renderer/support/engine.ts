@@ -15,6 +15,8 @@ import type {
   EvaluationSummary,
   FilmEntry,
   Method,
+  PrecisionDistance,
+  PrecisionForm,
   Prediction,
   ReaderFindings,
   Results,
@@ -244,6 +246,29 @@ export const RAMPS: Record<string, Film> = {
   ),
 };
 
+const DISTANCE: PrecisionDistance = {
+  films: 8,
+  positions: 412,
+  relativeLogitError: 0.0123,
+  klDivergence: 0.00072,
+  sameToken: 0.985,
+  labelAgreement: 0.991,
+  sameFindings: 7,
+};
+
+const PRECISION_FORMS: PrecisionForm[] = [
+  { precision: 'f32', used: true, recommended: true, memoryBytes: 5_995_008, diskBytes: 0, distance: null },
+  { precision: 'int8', used: false, recommended: false, memoryBytes: 1_592_424, diskBytes: 0, distance: null },
+  {
+    precision: 'int4',
+    used: false,
+    recommended: false,
+    memoryBytes: 843_048,
+    diskBytes: 870_400,
+    distance: { ...DISTANCE, relativeLogitError: 0.148, klDivergence: 0.061, sameToken: 0.86, sameFindings: 4 },
+  },
+];
+
 export const CHECKPOINTS: Checkpoint[] = [
   checkpoint('base', 'Phantom base', 'base', 2.1),
   checkpoint('sft', 'SFT', 'sft', 2.2),
@@ -371,6 +396,7 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
   const runs: TrainingRun[] = [];
   const logs = new Map<string, TrainingLogLine[]>();
   const servers: ServerInfo[] = [];
+  let precisions = PRECISION_FORMS;
   const handlers: Handlers = {
     'app.state': () => ({
       version: '0.1.0',
@@ -430,6 +456,25 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
     },
     'servers.setKey': () => null,
     'servers.refresh': () => servers[0]!,
+    'checkpoints.precisions': () => precisions,
+    'checkpoints.setPrecision': ({ precision }) => {
+      const used = precision === 'auto' ? 'f32' : precision;
+      precisions = precisions.map((form) => ({ ...form, used: form.precision === used }));
+      return precisions;
+    },
+    'checkpoints.measurePrecision': async ({ precision, films = 8 }, { signal, progress }) => {
+      for (let done = 0; done < films; done++) {
+        progress({ stage: `Reading phantom films in ${precision}`, done, total: films });
+        await pause(100, signal);
+      }
+      const distance = { ...DISTANCE, films };
+      precisions = precisions.map((form) => (form.precision === precision ? { ...form, distance } : form));
+      return precisions;
+    },
+    'checkpoints.removeForms': () => {
+      precisions = precisions.map((form) => ({ ...form, diskBytes: 0 }));
+      return precisions;
+    },
     'checkpoints.addRemote': ({ model }) => ({ ...CHECKPOINTS[1]!, id: model, name: model }),
     'predictions.ofFilm': ({ filmId }) => predictions.get(filmId) ?? {},
     'predictions.generate': async ({ filmId, checkpointId, promptText }, { signal, progress }) => {
