@@ -8,7 +8,7 @@
 import type { Label } from '../labels/labels.ts';
 import type { UncertaintyPolicies } from '../labels/uncertainty.ts';
 import { countedFindings, type EvaluatedFilm, indicatorsOf, patientOf } from './figures.ts';
-import { type Indicators, kindKey, LEFT_OUT, outcomeOf } from './metrics.ts';
+import { confusionOf, filmKinds, type Indicators, kindOf, LEFT_OUT, outcomeOf } from './metrics.ts';
 import type { Confusion } from './types.ts';
 
 /** Counters of label i begin at PER_LABEL * i. */
@@ -69,71 +69,64 @@ export async function countReadings(
   patients: ReadonlyMap<string, number>,
   pause: () => Promise<void>,
 ): Promise<{ layout: Layout; counts: ClusterCounts[] }> {
-  const cells: Indicators[] = [];
+  const read: Read[] = [];
   for (const films of readings) {
-    cells.push(indicatorsOf(films, labels, policies));
+    const cells = indicatorsOf(films, labels, policies);
+    read.push({ films, cells, kinds: labelSets.map((places) => filmKinds(cells, places)) });
     await pause();
   }
-  const layout = layoutOf(cells, labels.length, labelSets);
+  const layout = layoutOf(read, labels.length, labelSets);
   const counts: ClusterCounts[] = [];
-  for (const [i, films] of readings.entries()) {
-    counts.push(countFilms(films, cells[i]!, layout, patients));
+  for (const reading of read) {
+    const entries = entriesOf(reading, layout, patients);
+    await pause();
+    counts.push(entries.counts());
     await pause();
   }
   return { layout, counts };
 }
 
-function layoutOf(readings: readonly Indicators[], labels: number, labelSets: readonly number[][]): Layout {
+/** A reading's answers against the truth, and by set of labels each film's kind. */
+interface Read {
+  films: readonly EvaluatedFilm[];
+  cells: Indicators;
+  kinds: Int32Array[];
+}
+
+function layoutOf(readings: readonly Read[], labels: number, labelSets: readonly number[][]): Layout {
   let at = PER_LABEL * labels;
-  const sets = labelSets.map((places) => {
-    const kinds = new Map<number, Confusion>();
-    for (const cells of readings) {
-      for (let film = 0; film < cells.films; film++) {
-        const kind = kindOf(cells, film, places);
-        const key = kindKey(kind);
-        if (!kinds.has(key)) kinds.set(key, kind);
-      }
-    }
-    const set = { labels: places, at, kinds: [...kinds.values()] };
+  const sets = labelSets.map((places, i) => {
+    const kinds = new Set<number>();
+    for (const reading of readings) for (const kind of reading.kinds[i]!) kinds.add(kind);
+    const set = { labels: places, at, kinds: Array.from(kinds, confusionOf) };
     at += kinds.size;
     return set;
   });
   return { labels, sets, failures: at, findings: at + 1, films: at + 2, counters: at + 3 };
 }
 
-function kindOf({ labels, truth, prediction }: Indicators, film: number, places: readonly number[]): Confusion {
-  const kind = { tp: 0, fp: 0, fn: 0, tn: 0 };
-  for (const place of places) {
-    const outcome = outcomeOf(truth[film * labels + place]!, prediction[film * labels + place]!);
-    if (outcome !== null) kind[outcome]++;
-  }
-  return kind;
-}
+/** Counters of label columns, at 2 * truth + prediction; null: none (a true negative follows from the others). */
+const CELL_COUNTER = [0, 1, 2, 3, 4, 5].map((cell) => {
+  const truth = cell >> 1;
+  const outcome = outcomeOf(truth, cell & 1);
+  return truth === LEFT_OUT ? COUNTER.leftOut : outcome === null || outcome === 'tn' ? null : COUNTER[outcome];
+});
 
-function countFilms(
-  films: readonly EvaluatedFilm[],
-  cells: Indicators,
-  layout: Layout,
-  patients: ReadonlyMap<string, number>,
-): ClusterCounts {
-  const places = layout.sets.map(({ kinds }) => new Map(kinds.map((kind, j) => [kindKey(kind), j])));
+function entriesOf({ films, cells, kinds }: Read, layout: Layout, patients: ReadonlyMap<string, number>): Entries {
+  const places = layout.sets.map((set) => new Map(set.kinds.map((kind, j) => [kindOf(kind), set.at + j])));
   const entries = new Entries(patients.size, layout.counters);
   films.forEach((film, row) => {
     const patient = patients.get(patientOf(film))!;
-    for (let label = 0; label < layout.labels; label++) {
-      const truth = cells.truth[row * layout.labels + label]!;
-      const outcome = outcomeOf(truth, cells.prediction[row * layout.labels + label]!);
-      if (truth === LEFT_OUT) entries.add(patient, PER_LABEL * label + COUNTER.leftOut);
-      else if (outcome !== null && outcome !== 'tn') entries.add(patient, PER_LABEL * label + COUNTER[outcome]);
+    for (let label = 0, at = row * layout.labels; label < layout.labels; label++, at++) {
+      const counter = CELL_COUNTER[2 * cells.truth[at]! + cells.prediction[at]!]!;
+      if (counter !== null) entries.add(patient, PER_LABEL * label + counter);
     }
-    layout.sets.forEach(({ labels, at }, i) => {
-      entries.add(patient, at + places[i]!.get(kindKey(kindOf(cells, row, labels)))!);
-    });
+    for (let set = 0; set < places.length; set++) entries.add(patient, places[set]!.get(kinds[set]![row]!)!);
     if (film.failed) entries.add(patient, layout.failures);
     entries.add(patient, layout.findings, countedFindings(film).length);
     entries.add(patient, layout.films);
   });
-  return entries.counts();
+  return entries;
 }
 
 /** From `[clusters * counters]`. */

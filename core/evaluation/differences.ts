@@ -16,13 +16,13 @@ import {
   type Readings,
 } from './comparison.ts';
 import { differenceOf as countDifference, PER_LABEL } from './counters.ts';
-import { countedFindings, type EvaluatedFilm, indicatorsOf, patientOf } from './figures.ts';
+import { BIT, type EvaluatedFilm, findingBits, indicatorsOf, patientOf } from './figures.ts';
 import { labelSetOf } from './labelSets.ts';
-import { LEFT_OUT } from './metrics.ts';
+import { LEFT_OUT, ratio } from './metrics.ts';
 import { benjaminiHochberg, holm, mcNemar } from './pairedTests.ts';
 import { powerOf } from './power.ts';
 import { BLOCK, type PermutationTask, permutationsTried } from './resample.ts';
-import { spread } from './threads.ts';
+import { breathe, spread } from './threads.ts';
 import type { Agreement, Difference, LabelDifference, LabelSetName, McNemarFigures, PowerFigures } from './types.ts';
 
 /** On the shared labels first, then on the data set's own where those are others. */
@@ -200,35 +200,57 @@ function mcNemarOf(readings: Readings, from: string, to: string): Map<Label, McN
   );
 }
 
-export function agreementOf(datasetId: string, { films, labels }: Readings, [a, b]: [string, string]): Agreement {
-  const second = new Map(commonFilms(films, b, a).map((film) => [film.filmId, new Set(countedFindings(film))]));
-  const pairs = commonFilms(films, a, b).map((film) => {
-    return { one: new Set(countedFindings(film)), two: second.get(film.filmId)! };
-  });
-  const indices = pairs.map(({ one, two }) => {
-    const either = new Set([...one, ...two]).size;
-    return either === 0 ? 1 : [...one].filter((label) => two.has(label)).length / either;
-  });
-  const mean = (values: number[]) => (values.length === 0 ? 0 : values.reduce((x, y) => x + y, 0) / values.length);
+export async function agreementsOf(
+  { datasets, work }: Comparison,
+  pairs: readonly [string, string][],
+): Promise<Agreement[]> {
+  const found: Agreement[] = [];
+  for (const { readings, input } of datasets) {
+    for (const pair of pairs) {
+      found.push(agreementOf(input.id, readings, pair));
+      await breathe(work);
+    }
+  }
+  return found;
+}
+
+function agreementOf(datasetId: string, { films, labels }: Readings, [a, b]: [string, string]): Agreement {
+  const second = new Map((films.get(b) ?? []).map((film) => [film.filmId, findingBits(film)]));
+  const pairs: [number, number][] = [];
+  let [same, jaccard] = [0, 0];
+  for (const film of films.get(a) ?? []) {
+    const two = second.get(film.filmId);
+    if (two === undefined) continue;
+    const one = findingBits(film);
+    pairs.push([one, two]);
+    same += Number(one === two);
+    jaccard += (one | two) === 0 ? 1 : bitsIn(one & two) / bitsIn(one | two);
+  }
   return {
     datasetId,
     checkpointIds: [a, b],
-    films: indices.length,
-    sameSet: mean(indices.map((index) => Number(index === 1))),
-    meanJaccard: mean(indices),
+    films: pairs.length,
+    sameSet: ratio(same, pairs.length),
+    meanJaccard: ratio(jaccard, pairs.length),
     labels: labels.map((label) => labelAgreement(label, pairs)),
   };
 }
 
+function bitsIn(bits: number): number {
+  let count = 0;
+  for (let rest = bits; rest !== 0; rest &= rest - 1) count++;
+  return count;
+}
+
 function labelAgreement(
   label: Label,
-  pairs: readonly { one: ReadonlySet<Label>; two: ReadonlySet<Label> }[],
+  pairs: readonly (readonly [number, number])[],
 ): NonNullable<Agreement['labels']>[number] {
   const counts = [
     [0, 0],
     [0, 0],
   ];
-  for (const { one: a, two: b } of pairs) counts[Number(a.has(label))]![Number(b.has(label))]!++;
-  const same = counts[0]![0]! + counts[1]![1]!;
-  return { label, same: pairs.length === 0 ? 0 : same / pairs.length, kappa: cohenKappa(counts) };
+  const bit = BIT[label];
+  for (const [a, b] of pairs) counts[Number((a & bit) !== 0)]![Number((b & bit) !== 0)]!++;
+  return { label, same: ratio(counts[0]![0]! + counts[1]![1]!, pairs.length), kappa: cohenKappa(counts) };
 }

@@ -7,18 +7,23 @@ import { type Comparison, commonFilms, type DatasetReadings, pairKey, placesOf }
 import { COUNTER, PER_LABEL } from './counters.ts';
 import { type EvaluatedFilm, indicatorsOf } from './figures.ts';
 import { f1, LEFT_OUT, outcomeOf } from './metrics.ts';
+import { breathe } from './threads.ts';
 import type { Disagreement } from './types.ts';
 
 /** Of each data set. */
 const KEPT = 100;
 
-export function disagreementsOf(context: Comparison, [from, to]: readonly [string, string]): Disagreement[] {
-  return context.datasets
-    .flatMap((dataset, place) => {
-      const sign = context.datasets.length === 2 && place === 0 ? -1 : 1;
-      return inDataset(context.shared, dataset, from, to, sign);
-    })
-    .sort(byWeight);
+export async function disagreementsOf(
+  { datasets, shared, work }: Comparison,
+  [from, to]: readonly [string, string],
+): Promise<Disagreement[]> {
+  const found: Disagreement[] = [];
+  for (const [place, dataset] of datasets.entries()) {
+    await breathe(work);
+    const sign = datasets.length === 2 && place === 0 ? -1 : 1;
+    found.push(...inDataset(shared, dataset, from, to, sign));
+  }
+  return found.sort(byWeight);
 }
 
 function byWeight(a: Disagreement, b: Disagreement): number {
@@ -42,13 +47,14 @@ function inDataset(
   const places = placesOf(shared, readings);
   const found: Disagreement[] = [];
   films.forEach((film, row) => {
+    const start = row * shared.length;
+    if (shared.every((_, j) => first.prediction[start + j] === second.prediction[start + j])) return;
     const cells = shared.map((label, j) => {
-      const at = row * shared.length + j;
+      const at = start + j;
       const truth = first.truth[at]!;
       return { label, place: places[j]!, truth, from: first.prediction[at]! === 1, to: second.prediction[at]! === 1 };
     });
     const changed = cells.filter((cell) => cell.from !== cell.to);
-    if (changed.length === 0) return;
     const parts = cells.map(
       (cell) =>
         effectOf(cell.truth, cell.to, totals[1], cell.place) - effectOf(cell.truth, cell.from, totals[0], cell.place),

@@ -9,7 +9,7 @@ import { sharedLabels } from '../labels/mapping.ts';
 import { cellOf } from './cells.ts';
 import { type Comparison, type DatasetInput, type DatasetReadings, type Readings, readingsOf } from './comparison.ts';
 import { causesOf } from './decomposition.ts';
-import { agreementOf, differencesOf } from './differences.ts';
+import { agreementsOf, differencesOf } from './differences.ts';
 import { disagreementsOf } from './disagreements.ts';
 import { type EvaluatedFilm, patientOf } from './figures.ts';
 import { gapDifferenceOf, gapsOf } from './gaps.ts';
@@ -66,10 +66,10 @@ export async function evaluate(input: EvaluationInput, work: Work = unattended()
     sharedLabels: shared,
     cells,
     ...(await changesOf(context, input.checkpoints, pairs)),
-    agreements: datasets.flatMap(({ readings, input: { id } }) => pairs.map((pair) => agreementOf(id, readings, pair))),
+    agreements: await agreementsOf(context, pairs),
     subgroups: await subgroupsOf(context, pairs[0] ?? null),
-    thresholds: thresholdsOf(context),
-    disagreements: pairs[0] ? disagreementsOf(context, pairs[0]) : [],
+    thresholds: await thresholdsOf(context),
+    disagreements: pairs[0] ? await disagreementsOf(context, pairs[0]) : [],
     warnings: input.warnings ?? [],
   };
   return { ...result, headline: headline(result) };

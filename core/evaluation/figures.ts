@@ -34,6 +34,15 @@ export function countedFindings(film: EvaluatedFilm): readonly Label[] {
   return film.failed ? [] : film.findings;
 }
 
+/** The labels that a film's answer counts as, one bit each, in CheXpert's order. */
+export function findingBits(film: EvaluatedFilm): number {
+  let bits = 0;
+  for (const label of countedFindings(film)) bits |= BIT[label];
+  return bits;
+}
+
+export const BIT = Object.fromEntries(CHEXPERT_LABELS.map((label, i) => [label, 1 << i])) as Record<Label, number>;
+
 export function patientOf(film: EvaluatedFilm): string {
   return film.patientId === '' ? `film ${film.filmId}` : film.patientId;
 }
@@ -45,14 +54,15 @@ export function indicatorsOf(
 ): Indicators {
   const truth = new Uint8Array(films.length * labels.length);
   const prediction = new Uint8Array(films.length * labels.length);
-  films.forEach((film, row) => {
-    const said = countedFindings(film);
-    labels.forEach((label, column) => {
-      const at = row * labels.length + column;
-      truth[at] = countedAs(film.truth[label], policyOf(policies, label)) ?? LEFT_OUT;
-      prediction[at] = said.includes(label) ? 1 : 0;
-    });
-  });
+  const columns = labels.map((label) => ({ label, bit: BIT[label], policy: policyOf(policies, label) }));
+  let at = 0;
+  for (const film of films) {
+    const said = findingBits(film);
+    for (const { label, bit, policy } of columns) {
+      truth[at] = countedAs(film.truth[label], policy) ?? LEFT_OUT;
+      prediction[at++] = said & bit ? 1 : 0;
+    }
+  }
   return { films: films.length, labels: labels.length, truth, prediction };
 }
 
@@ -140,12 +150,10 @@ export function labelScores(
 
 /** Shares of the films, most often first; labels that are never written are left out. */
 function dominance(films: readonly EvaluatedFilm[]): NonNullable<Figures['dominance']> {
-  const counts = new Map<Label, number>();
-  for (const film of films)
-    for (const label of new Set(countedFindings(film))) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const said = films.map(findingBits);
   const shares = CHEXPERT_LABELS.flatMap((label) => {
-    const count = counts.get(label);
-    return count === undefined ? [] : [{ label, share: count / films.length }];
+    const count = said.filter((bits) => bits & BIT[label]).length;
+    return count === 0 ? [] : [{ label, share: count / films.length }];
   });
   return shares.sort((a, b) => b.share - a.share);
 }

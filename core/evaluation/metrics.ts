@@ -122,26 +122,38 @@ function average<T extends SetFigures>(items: T[], weight: (item: T) => number):
 }
 
 /** A film without any label in truth and answer counts as 0. Films with the same counts are worked out once. */
-function samplesFigures({ films, labels, truth, prediction }: Indicators): SetFigures {
-  const kinds = new Map<number, Confusion & { films: number }>();
-  for (let film = 0, i = 0; film < films; film++) {
-    const counts = { tp: 0, fp: 0, fn: 0, tn: 0 };
-    for (let label = 0; label < labels; label++, i++) {
-      const outcome = outcomeOf(truth[i]!, prediction[i]!);
-      if (outcome !== null) counts[outcome]++;
-    }
-    const key = kindKey(counts);
-    const kind = kinds.get(key) ?? { ...counts, films: 0 };
-    kind.films++;
-    kinds.set(key, kind);
-  }
-  const items = [...kinds.values()].map((kind) => ({ ...setFigures(kind), films: kind.films }));
+function samplesFigures(indicators: Indicators): SetFigures {
+  const kinds = new Map<number, number>();
+  for (const kind of filmKinds(indicators)) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+  const items = [...kinds].map(([kind, films]) => ({ ...setFigures(confusionOf(kind)), films }));
   return average(items, (item) => item.films);
 }
 
-/** One number for each kind of film; no set has more than 63 labels. */
-export function kindKey({ tp, fp, fn, tn }: Confusion): number {
-  return ((tp * 64 + fp) * 64 + fn) * 64 + tn;
+/** What a cell adds to its film's kind, at 2 * truth + prediction; six bits for each outcome, so no set has more than 63 labels. */
+const KIND_STEP = [1, 1 << 12, 1 << 6, 1 << 18, 0, 0] as const;
+
+/** One number for each film: how many of these labels (by place; absent: all) have each outcome. `[films]` */
+export function filmKinds({ films, labels, truth, prediction }: Indicators, places?: readonly number[]): Int32Array {
+  const columns = places ?? Array.from({ length: labels }, (_, i) => i);
+  const kinds = new Int32Array(films);
+  for (let film = 0, row = 0; film < films; film++, row += labels) {
+    let kind = 0;
+    for (let j = 0; j < columns.length; j++) {
+      const at = row + columns[j]!;
+      kind += KIND_STEP[2 * truth[at]! + prediction[at]!]!;
+    }
+    kinds[film] = kind;
+  }
+  return kinds;
+}
+
+export function kindOf({ tp, fp, fn, tn }: Confusion): number {
+  return (tp << 18) | (fp << 12) | (fn << 6) | tn;
+}
+
+/** What a film's kind stands for. */
+export function confusionOf(kind: number): Confusion {
+  return { tp: kind >> 18, fp: (kind >> 12) & 63, fn: (kind >> 6) & 63, tn: kind & 63 };
 }
 
 function subsetAccuracy({ films, labels, truth, prediction }: Indicators): number {

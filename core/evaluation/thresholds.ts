@@ -3,31 +3,46 @@ import type { Label } from '../labels/labels.ts';
 import type { Comparison, DatasetReadings } from './comparison.ts';
 import { labelScores } from './figures.ts';
 import { f1, setFigures } from './metrics.ts';
+import { breathe } from './threads.ts';
 import type { FrozenThreshold } from './types.ts';
 
 /** Of every checkpoint and shared label with probabilities on the source that has both classes there. */
-export function thresholdsOf(context: Comparison): FrozenThreshold[] {
-  const [source, target] = context.datasets as [DatasetReadings, DatasetReadings?];
-  return [...source.readings.films.keys()].flatMap((checkpointId) =>
-    context.shared.flatMap((label) => {
-      const here = scoresAt(source, checkpointId, label);
-      const threshold = bestThreshold(here.truth, here.score);
-      if (threshold === null) return [];
-      const there = target && scoresAt(target, checkpointId, label);
-      const frozen: FrozenThreshold = {
-        checkpointId,
-        label,
-        threshold,
-        chosenOn: source.input.id,
-        source: { datasetId: source.input.id, ...figuresAt(threshold, here.truth, here.score) },
-        target:
-          !there || there.truth.length === 0
-            ? null
-            : { datasetId: target.input.id, ...figuresAt(threshold, there.truth, there.score) },
-      };
-      return [frozen];
-    }),
-  );
+export async function thresholdsOf({ datasets, shared, work }: Comparison): Promise<FrozenThreshold[]> {
+  const [source, target] = datasets as [DatasetReadings, DatasetReadings?];
+  const found: FrozenThreshold[] = [];
+  for (const [checkpointId, films] of source.readings.films) {
+    if (films.every((film) => film.probabilities === undefined)) continue;
+    for (const label of shared) {
+      await breathe(work);
+      found.push(...frozenThreshold(source, target, checkpointId, label));
+    }
+  }
+  return found;
+}
+
+function frozenThreshold(
+  source: DatasetReadings,
+  target: DatasetReadings | undefined,
+  checkpointId: string,
+  label: Label,
+): FrozenThreshold[] {
+  const here = scoresAt(source, checkpointId, label);
+  const threshold = bestThreshold(here.truth, here.score);
+  if (threshold === null) return [];
+  const there = target && scoresAt(target, checkpointId, label);
+  return [
+    {
+      checkpointId,
+      label,
+      threshold,
+      chosenOn: source.input.id,
+      source: { datasetId: source.input.id, ...figuresAt(threshold, here.truth, here.score) },
+      target:
+        !there || there.truth.length === 0
+          ? null
+          : { datasetId: target.input.id, ...figuresAt(threshold, there.truth, there.score) },
+    },
+  ];
 }
 
 function scoresAt({ input, readings }: DatasetReadings, checkpointId: string, label: Label) {
