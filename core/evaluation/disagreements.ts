@@ -48,7 +48,7 @@ function inDataset(
   const found: Disagreement[] = [];
   films.forEach((film, row) => {
     const start = row * shared.length;
-    if (shared.every((_, j) => first.prediction[start + j] === second.prediction[start + j])) return;
+    if (same(first.prediction, second.prediction, start, start + shared.length)) return;
     const cells = shared.map((label, j) => {
       const at = start + j;
       const truth = first.truth[at]!;
@@ -71,6 +71,11 @@ function inDataset(
     });
   });
   return found.sort(byWeight).slice(0, KEPT);
+}
+
+function same(a: Uint8Array, b: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** F1 of a label with the film, less F1 without it. */

@@ -74,7 +74,7 @@ export function figures(
 ): Figures {
   const all = multilabelFigures(indicatorsOf(films, labels, policies));
   const readable = films.filter((film) => !film.failed);
-  const without = multilabelFigures(indicatorsOf(readable, labels, policies));
+  const without = readable.length === films.length ? all : multilabelFigures(indicatorsOf(readable, labels, policies));
   const failures = films.length - readable.length;
   const written = dominance(films);
   return {
