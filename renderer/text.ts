@@ -738,6 +738,13 @@ export const text = {
     threshold: 'Threshold',
     f1At: (name: string) => `F1 at ${name}`,
     warnings: 'To know of the data',
+    distributions: {
+      'training source': 'trained on it',
+      'in-distribution': 'same institution as training',
+      'other institution': 'other institution than training',
+      unknown: 'training data unknown',
+    },
+    distributionHint: 'From the checkpoint’s training source and the part of the data set.',
     importTitle: 'Import predictions',
     importFile: 'Predictions made elsewhere (JSON lines, CSV, vLLM batch output)',
     importHint: 'Truth comes with the file or, by film, from the data sets chosen above.',

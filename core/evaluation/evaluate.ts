@@ -15,6 +15,7 @@ import { type EvaluatedFilm, patientOf } from './figures.ts';
 import { gapDifferenceOf, gapsOf } from './gaps.ts';
 import { headline } from './headline.ts';
 import { labelSetOf } from './labelSets.ts';
+import { bothSidesWarning, patientsOfBoth } from './sharedPatients.ts';
 import { subgroupsOf } from './subgroups.ts';
 import { thresholdsOf } from './thresholds.ts';
 import type {
@@ -56,6 +57,7 @@ export async function evaluate(input: EvaluationInput, work: Work = unattended()
     for (const { id } of input.checkpoints) cells.push(await cellOf(context, dataset, id));
   }
   const pairs = checkpointPairs(input.checkpoints);
+  const both = inBoth(context);
   const result: Omit<EvaluationResult, 'headline'> = {
     id: input.id,
     createdAt: input.createdAt,
@@ -70,7 +72,8 @@ export async function evaluate(input: EvaluationInput, work: Work = unattended()
     subgroups: await subgroupsOf(context, pairs[0] ?? null),
     thresholds: await thresholdsOf(context),
     disagreements: pairs[0] ? await disagreementsOf(context, pairs[0]) : [],
-    warnings: input.warnings ?? [],
+    sharedPatients: both.length,
+    warnings: [...bothSides(input, both), ...(input.warnings ?? [])],
   };
   return { ...result, headline: headline(result) };
 }
@@ -88,6 +91,20 @@ async function compared(input: EvaluationInput, work: Work): Promise<Comparison>
     });
   }
   return { datasets, shared, replicates, seed, method, work };
+}
+
+/** Patients whose films are in both data sets. */
+function inBoth({ datasets: [source, target] }: Comparison): string[] {
+  if (!source || !target) return [];
+  const side = ({ input: { kind }, readings: { films } }: DatasetReadings) => ({
+    patients: [...films.values()].flat().map(({ patientId }) => patientId),
+    kind,
+  });
+  return patientsOfBoth(side(source), side(target));
+}
+
+function bothSides({ source, target }: EvaluationInput, patients: readonly string[]): string[] {
+  return patients.length === 0 ? [] : [bothSidesWarning(source.name, target.name, patients)];
 }
 
 type Changes = Pick<

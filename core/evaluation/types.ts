@@ -395,6 +395,8 @@ export interface EvaluationResult {
   thresholds?: FrozenThreshold[];
   /** Of the first pair of checkpoints: the films that weigh most, at most a hundred of each data set. */
   disagreements?: Disagreement[];
+  /** Patients with films in both data sets; absent in results of earlier versions. */
+  sharedPatients?: number;
   /** What a reader should know of the data: patients on both sides, films left out. */
   warnings?: string[];
   /** The first sentence of the page and of the report, made from the numbers: "GRPO gains 0.01 at home and loses 0.06 away." */

@@ -12,8 +12,9 @@ import { type DatasetInput, evaluate } from '../evaluation/evaluate.ts';
 import { countedFindings, type EvaluatedFilm, indicatorsOf } from '../evaluation/figures.ts';
 import { multilabelFigures, outcomeOf } from '../evaluation/metrics.ts';
 import type { WrittenPrediction } from '../evaluation/predictionSources.ts';
+import { patientsOfBoth, trainedOnWarning } from '../evaluation/sharedPatients.ts';
 import { groupsOf, studiesOf } from '../evaluation/studies.ts';
-import type { Confusion, EvaluationResult } from '../evaluation/types.ts';
+import type { Confusion, EvaluationCell, EvaluationResult } from '../evaluation/types.ts';
 import { isLabel, type Label, type LabelValues } from '../labels/labels.ts';
 import { countedAs, policyOf, type UncertaintyPolicies } from '../labels/uncertainty.ts';
 import type { Workspace } from '../workspace/workspace.ts';
@@ -32,6 +33,7 @@ import type {
   Provenance,
   Results,
 } from './contract.ts';
+import { distributionOf, trainingSetOf } from './distribution.ts';
 import { Rate } from './jobs.ts';
 import type { PredictionStore } from './predictions.ts';
 import { firstOfStudies, type LeftOut, type Selection, type Unsuitable } from './selection.ts';
@@ -170,11 +172,39 @@ export class Evaluations {
         target: onLabels(await this.datasetInput(file, file.targetDatasetId), choice.labels),
         checkpoints,
         films: cells.flatMap((cell) => this.evaluatedFilms(cell)),
+        warnings: await this.trainedOnPatients(file, cells),
       },
       work,
     );
-    this.results.set(key, result);
-    return result;
+    const whole = { ...result, cells: result.cells.map((cell) => this.withDistribution(cell)) };
+    this.results.set(key, whole);
+    return whole;
+  }
+
+  private withDistribution(cell: EvaluationCell): EvaluationCell {
+    const checkpoint = this.checkpoints.usable(cell.checkpointId);
+    const dataset = this.collections.collection(cell.datasetId);
+    const phantom = this.collections.isPhantomSet(dataset.id);
+    return { ...cell, distribution: distributionOf(checkpoint, dataset, this.collections.list(), phantom) };
+  }
+
+  /** Evaluated patients who are in the films that a checkpoint learned from, where the workspace has those. */
+  private async trainedOnPatients({ checkpointIds }: EvaluationFile, cells: readonly Cell[]): Promise<string[]> {
+    const sources = checkpointIds.map((id) => this.checkpoints.usable(id).trainingSource);
+    const warnings: string[] = [];
+    for (const set of new Set(sources.flatMap((source) => trainingSetOf(source, this.collections.list()) ?? []))) {
+      const trained = (await this.collections.films(set.id)).map(({ patientId }) => patientId);
+      for (const datasetId of new Set(cells.map((cell) => cell.datasetId))) {
+        const { id, kind, name } = this.collections.collection(datasetId);
+        const films = cells.find((cell) => cell.datasetId === datasetId)!.films;
+        const both = patientsOfBoth(
+          { patients: trained, kind: set.kind },
+          { patients: films.map(({ patientId }) => patientId), kind },
+        );
+        if (id !== set.id && both.length > 0) warnings.push(trainedOnWarning(set.name, name, both));
+      }
+    }
+    return warnings;
   }
 
   /** The films behind a number: of a cell, and where asked of one label's outcome, or the failed ones. */

@@ -81,6 +81,7 @@ export class ImportedEvaluations {
       createdAt: file.createdAt,
       ...result,
       datasets: named,
+      cells: result.cells.map((cell) => ({ ...cell, distribution: 'unknown' as const })),
       warnings: [...(result.warnings ?? []), ...notes],
     };
     this.results.set(key, whole);

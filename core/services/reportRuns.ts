@@ -4,6 +4,7 @@ import { readJsonIfThere, readJsonLines } from '../platform/files.ts';
 import type { ReportRun } from '../report/types.ts';
 import type { RunHeader, RunState } from '../training/run.ts';
 import type { Chosen, ChosenOn, TrainingLogLine } from '../training/types.ts';
+import { trainingSetOf } from './distribution.ts';
 
 interface RunFile extends RunHeader, RunState {
   datasetId: string;
@@ -54,7 +55,7 @@ export function concernsOf(
 ): string[] {
   const chosen = run?.chosen ?? (chosenOn ? { on: chosenOn, step: null } : null);
   const trainedOn = evaluated.filter(
-    ({ id, name }) => id === run?.datasetId || (name !== '' && name === trainingSource),
+    (dataset) => dataset.id === run?.datasetId || trainingSetOf(trainingSource, [dataset]) !== undefined,
   );
   return [
     ...trainedOn.map(

@@ -5,7 +5,7 @@ import { WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
 import { throwIfCancelled, unattended, type Work } from '../base/progress.ts';
 import { VERSION } from '../base/version.ts';
-import type { EvaluationResult } from '../evaluation/types.ts';
+import type { EvaluatedDataset, EvaluationResult } from '../evaluation/types.ts';
 import type { ParseFailure } from '../findings/types.ts';
 import { writeFileAtomic } from '../platform/files.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -14,7 +14,8 @@ import { type RenderedReport, renderReport, reportSections } from '../report/rep
 import type { ReportCheckpoint, ReportCost, ReportDataset, ReportInput } from '../report/types.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Collections } from './collections.ts';
-import type { CheckedParameters, Collection, Prediction, ReportFilm, Results } from './contract.ts';
+import type { CheckedParameters, Prediction, ReportFilm, Results } from './contract.ts';
+import { relationOf } from './distribution.ts';
 import type { AnsweredFilm, Evaluations } from './evaluations.ts';
 import type { ImportedEvaluations } from './importedEvaluations.ts';
 import type { Models } from './models.ts';
@@ -25,15 +26,6 @@ import { concernsOf, type FoundRun, runOf } from './reportRuns.ts';
 const FILMS_OF_EACH = 3;
 /** Films of each data set that are offered for choosing. */
 const OFFERED = 40;
-
-const RELATION: Record<Collection['role'], ReportDataset['relation']> = {
-  'training-source': 'training source',
-  source: 'in-distribution',
-  target: 'other institution',
-  'probe-source': 'in-distribution',
-  'probe-target': 'other institution',
-  none: 'unknown',
-};
 
 export type ReportChoice = CheckedParameters<'report.render'>;
 
@@ -120,7 +112,7 @@ export class Reports {
       createdAt: choice.date ?? this.platform.now().toISOString(),
       answered: { from: dates[0]!, to: dates[dates.length - 1]! },
       application: { name: 'ChexReason Workbench', version: VERSION },
-      datasets: await Promise.all(evaluation.datasets.map(({ id, films: read }) => this.dataset(id, read, answered))),
+      datasets: await Promise.all(evaluation.datasets.map((dataset) => this.dataset(evaluation, dataset, answered))),
       checkpoints: evaluation.checkpoints.map(({ id }) => this.checkpoint(id, evaluation, answers, runs)),
       reading: {
         sampling: { temperature, topP, seed, maxNewTokens, samplesPerFilm: 1 },
@@ -159,8 +151,8 @@ export class Reports {
       answered: { from: evaluation.createdAt, to: evaluation.createdAt },
       application: { name: 'ChexReason Workbench', version: VERSION },
       datasets: await Promise.all(
-        evaluation.datasets.map(({ id, name, films: read }) =>
-          known.has(id) ? this.dataset(id, read, []) : unknownDataset(id, name),
+        evaluation.datasets.map((dataset) =>
+          known.has(dataset.id) ? this.dataset(evaluation, dataset, []) : unknownDataset(dataset.id, dataset.name),
         ),
       ),
       checkpoints: evaluation.checkpoints.map(({ id, trainingSource }) => ({
@@ -179,7 +171,10 @@ export class Reports {
       runs: [],
       cost: { readings: [], peakMemoryBytes: null },
       reproduce: [`npm run -s chexreason -- report --evaluation ${evaluation.id} --out report.pdf`],
-      limits: ['The answers were made elsewhere and imported; nothing here says how the films were shown or read.'],
+      limits: [
+        'The answers were made elsewhere and imported; nothing here says how the films were shown or read.',
+        ...sharedPatientsLimit(evaluation),
+      ],
     };
   }
 
@@ -217,8 +212,12 @@ export class Reports {
     return found.filter((run) => run !== null);
   }
 
-  private async dataset(id: string, read: number, answered: readonly AnsweredFilm[]): Promise<ReportDataset> {
-    const { name, kind, path, role, films, patients } = this.collections.collection(id);
+  private async dataset(
+    evaluation: EvaluationResult,
+    { id, films: read }: EvaluatedDataset,
+    answered: readonly AnsweredFilm[],
+  ): Promise<ReportDataset> {
+    const { name, kind, path, films, patients } = this.collections.collection(id);
     const hashes = answered
       .filter(({ datasetId }) => datasetId === id)
       .flatMap(({ answers }) => [...answers.values()].slice(0, 1).map(({ provenance }) => provenance.imageHash));
@@ -230,7 +229,7 @@ export class Reports {
       tableHash: sha256(await readFile(path)),
       filmsHash: hashes.length === 0 ? '' : sha256(hashes.sort().join('\n')),
       filmsLeftOut: Math.max(0, films - read),
-      relation: RELATION[role],
+      relation: relationOf(evaluation, id),
     };
   }
 
@@ -284,7 +283,7 @@ export class Reports {
   }
 
   private limits(evaluation: EvaluationResult): string[] {
-    const limits: string[] = [];
+    const limits: string[] = sharedPatientsLimit(evaluation);
     if (evaluation.datasets.some(({ id }) => this.collections.isPhantomSet(id))) {
       limits.push(
         'The films are procedural phantoms and the model is tiny: the figures show the method, not any model for patients.',
@@ -299,6 +298,13 @@ export class Reports {
 }
 
 type ReadingOnly = ReadFilm['answers'] extends ReadonlyMap<string, infer Answer> ? Answer : never;
+
+function sharedPatientsLimit({ sharedPatients = 0 }: EvaluationResult): string[] {
+  if (sharedPatients === 0) return [];
+  return [
+    `Patients with films in both data sets: ${sharedPatients}; intervals of a change take the two to be independent.`,
+  ];
+}
 
 /** Named by a file of predictions alone. */
 function unknownDataset(id: string, name: string): ReportDataset {

@@ -100,6 +100,11 @@ function DoneCell({ cell, names }: { cell?: EvaluationCell; names: { name: strin
         {text.evaluate.failRate(own.failRate)}
       </button>
       <div className="muted small">{text.frame.progress(cell.done, cell.total)}</div>
+      {cell.distribution && (
+        <div className="muted small" title={text.analysis.distributionHint}>
+          {text.analysis.distributions[cell.distribution]}
+        </div>
+      )}
     </div>
   );
 }

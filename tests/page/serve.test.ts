@@ -1,6 +1,6 @@
 /** `chexreason serve` as a person uses it: the printed address in Chromium, the main job, a killed engine, a dropped film. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
@@ -71,6 +71,40 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
     expect(readFileSync(saved).subarray(0, 5).toString()).toBe('%PDF-');
     const text = pdfText(saved);
     if (text !== null) expect(text).toMatch(/research use only/i);
+  });
+
+  it('exports the predictions, imports them as made elsewhere, and reports those', { timeout: 120_000 }, async () => {
+    await page.keyboard.press('Alt+2');
+    const predictions = join(folder, 'elsewhere.jsonl');
+    await page.getByRole('button', { name: 'Export predictions' }).click();
+    await page.getByLabel('Save to a path on the machine of the engine').fill(predictions);
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByText(`24 answers written to ${predictions}`).waitFor();
+    const ours = await page.locator('.grid-cell .number.big').allTextContents();
+
+    await page.getByRole('button', { name: 'Import predictions' }).click();
+    await page.getByLabel(/Predictions made elsewhere/).fill(join(folder, 'nowhere.jsonl'));
+    await page.getByRole('button', { name: 'Import', exact: true }).click();
+    await page.getByText('The predictions could not be imported').waitFor();
+    await page.getByLabel(/Predictions made elsewhere/).fill(predictions);
+    await page.getByRole('button', { name: 'Import', exact: true }).click();
+    await page.getByText('24 answers imported').waitFor();
+    await page.locator('.headline').waitFor();
+    expect(await page.locator('.grid-cell .number.big').allTextContents()).toEqual(ours);
+    await page.locator('.grid-cell .number.big').first().click();
+    await page.waitForSelector('.followed');
+    expect(await page.locator('.line-film').count()).toBe(4);
+
+    await page.keyboard.press('Alt+4');
+    const choice = page.getByLabel('Evaluation');
+    await choice.selectOption((await choice.locator('option', { hasText: 'elsewhere' }).getAttribute('value'))!);
+    await page.locator('.pdf-page').first().waitFor();
+    const saved = join(folder, 'imported.pdf');
+    await page.getByLabel('Save to a path on the machine of the engine').fill(saved);
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await expect.poll(() => existsSync(saved), { timeout: 60_000 }).toBe(true);
+    const text = pdfText(saved);
+    if (text !== null) expect(text).toMatch(/made elsewhere and imported/i);
   });
 
   it('takes a dropped film: the host keeps a copy', async () => {

@@ -1,5 +1,5 @@
 /** The use cases through the contract, on a tiny random model and phantom films: what is kept, resumed and refused. */
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +11,7 @@ import { writePhantom } from '../../core/phantom/generate.ts';
 import { nodePlatform } from '../../core/platform/node.ts';
 import type { Collection, Engine } from '../../core/services/contract.ts';
 import { createEngine } from '../../core/services/engine.ts';
+import { writeCard } from '../../core/workspace/card.ts';
 import { writeTinyModel } from '../support/tinyModel.ts';
 
 const RESOURCES = join(import.meta.dirname, '../../resources');
@@ -182,6 +183,38 @@ describe('evaluations', () => {
     const lines = (await readFile(join(root, 'stopped/predictions/sft.jsonl'), 'utf8')).trim().split('\n');
     const keys = lines.map((line) => JSON.parse(line).key as string);
     expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  it('says what each data set is to each checkpoint, and whom it was trained on', async () => {
+    const trained = join(root, 'trained-adapter');
+    await cp(adapter, trained, { recursive: true });
+    const { engine, a, b } = await withDatasets('trained');
+    const csv = join(root, 'a/CheXpert-v1.0/train.csv');
+    await cp(join(root, 'a/CheXpert-v1.0/valid.csv'), csv);
+    const training = {
+      kind: 'chexpert',
+      csv,
+      images: join(root, 'a'),
+      role: 'training-source',
+      name: 'Films A',
+    } as const;
+    await engine.call('datasets.add', training);
+    await writeCard(trained, {
+      ...{ name: 'Trained', role: 'sft', trainingSource: 'films a', preprocessing: 'as-stored' },
+      ...{ promptId: 'only-label', maxNewTokens: 8, phantomOnly: true },
+    });
+    const { id } = await engine.call('checkpoints.add', { path: trained });
+    const asked = { sourceDatasetId: a.id, targetDatasetId: b.id, limit: 2 };
+    const result = await engine.call('evaluations.run', { ...asked, checkpointIds: [id] });
+    expect(
+      result.cells.map(({ datasetId, checkpointId, distribution }) => [datasetId, checkpointId, distribution]),
+    ).toEqual([
+      [a.id, id, 'in-distribution'],
+      [b.id, id, 'other institution'],
+    ]);
+    expect(result.warnings).toEqual([
+      expect.stringContaining('who are in Films A too, which a checkpoint was trained on'),
+    ]);
   });
 
   it('counts an unreadable completion as no label and never drops it', async () => {
