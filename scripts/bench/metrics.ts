@@ -202,7 +202,7 @@ function peerMedians(peers: readonly Peer[]): Peer | null {
 }
 
 /** One data set; a checkpoint copies the truth in four cells of five and guesses the rest. */
-export function simulated(films: number, patients: number, replicates: number): EvaluationInput {
+function simulated(films: number, patients: number, replicates: number): EvaluationInput {
   const random = new Random('bench metrics');
   const all: EvaluatedFilm[] = [];
   for (let film = 0; film < films; film++) {

@@ -86,6 +86,7 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
     await page.getByLabel(/Predictions made elsewhere/).fill(join(folder, 'nowhere.jsonl'));
     await page.getByRole('button', { name: 'Import', exact: true }).click();
     await page.getByText('The predictions could not be imported').waitFor();
+    await dismissAll(page);
     await page.getByLabel(/Predictions made elsewhere/).fill(predictions);
     await page.getByRole('button', { name: 'Import', exact: true }).click();
     await page.getByText('24 answers imported').waitFor();
@@ -96,6 +97,7 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
     expect(await page.locator('.line-film').count()).toBe(4);
 
     await page.keyboard.press('Alt+4');
+    await dismissAll(page);
     const choice = page.getByLabel('Evaluation');
     await choice.selectOption((await choice.locator('option', { hasText: 'elsewhere' }).getAttribute('value'))!);
     await page.locator('.pdf-page').first().waitFor();
@@ -202,4 +204,10 @@ function commandOf(pid: number): string {
   } catch {
     return '';
   }
+}
+
+/** Messages stay until they are dismissed, and may lie over what is wanted next. */
+async function dismissAll(page: Page): Promise<void> {
+  const buttons = page.locator('.notices').getByRole('button', { name: 'Dismiss' });
+  for (let left = await buttons.count(); left > 0; left--) await buttons.first().click();
 }
