@@ -115,7 +115,7 @@ function quantities(): Quantity[] {
   return found;
 }
 
-type Found = { value: number; interval: Interval | null; positives: number | null };
+type Found = { value: number; interval: Interval | null; positives: number };
 
 async function study(random: Random, count: number, replicates: number): Promise<Found[]> {
   const labels = LABELS.map(([label]) => label);
@@ -144,8 +144,10 @@ async function study(random: Random, count: number, replicates: number): Promise
       own.map(({ statistic }) => statistic),
     );
     own.forEach(({ label }, i) => {
-      const total = readings.get(sets[0]!)!.counted.get('sft')!.total;
-      const positives = label === null ? null : total[PER_LABEL * label]! + total[PER_LABEL * label + 2]!;
+      const { total } = readings.get(sets[0]!)!.counted.get('sft')!;
+      const of = (l: number) => total[PER_LABEL * l]! + total[PER_LABEL * l + 2]!;
+      // An average is as rare as the rarest of its labels.
+      const positives = label === null ? Math.min(...LABELS.map((_, l) => of(l))) : of(label);
       found.push({ ...results[i]!, positives });
     });
   }
@@ -170,7 +172,7 @@ for (let i = 0; i < studies; i++) {
   found.forEach(({ interval, positives }, q) => {
     const tally = tallies[q]!;
     const { value } = truth[q]!;
-    tally.positives += positives ?? 0;
+    tally.positives += positives;
     if (!interval) return;
     tally.studies++;
     if (interval.low <= value && value <= interval.high) tally.bca++;
@@ -184,12 +186,12 @@ const rows = tallies.map(({ bca, percentile, studies: n, positives }, q) => ({
   bca: bca / n,
   percentile: percentile / n,
   studies: n,
-  positives: truth[q]!.positives === null ? null : Math.round(positives / studies),
-  rare: truth[q]!.positives !== null && positives / studies < 50,
+  positives: Math.round(positives / studies),
+  rare: positives / studies < 50,
 }));
 if (values.json) console.log(JSON.stringify({ studies, replicates, patients, rows }));
 else
   for (const row of rows)
     console.log(
-      `${(100 * row.bca).toFixed(1)}  ${(100 * row.percentile).toFixed(1)}  ${row.rare ? 'rare ' : '     '}${row.name}${row.positives === null ? '' : ` (${row.positives} positives)`}`,
+      `${(100 * row.bca).toFixed(1)}  ${(100 * row.percentile).toFixed(1)}  ${row.rare ? 'rare ' : '     '}${row.name} (${row.positives} positives)`,
     );
