@@ -246,6 +246,8 @@ describe.skipIf(missing)(`long work on the desktop${missing ? ` (skipped: ${miss
 
 async function startEvaluation(page: Page): Promise<void> {
   await page.keyboard.press('Alt+2');
+  // The cost is there when everything that it is reckoned from is.
+  await page.getByText('answers to make').waitFor();
   await page.locator('.setup-run button.primary').click();
 }
 
