@@ -1,0 +1,52 @@
+/** The application: its engine, workspace and jobs, and what was dropped or opened. Part of the contract (../contract.ts). */
+import type { ErrorData } from '../../base/errors.ts';
+import type { Progress } from '../../base/progress.ts';
+import type { Label } from '../../labels/labels.ts';
+import type { ExecutorInfo } from '../../models/runner.ts';
+import type { GenerationProgress } from './answers.ts';
+import type { EvaluationProgress } from './evaluations.ts';
+import type { ScanProgress } from './films.ts';
+import type { TrainingProgress } from './training.ts';
+
+export interface EngineInfo {
+  /** What generates: ONNX Runtime where it is there. */
+  generation: ExecutorInfo;
+  /** What trains: libtensorflow where it was built, else wasm. */
+  training: ExecutorInfo;
+  processId: number;
+  memoryBytes: number;
+}
+
+export interface AppState {
+  version: string;
+  engine: EngineInfo;
+  workspace: { path: string; name: string; builtIn: boolean };
+  /** Every address that anything may be sent to. Empty: nothing leaves this machine. */
+  network: string[];
+  paperLabels: { chexpert: readonly Label[]; nih: readonly Label[] };
+}
+
+export interface JobInfo {
+  id: string;
+  kind: 'scan' | 'generate' | 'evaluate' | 'train' | 'report' | 'load' | 'canary' | 'export';
+  title: string;
+  state: 'running' | 'done' | 'failed' | 'cancelled';
+  /** The last progress of its request, whole: a window opened later sees the grid of a running evaluation too. */
+  progress: Progress | ScanProgress | GenerationProgress | EvaluationProgress | TrainingProgress | null;
+  error: ErrorData | null;
+  startedAt: string;
+}
+
+/** What a path is, judged by what lies there (headers and column names only). */
+export interface RecognisedPath {
+  path: string;
+  kind: 'films' | 'table' | 'base' | 'adapter' | 'workspace' | 'unknown';
+  /** For tables. */
+  table: 'chexpert' | 'nih' | 'mimic' | null;
+}
+
+/** Something that was opened before; a menu offers it again. */
+export interface RecentPath {
+  path: string;
+  kind: 'films' | 'table' | 'workspace';
+}

@@ -1,0 +1,71 @@
+/** Training runs. Part of the contract (../contract.ts). */
+import type { ErrorData } from '../../base/errors.ts';
+import type { Progress } from '../../base/progress.ts';
+import type { Chosen, Departure, GateResult, ProbeRole, TrainingLogLine } from '../../training/types.ts';
+
+/** Input that a run did not learn from: how many of a kind, and the first few by name. */
+export interface LeftOut {
+  reason:
+    | 'trace-line'
+    | 'trace-form'
+    | 'trace-labels'
+    | 'trace-without-film'
+    | 'image'
+    | 'film-without-trace'
+    | 'film-without-labels';
+  count: number;
+  first: string[];
+}
+
+/** One institution's part of a run's probe. */
+export interface ProbePart {
+  role: ProbeRole;
+  name: string;
+  films: number;
+  /** Patients that were left out, because a test set or the training films have them too. */
+  patientsLeftOut: number;
+}
+
+/** A row of a run's completions.jsonl. */
+export interface CompletionRow {
+  step: number;
+  /** The film. */
+  id: string;
+  completion: string;
+  tokens: number;
+  stop: 'end' | 'length';
+  reward: number | null;
+  terms: Record<string, number>;
+  advantage: number | null;
+}
+
+export interface TrainingRun {
+  id: string;
+  name: string;
+  kind: 'sft' | 'grpo';
+  /** `paused`: the disk is full; it goes on by itself when there is room. */
+  state: 'running' | 'paused' | 'stopped' | 'complete' | 'failed';
+  createdAt: string;
+  steps: number;
+  totalSteps: number;
+  path: string;
+  config: Record<string, unknown>;
+  /** Fields that differ from the paper: asked, run, and why. */
+  departures: Departure[];
+  /** The checkpoint that it made, while the workspace has it. */
+  checkpointId: string | null;
+  /** The films that are looked at while it trains; empty: none. */
+  probe: ProbePart[];
+  /** Films and traces that it leaves out, and why. */
+  leftOut: LeftOut[];
+  /** What the integrity gates found so far. */
+  gates: GateResult[];
+  /** Of a complete run: the step whose adapter it kept, and what that was decided on. */
+  chosen: Chosen | null;
+  error: ErrorData | null;
+}
+
+export interface TrainingProgress extends Progress {
+  runId: string;
+  line: TrainingLogLine | null;
+}
