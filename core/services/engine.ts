@@ -67,6 +67,8 @@ type Handlers = {
 
 /** Films of each built-in data set. */
 const BUILT_IN_FILMS = 200;
+/** How often it is looked whether another process that works in the workspace has ended. */
+const OTHERS_LOOK_MS = 2000;
 
 /** The engine on a workspace. Films and checkpoints of the built-in one are added in the background, as a job. */
 export async function createEngine(platform: Platform, options: EngineOptions = {}): Promise<Engine> {
@@ -124,17 +126,26 @@ class LocalEngine implements Engine {
     if (this.options.goOn) await this.goOn(workspace);
   }
 
-  /** Takes up what an ended process left unfinished in this workspace. */
+  /**
+   * Takes up what ended processes left unfinished in this workspace. One whose application was killed still lives for a moment:
+   * its work is taken up when it has ended.
+   */
   private async goOn(workspace: Workspace): Promise<void> {
-    this.journal = new Journal(workspace);
-    const { unfinished, exhausted } = await this.journal.unfinished();
+    this.journal = await Journal.open(workspace);
+    await this.takeUp(this.journal);
+  }
+
+  private async takeUp(journal: Journal): Promise<void> {
+    if (journal !== this.journal) return;
+    const { unfinished, exhausted, othersWork } = await journal.unfinished();
     for (const { work, title } of exhausted) {
-      await this.journal.end(work);
+      await journal.end(work);
       const give = () => Promise.reject(endsItsEngine(title));
       this.jobs.run(work.method === 'training.resume' ? 'train' : 'evaluate', title, {}, give).catch(() => {});
     }
     // A job shows its error.
     for (const { work } of unfinished) this.call(work.method, work.params).catch(() => {});
+    if (othersWork) setTimeout(() => this.takeUp(journal).catch(() => {}), OTHERS_LOOK_MS).unref();
   }
 
   /** A job that is written down while it is under way, so that it goes on after its process has ended. */

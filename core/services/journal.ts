@@ -5,6 +5,7 @@
  *
  * Work that never gets further is not started for ever: after MOST_STARTS starts without progress it is left alone.
  */
+import { lives, nameOfProcess, type ProcessName } from '../platform/processes.ts';
 import type { CheckedParameters } from './contract.ts';
 
 const FILE = 'jobs.json';
@@ -20,7 +21,7 @@ export interface JournalEntry {
   work: LastingWork;
   title: string;
   /** The process that did it. */
-  pid: number;
+  by: ProcessName;
   /** Starts since it last got further. */
   starts: number;
 }
@@ -31,35 +32,56 @@ export interface JournalStore {
   write(value: unknown, name: string): Promise<void>;
 }
 
+/** What the journal holds of ended processes, and whether others still work. */
+export interface Unfinished {
+  unfinished: JournalEntry[];
+  /** Given up: it ended its process each time. */
+  exhausted: JournalEntry[];
+  /** A living process has entries of its own. One whose application was killed ends a moment after it. */
+  othersWork: boolean;
+}
+
 export class Journal {
-  private entries: JournalEntry[] = [];
+  /** What this process does, and what it has taken from ended ones. */
+  private own: JournalEntry[] = [];
+  /** Entries of ended processes that it has taken: what the file says of them is past. */
+  private readonly taken = new Set<string>();
   private writing: Promise<void> = Promise.resolve();
 
-  constructor(
+  private constructor(
     private readonly store: JournalStore,
-    private readonly pid = process.pid,
+    private readonly name: ProcessName,
   ) {}
 
+  static async open(store: JournalStore, processId = process.pid): Promise<Journal> {
+    return new Journal(store, await nameOfProcess(processId));
+  }
+
   /**
-   * What an ended process left unfinished. Entries of a living one stay its own. Each is to be begun again with `begin`, or
-   * is given up for good (`exhausted`).
+   * What ended processes left unfinished. Entries of a living one stay its own. Each is to be begun again with `begin`, or is
+   * given up for good with `end`.
    */
-  async unfinished(): Promise<{ unfinished: JournalEntry[]; exhausted: JournalEntry[] }> {
-    const there = (await this.store.read<JournalEntry[]>(FILE)) ?? [];
-    this.entries = there.filter(({ pid }) => pid !== this.pid && isAlive(pid));
-    const left = there.filter((entry) => !this.entries.includes(entry));
-    this.entries.push(...left);
+  async unfinished(): Promise<Unfinished> {
+    const left: JournalEntry[] = [];
+    let othersWork = false;
+    for (const entry of await this.others()) {
+      if (!isSame(entry.by, this.name) && (await lives(entry.by))) othersWork = true;
+      else left.push(entry);
+    }
+    for (const entry of left) this.taken.add(identityOf(entry));
+    this.own.push(...left);
     return {
       unfinished: left.filter(({ starts }) => starts < MOST_STARTS),
       exhausted: left.filter(({ starts }) => starts >= MOST_STARTS),
+      othersWork,
     };
   }
 
   /** Notes that this work is under way, until `end`. */
   async begin(work: LastingWork, title: string): Promise<void> {
     const before = this.find(work);
-    if (before) this.entries = this.entries.filter((entry) => entry !== before);
-    this.entries.push({ work, title, pid: this.pid, starts: (before?.starts ?? 0) + 1 });
+    this.forget(work);
+    this.own.push({ work, title, by: this.name, starts: (before?.starts ?? 0) + 1 });
     await this.save();
   }
 
@@ -73,19 +95,35 @@ export class Journal {
 
   /** It is done, failed with an error of its own, was cancelled, or is given up. */
   async end(work: LastingWork): Promise<void> {
-    this.entries = this.entries.filter((entry) => keyOf(entry.work) !== keyOf(work));
+    this.forget(work);
     await this.save();
   }
 
   private find(work: LastingWork): JournalEntry | undefined {
-    return this.entries.find((entry) => keyOf(entry.work) === keyOf(work));
+    return this.own.find((entry) => keyOf(entry.work) === keyOf(work));
+  }
+
+  private forget(work: LastingWork): void {
+    this.own = this.own.filter((entry) => keyOf(entry.work) !== keyOf(work));
   }
 
   /** One write after the other. A journal that cannot be written (a full disk) must not end the work that it is about. */
   private save(): Promise<void> {
-    const entries = this.entries.map((entry) => ({ ...entry }));
-    this.writing = this.writing.then(() => this.store.write(entries, FILE)).catch(() => {});
+    const own = this.own.map((entry) => ({ ...entry }));
+    const write = async () => {
+      const others = (await this.others()).filter(({ by }) => !isSame(by, this.name));
+      await this.store.write([...others, ...own], FILE);
+    };
+    this.writing = this.writing.then(write).catch(() => {});
     return this.writing;
+  }
+
+  /** What the file holds beside what this journal has begun or taken. */
+  private async others(): Promise<JournalEntry[]> {
+    const there = (await this.store.read<JournalEntry[]>(FILE)) ?? [];
+    const own = new Set(this.own.map(identityOf));
+    // Entries of an earlier release named no process that can be checked; their work is found on its screen.
+    return there.filter((entry) => entry.by && !this.taken.has(identityOf(entry)) && !own.has(identityOf(entry)));
   }
 }
 
@@ -93,11 +131,10 @@ function keyOf({ method, params }: LastingWork): string {
   return JSON.stringify([method, params]);
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as { code?: string }).code === 'EPERM';
-  }
+function isSame(a: ProcessName, b: ProcessName): boolean {
+  return a.processId === b.processId && a.began === b.began;
+}
+
+function identityOf({ work, by }: JournalEntry): string {
+  return JSON.stringify([keyOf(work), by.processId, by.began]);
 }

@@ -278,12 +278,14 @@ export class RunFolder {
     }
   }
 
+  /** To what the checkpoint after `step` knows; the gates of the result come after every checkpoint, and are looked at again. */
   private async cutLogs(step: number): Promise<void> {
     for (const name of LOGS) {
       const file = join(this.path, name);
       if (!(await isFile(file))) continue;
-      const lines = await readJsonLines<{ step: number }>(file);
-      await this.patience.write(() => writeFileAtomic(file, jsonLines(lines.filter((line) => line.step <= step))));
+      const lines = await readJsonLines<{ step: number; after?: GateResult['after'] }>(file);
+      const kept = lines.filter((line) => line.step <= step && line.after !== 'last');
+      await this.patience.write(() => writeFileAtomic(file, jsonLines(kept)));
     }
   }
 }

@@ -1,18 +1,15 @@
 /**
  * One run of a folder at a time. The lock is a file that names its process; one left by a process that was killed does not
- * count. A process is known by its id and, where the system tells, by when it began: after a restart, or in another
- * container, the same id is another process. Of another machine (a shared folder) only the time of the last sign is seen.
+ * count. Of another machine (a shared folder) only the time of the last sign is seen.
  */
 import { link, readFile, rename, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { WorkbenchError } from '../base/errors.ts';
 import { Random } from '../base/random.ts';
+import { lives, nameOfProcess, type ProcessName } from '../platform/processes.ts';
 
-interface Holder {
-  processId: number;
+interface Holder extends ProcessName {
   host: string;
-  /** When the process began, as the system names it; null: not known here. */
-  began: string | null;
   /** Tells two locks of one process apart. */
   token: string;
 }
@@ -40,7 +37,7 @@ export class RunLock {
   static async take(path: string): Promise<RunLock> {
     const random = new Random(`${process.pid} ${process.hrtime.bigint()}`);
     const token = random.uint32().toString(16);
-    const holder = { processId: process.pid, host: hostname(), began: await beginOf(process.pid), token };
+    const holder = { ...(await nameOfProcess(process.pid)), host: hostname(), token };
     const beside = `${path}.${token}`;
     await writeFile(beside, JSON.stringify(holder));
     try {
@@ -83,7 +80,7 @@ async function place(beside: string, path: string): Promise<boolean> {
 /** @throws TRAINING_LOCKED where the holder lives */
 async function removeLeftBehind(path: string, token: string): Promise<void> {
   const holder = await read(path);
-  if (holder && (await lives(holder, path))) {
+  if (holder && (await holds(holder, path))) {
     throw new WorkbenchError(
       'TRAINING_LOCKED',
       'A run is going on in this folder already.',
@@ -107,29 +104,8 @@ async function read(path: string): Promise<Holder | null> {
   }
 }
 
-async function lives(holder: Holder, path: string): Promise<boolean> {
-  if (holder.host !== hostname()) {
-    const { mtimeMs } = await stat(path);
-    return Date.now() - mtimeMs < SILENT_MS;
-  }
-  try {
-    process.kill(holder.processId, 0);
-  } catch (error) {
-    // EPERM: it is there, and somebody else's.
-    if ((error as { code?: string }).code !== 'EPERM') return false;
-  }
-  const began = await beginOf(holder.processId);
-  return began === null || holder.began === null || began === holder.began;
-}
-
-/** Linux: boot, and clock ticks since then (field 22 of /proc/PID/stat). Elsewhere null. */
-async function beginOf(processId: number): Promise<string | null> {
-  try {
-    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-    const line = await readFile(`/proc/${processId}/stat`, 'utf8');
-    // The name in parentheses may hold spaces; 20 fields follow it up to the start.
-    return `${boot.trim()} ${line.slice(line.lastIndexOf(')') + 2).split(' ')[19]}`;
-  } catch {
-    return null;
-  }
+async function holds(holder: Holder, path: string): Promise<boolean> {
+  if (holder.host === hostname()) return lives(holder);
+  const { mtimeMs } = await stat(path);
+  return Date.now() - mtimeMs < SILENT_MS;
 }

@@ -246,6 +246,7 @@ describe.skipIf(missing)(`long work on the desktop${missing ? ` (skipped: ${miss
 
 async function startEvaluation(page: Page): Promise<void> {
   await page.keyboard.press('Alt+2');
+  await page.getByLabel('Films of each data set').fill(String(MANY_FILMS));
   // The cost is there when everything that it is reckoned from is.
   await page.getByText('answers to make').waitFor();
   await page.locator('.setup-run button.primary').click();

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { sha256 } from '../../core/base/hash.ts';
 import type { Random } from '../../core/base/random.ts';
 import { openSafetensors } from '../../core/tensor/safetensors.ts';
 import type { TfjsBackend } from '../../core/tensor/tfjs/backend.ts';
@@ -85,7 +86,7 @@ export async function comparableLog(folder: string): Promise<TrainingLogLine[]> 
   );
 }
 
-/** Every file of a run that must be the same to the bit, with its content; null: it is not there. */
+/** The hash of every file of a run that must be the same to the bit; null: it is not there. */
 export async function comparableFiles(folder: string): Promise<Record<string, string | null>> {
   const names = [
     'adapter/adapter_model.safetensors',
@@ -96,7 +97,7 @@ export async function comparableFiles(folder: string): Promise<Record<string, st
   const contents = await Promise.all(
     names.map((name) =>
       readFile(join(folder, name)).then(
-        (bytes) => bytes.toString('base64'),
+        (bytes) => sha256(bytes),
         () => null,
       ),
     ),

@@ -48,6 +48,18 @@ describe('killed at random moments, and gone on with', () => {
   }
 });
 
+describe('killed after its last step', () => {
+  it('looks at the gates of the result again, and writes them once', async () => {
+    const run = await shortRun(await newFolder());
+    await trainSft(run);
+    const gates = await readFile(join(run.folder, 'gates.jsonl'), 'utf8');
+    await unlink(join(run.folder, 'adapter/adapter_model.safetensors'));
+    await trainSft(run);
+    expect(await readFile(join(run.folder, 'gates.jsonl'), 'utf8')).toBe(gates);
+    expect(existsSync(join(run.folder, 'adapter/adapter_model.safetensors'))).toBe(true);
+  }, 60_000);
+});
+
 describe('stopped between two checkpoints', () => {
   it('a run goes on from the very step', async () => {
     const folder = await newFolder();
