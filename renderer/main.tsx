@@ -7,4 +7,5 @@ import { createWorkbench } from './state/workbench.ts';
 
 const workbench = createWorkbench(connect());
 workbench.start();
+window.addEventListener('focus', workbench.returned);
 createRoot(document.getElementById('root') as HTMLElement).render(<App workbench={workbench} />);

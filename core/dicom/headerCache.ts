@@ -1,10 +1,11 @@
 /**
  * Headers that were read before, in one file of lines: size, modification time, path, record. A file whose size and time are
- * the same is not opened again. Lines are appended; a later line of a path replaces an earlier one, and when too many are
- * replaced the file is written anew. It is a cache: damaged, of another version, or gone, headers are read again.
+ * the same is not opened again. Lines are appended; a later line of a path replaces an earlier one; files that are gone, and
+ * the oldest of too many, are dropped; when too many lines are void the file is written anew. It is a cache: damaged, of another version, or gone, headers are read again.
  */
+import { existsSync } from 'node:fs';
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, sep } from 'node:path';
 import { nextTurn } from '../base/progress.ts';
 import { VERSION } from '../base/version.ts';
 import { writeFileAtomic } from '../platform/files.ts';
@@ -14,8 +15,10 @@ const FIRST_LINE = `chexreason headers ${RECORD_VERSION} ${VERSION}`;
 /** Lines read before other work of the process gets its turn. */
 const LINES_A_TURN = 4096;
 const FLUSH_CHARACTERS = 1 << 20;
-/** The file is written anew when so many lines, and half of all, are replaced. */
+/** The file is written anew when so many lines, and half of all, are void. */
 const MIN_REPLACED = 1000;
+/** Files remembered: some 200 MB. */
+const MOST = 500_000;
 
 interface Known {
   size: number;
@@ -26,6 +29,8 @@ interface Known {
 export class HeaderCache {
   /** Where a path's line begins in `bytes`; or what this scan has read of it. */
   private readonly entries = new Map<string, number | Known>();
+  /** Paths that this scan has asked for. */
+  private readonly asked = new Set<string>();
   private replaced = 0;
   private waiting: string[] = [];
   private waitingCharacters = 0;
@@ -35,11 +40,13 @@ export class HeaderCache {
   private constructor(
     private readonly path: string,
     private readonly bytes: Buffer,
+    private readonly most: number,
   ) {}
 
-  static async open(path: string): Promise<HeaderCache> {
+  /** @param most files remembered; the default is for use, others for tests */
+  static async open(path: string, most = MOST): Promise<HeaderCache> {
     const bytes = await readFile(path).catch(() => Buffer.alloc(0));
-    const cache = new HeaderCache(path, bytes);
+    const cache = new HeaderCache(path, bytes, most);
     await cache.read();
     return cache;
   }
@@ -50,6 +57,7 @@ export class HeaderCache {
 
   /** What is known of a file: its size and time when its header was read, and the record. */
   find(path: string): Known | undefined {
+    this.asked.add(path);
     const entry = this.entries.get(path);
     return typeof entry === 'number' ? this.known(entry) : entry;
   }
@@ -61,8 +69,36 @@ export class HeaderCache {
     return { size: Number(size), mtimeMs: Number(mtimeMs), record };
   }
 
+  /**
+   * After a scan of these files and folders: what is known below them, was not asked for, and is not on the disk any more is
+   * forgotten.
+   */
+  async dropVanished(scanned: readonly string[]): Promise<void> {
+    const folders = scanned.map((path) => (path.endsWith(sep) ? path : path + sep));
+    let looked = 0;
+    for (const path of [...this.entries.keys()]) {
+      if (this.asked.has(path) || !folders.some((folder) => `${path}${sep}`.startsWith(folder))) continue;
+      if (!existsSync(path)) this.drop(path);
+      if (++looked % LINES_A_TURN === 0) await nextTurn();
+    }
+  }
+
+  private drop(path: string): void {
+    this.entries.delete(path);
+    this.replaced++;
+  }
+
+  /** The oldest go first, except those that were asked for. */
+  private shrink(): void {
+    for (const path of this.entries.keys()) {
+      if (this.entries.size <= this.most) return;
+      if (!this.asked.has(path)) this.drop(path);
+    }
+  }
+
   add(path: string, size: number, mtimeMs: number, record: string): void {
     if (this.entries.has(path)) this.replaced++;
+    this.asked.add(path);
     this.entries.set(path, { size, mtimeMs, record });
     const line = lineOf(path, { size, mtimeMs, record });
     this.waiting.push(line);
@@ -72,6 +108,7 @@ export class HeaderCache {
 
   /** Writes what is still waiting. Errors: DISK_FULL and the file system's own. */
   async close(): Promise<void> {
+    this.shrink();
     if (this.replaced > MIN_REPLACED && this.replaced > this.entries.size / 2) {
       await this.written;
       const lines = [...this.entries.keys()].map((path) => lineOf(path, this.find(path)!));

@@ -6,6 +6,7 @@ import { open } from 'node:fs/promises';
 import { isMainThread } from 'node:worker_threads';
 import { locate, WorkbenchError } from '../base/errors.ts';
 import { bytesOf, sha256 } from '../base/hash.ts';
+import { trace } from '../platform/trace.ts';
 import { applyPalette, readPalette, toRgb } from './color.ts';
 import { type DicomFile, looksLikeDicom, readDicom } from './dataSet.ts';
 import { type DecodedFrame, decodeFrame, type FrameSource, openFrames } from './decode.ts';
@@ -48,7 +49,9 @@ export function openFilm(path: string, options: OpenOptions = {}): Promise<Film>
 /** The same in this thread. */
 export async function openFilmHere(path: string, options: OpenOptions = {}): Promise<Film> {
   try {
+    trace('thread-begun');
     const bytes = await readWhole(path);
+    trace('file-read');
     const kind = rasterKind(bytes);
     if (kind) return rasterFilm(path, kind, await readRaster(bytes, kind), options);
     return await dicomFilm(path, openDicom(bytes), options);
@@ -121,6 +124,7 @@ export function openDicom(bytes: Uint8Array): DicomFile {
 async function dicomFilm(path: string, file: DicomFile, { frame = 0, hash = true }: OpenOptions): Promise<Film> {
   const source = openFrames(file);
   const decoded = await decodeFrame(source, frame);
+  trace('decoded');
   const { attributes, warnings } = file;
   const { description } = source;
   const groups = functionalGroups(attributes, frame);
@@ -129,6 +133,9 @@ async function dicomFilm(path: string, file: DicomFile, { frame = 0, hash = true
   if (!attributes.characterSetKnown) warnings.push('The character set of the file is unknown; text may be wrong.');
   const isColor = description.samplesPerPixel === 3 || isPalette(source);
   const display = isColor ? colorDisplay(source, decoded) : grayDisplay(source, decoded, groups);
+  trace('ranged');
+  const hashed = hash ? sha256(bytesOf(decoded.pixels)) : '';
+  trace('hashed');
   return {
     path,
     kind: 'dicom',
@@ -142,7 +149,7 @@ async function dicomFilm(path: string, file: DicomFile, { frame = 0, hash = true
     spacing: readSpacing([attributes, ...groups]),
     ...(overlays.length > 0 ? { overlays } : {}),
     tags,
-    sha256: hash ? sha256(bytesOf(decoded.pixels)) : '',
+    sha256: hashed,
     warnings: [...warnings, ...readCautions(attributes, tags)],
   };
 }

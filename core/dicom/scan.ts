@@ -59,6 +59,7 @@ export async function scanPaths(
   const batches = inBatches(filesOf(paths, scan));
   const readers = Array.from({ length: dicomThreadCount() + 1 }, () => scan.consume(batches));
   await Promise.all(readers);
+  await (await loading)?.dropVanished(paths);
   return scan.finish();
 }
 

@@ -17,6 +17,16 @@ export const CAUTIONS = [
 ] as const;
 export type CautionCode = (typeof CAUTIONS)[number];
 
+/** In a word or two, after a number of films. */
+export const CAUTION_WORDS: Readonly<Record<CautionCode, string>> = {
+  'for-processing': 'FOR PROCESSING',
+  'not-a-radiograph': 'not a radiograph',
+  'not-the-chest': 'not the chest',
+  lateral: 'lateral',
+  'other-view': 'another view',
+  'view-unknown': 'view not stated',
+};
+
 export interface Caution {
   code: CautionCode;
   /** For the person who asks. */

@@ -2,11 +2,11 @@
  * Small pictures of films for the study list: 8-bit gray, as the viewer shows the film first, averaged down. They are kept
  * as PNG files, named by path, size and modification time of the film, so that a changed film gets a new one.
  */
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PNG } from 'pngjs';
 import { sha256 } from '../base/hash.ts';
-import { writeFileAtomic } from '../platform/files.ts';
+import { fileVersion, writeFileAtomic } from '../platform/files.ts';
 import { decodePng } from './codecs/png.ts';
 import type { Film } from './film.ts';
 import { openFilmHere } from './openFilm.ts';
@@ -50,8 +50,7 @@ function filmOf(path: string, frame: number): Promise<Film> {
 }
 
 async function nameOf(path: string, frame: number): Promise<string> {
-  const { size, mtimeMs } = await stat(path).catch(() => ({ size: 0, mtimeMs: 0 }));
-  const key = sha256(`${path}\n${frame}\n${size}\n${mtimeMs}`);
+  const key = sha256(`${path}\n${frame}\n${await fileVersion(path)}`);
   return join(key.slice(0, 2), `${key.slice(2, 32)}.png`);
 }
 

@@ -1,5 +1,5 @@
 /** Files that are replaced are written beside and renamed; and read back whole. */
-import { mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { locate, WorkbenchError } from '../base/errors.ts';
 import { nextTurn } from '../base/progress.ts';
@@ -64,4 +64,10 @@ export async function readJsonLines<T>(path: string): Promise<T[]> {
     }
   }
   return rows;
+}
+
+/** Size and modification time: another version of a file has another one. Empty where there is no file. */
+export async function fileVersion(path: string): Promise<string> {
+  const found = await stat(path).catch(() => null);
+  return found ? `${found.size} ${found.mtimeMs}` : '';
 }

@@ -49,6 +49,8 @@ export interface ReportDataset {
   filmsHash: string;
   /** Films that could not be opened, or were not asked for; not in any figure. */
   filmsLeftOut: number;
+  /** Of its table: films that the models were not made for, by reason ("lateral"), and whether they were read all the same. */
+  unsuitable: { read: boolean; reasons: { words: string; films: number }[] };
   /** Its part seen from the checkpoints' training. */
   relation: 'training source' | 'in-distribution' | 'other institution' | 'unknown';
 }

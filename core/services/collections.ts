@@ -16,6 +16,7 @@ import { openFilm } from '../dicom/openFilm.ts';
 import { type ScanReport, scanPaths } from '../dicom/scan.ts';
 import { type Caution, viewCaution, viewOfText } from '../dicom/suitability.ts';
 import type { DatasetKind } from '../labels/mapping.ts';
+import { fileVersion } from '../platform/files.ts';
 import { slug, type Workspace } from '../workspace/workspace.ts';
 import type { CheckedParameters, Collection, FilmEntry, ScanProgress, ScanSummary } from './contract.ts';
 
@@ -94,7 +95,9 @@ export class Collections {
   async open(filmId: string, frame?: number): Promise<Film> {
     const entry = await this.entry(filmId);
     const wanted = frame ?? entry.frame;
-    return this.cache.get(`${entry.path}#${wanted}`, () => openFilm(entry.path, { frame: wanted }));
+    // A file that has changed is another film.
+    const key = `${entry.path}#${wanted} ${await fileVersion(entry.path)}`;
+    return this.cache.get(key, () => openFilm(entry.path, { frame: wanted }));
   }
 
   /**

@@ -14,6 +14,7 @@ import { removeForms } from '../models/quantizedWeights.ts';
 import { writeFileAtomic } from '../platform/files.ts';
 import { cacheDirectory } from '../platform/node.ts';
 import type { Platform } from '../platform/platform.ts';
+import { trace } from '../platform/trace.ts';
 import type { Precision } from '../tensor/precision.ts';
 import { openTfjs } from '../tensor/tfjs/backend.ts';
 import { Workspace } from '../workspace/workspace.ts';
@@ -311,10 +312,12 @@ class LocalEngine implements Engine {
         return this.withCautions(films.slice(from, limit === undefined ? undefined : from + limit));
       },
       'films.open': async ({ filmId, frame }) => {
+        trace('engine-asked');
         const { collections, selection } = this.session;
         const known = await collections.entry(filmId);
         // Side by side: the header is read again where the film's table said nothing of it.
         const [film, [entry]] = await Promise.all([collections.open(filmId, frame), selection.withHeaders([known])]);
+        trace('engine-has-film');
         return { entry: this.withCautions([entry!])[0]!, film };
       },
       'films.thumbnail': async ({ filmId }, { signal }) =>

@@ -567,6 +567,12 @@ export class Evaluations {
     });
   }
 
+  /** Films of a data set that the models were not made for, by the first reason, and whether they are read all the same. */
+  async unsuitable(id: string, datasetId: string): Promise<{ read: boolean; films: LeftOut }> {
+    const { unsuitable, leftOut } = await this.file(id);
+    return { read: unsuitable === 'include', films: leftOut?.[datasetId] ?? {} };
+  }
+
   private async summary(file: EvaluationFile): Promise<EvaluationSummary> {
     const { id, name, createdAt, checkpointIds, limit, total } = file;
     const items = await this.workspace.lines<Item>(FOLDER, `${id}.jsonl`);

@@ -5,6 +5,7 @@ import { WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
 import { throwIfCancelled, unattended, type Work } from '../base/progress.ts';
 import { VERSION } from '../base/version.ts';
+import { CAUTION_WORDS, CAUTIONS } from '../dicom/suitability.ts';
 import type { EvaluatedDataset, EvaluationResult } from '../evaluation/types.ts';
 import type { ParseFailure } from '../findings/types.ts';
 import { writeFileAtomic } from '../platform/files.ts';
@@ -229,8 +230,19 @@ export class Reports {
       tableHash: sha256(await readFile(path)),
       filmsHash: hashes.length === 0 ? '' : sha256(hashes.sort().join('\n')),
       filmsLeftOut: Math.max(0, films - read),
+      unsuitable: await this.unsuitable(evaluation.id, id),
       relation: relationOf(evaluation, id),
     };
+  }
+
+  private async unsuitable(evaluationId: string, datasetId: string): Promise<ReportDataset['unsuitable']> {
+    // Answers made elsewhere were chosen elsewhere.
+    if (await this.imported.has(evaluationId)) return { read: false, reasons: [] };
+    const { read, films } = await this.evaluations.unsuitable(evaluationId, datasetId);
+    const reasons = CAUTIONS.flatMap((code) =>
+      films[code] ? [{ words: CAUTION_WORDS[code], films: films[code] }] : [],
+    );
+    return { read, reasons };
   }
 
   private checkpoint(
@@ -317,6 +329,7 @@ function unknownDataset(id: string, name: string): ReportDataset {
     tableHash: '',
     filmsHash: '',
     filmsLeftOut: 0,
+    unsuitable: { read: false, reasons: [] },
     relation: 'unknown',
   };
 }

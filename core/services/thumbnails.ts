@@ -5,6 +5,7 @@
 import { WorkbenchError } from '../base/errors.ts';
 import { dicomThreadCount } from '../dicom/threads.ts';
 import { type Thumbnail, thumbnail } from '../dicom/thumbnail.ts';
+import { fileVersion } from '../platform/files.ts';
 import type { FilmEntry } from './contract.ts';
 
 /** Kept in memory; each is some 9 kB. */
@@ -18,7 +19,8 @@ interface Waiting {
 }
 
 export class Thumbnails {
-  private readonly kept = new Map<string, Thumbnail>();
+  /** By film; `version` is that of the file that it was made of. */
+  private readonly kept = new Map<string, { picture: Thumbnail; version: string }>();
   private waiting: Waiting[] = [];
   private running = 0;
 
@@ -29,9 +31,9 @@ export class Thumbnails {
   ) {}
 
   /** @throws WorkbenchError CANCELLED, and as openFilm does */
-  get(film: FilmEntry, signal?: AbortSignal): Promise<Thumbnail> {
+  async get(film: FilmEntry, signal?: AbortSignal): Promise<Thumbnail> {
     const there = this.kept.get(film.id);
-    if (there) return Promise.resolve(there);
+    if (there && there.version === (await fileVersion(film.path))) return there.picture;
     return new Promise((resolve, reject) => {
       const one = { film, signal, resolve, reject };
       this.waiting.push(one);
@@ -50,19 +52,24 @@ export class Thumbnails {
     const one = this.waiting.pop();
     if (!one) return;
     this.running++;
-    this.make(one.film.path, one.film.frame, this.folder)
-      .then((picture) => {
-        this.keep(one.film.id, picture);
-        one.resolve(picture);
-      }, one.reject)
+    this.made(one)
+      .then(one.resolve, one.reject)
       .finally(() => {
         this.running--;
         this.next();
       });
   }
 
-  private keep(id: string, picture: Thumbnail): void {
-    this.kept.set(id, picture);
+  private async made({ film }: Waiting): Promise<Thumbnail> {
+    const version = await fileVersion(film.path);
+    const picture = await this.make(film.path, film.frame, this.folder);
+    this.keep(film.id, { picture, version });
+    return picture;
+  }
+
+  private keep(id: string, one: { picture: Thumbnail; version: string }): void {
+    this.kept.delete(id);
+    this.kept.set(id, one);
     for (const oldest of this.kept.keys()) {
       if (this.kept.size <= KEPT) return;
       this.kept.delete(oldest);

@@ -2,6 +2,7 @@
 import { ENGINE_PORT_MESSAGE } from '../../core/services/addresses.ts';
 import { Client } from '../../core/services/client.ts';
 import type { DesktopHost, Envelope, EnvelopePort, HostBridge } from '../../core/services/contract.ts';
+import { markStage } from '../viewer/trace.ts';
 
 export function connectDesktop(host: DesktopHost): HostBridge {
   const client = new Client();
@@ -32,7 +33,11 @@ function overMessagePort(port: MessagePort): EnvelopePort {
   return {
     send: (envelope) => port.postMessage(envelope),
     onEnvelope(listener) {
-      port.onmessage = (event: MessageEvent<Envelope>) => listener(event.data);
+      port.onmessage = (event: MessageEvent<Envelope>) => {
+        markStage('arrived');
+        const { data } = event;
+        listener(data);
+      };
     },
     // A MessagePort does not tell that its other end is gone; the host does (`engine-ended`).
     onClose: () => {},

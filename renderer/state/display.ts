@@ -2,6 +2,7 @@
 import { createStore } from 'zustand/vanilla';
 import type { Film, Voi } from '../../core/dicom/film.ts';
 import { PERCENTILE_WINDOWS, percentileVoi, sampledValues } from '../viewer/percentiles.ts';
+import { markStage } from '../viewer/trace.ts';
 import type { Room } from '../viewer/transform.ts';
 
 /** A window that can be chosen: from the file, the whole range, or from the film's percentiles. */
@@ -65,6 +66,7 @@ export function createDisplay() {
     show(film: Film | null): void {
       if (store.getState().film === film) return;
       const presets = film ? presetsOf(film) : [];
+      markStage('presets');
       store.setState({ film, presets, ...firstWindow(presets), ...UPRIGHT });
     },
     choose(presetId: string): void {

@@ -14,6 +14,7 @@ import type {
   Prediction,
   SampledAnswers,
 } from '../../core/services/contract.ts';
+import { markStage } from '../viewer/trace.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Library } from './library.ts';
 import type { Loading } from './loading.ts';
@@ -118,8 +119,10 @@ export function createReading(
     void loadPredictions(filmId);
     if (ready) return loadModelView();
     try {
+      markStage('asked');
       const view = await bridge.engine.call('films.open', { filmId, frame }, { signal });
       if (signal.aborted) return;
+      markStage('received');
       keep(filmId, view);
       store.setState({ film: { state: 'ready', value: view } });
     } catch (error) {

@@ -66,7 +66,10 @@ export function createWorkbench(bridge: HostBridge) {
   const place = createPlace(bridge, frame, library, reading, panes);
 
   const refreshers = {
-    films: library.refresh,
+    films: () => {
+      thumbnails.askAgain();
+      return library.refresh();
+    },
     collections: library.refresh,
     checkpoints: checkpoints.refresh,
     // The status bar names every server that anything may be sent to.
@@ -155,6 +158,11 @@ export function createWorkbench(bridge: HostBridge) {
     reporting,
     openPaths,
     openWorkspace,
+    /** The window was away: files may have changed meanwhile. */
+    returned(): void {
+      reading.forget();
+      thumbnails.askAgain();
+    },
     /** Reads everything and listens; the returned function stops listening. */
     start(): () => void {
       void refresh(keys.load);

@@ -6,8 +6,10 @@ export function FilmPicture({ filmId }: { filmId: string }) {
   const { thumbnails } = useWorkbench();
   const picture = useFrom(thumbnails, (state) => state.pictures.get(filmId));
   const canvas = useRef<HTMLCanvasElement>(null);
+  const round = useFrom(thumbnails, (state) => state.round);
 
-  useEffect(() => thumbnails.want(filmId), [thumbnails, filmId]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: in every round it is asked for anew.
+  useEffect(() => thumbnails.want(filmId), [thumbnails, filmId, round]);
 
   useEffect(() => {
     const context = canvas.current?.getContext('2d');

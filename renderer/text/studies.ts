@@ -1,6 +1,6 @@
 /** Read: the study list, its filters, doubtful films, export without patients. */
 import type { ScanReport } from '../../core/dicom/scan.ts';
-import type { CautionCode } from '../../core/dicom/suitability.ts';
+import { CAUTION_WORDS, type CautionCode } from '../../core/dicom/suitability.ts';
 import type { Collection, DeidentifySummary, ScanSummary } from '../../core/services/contract.ts';
 import type { StudyOrder } from '../state/library.ts';
 import type { AgreementKind } from '../studies/agreement.ts';
@@ -103,14 +103,7 @@ export const doubt = {
     'other-view': 'It is neither an AP nor a PA view.',
     'view-unknown': 'Nothing says that it is a frontal view.',
   } satisfies Record<CautionCode, string>,
-  short: {
-    'for-processing': 'FOR PROCESSING',
-    'not-a-radiograph': 'not a radiograph',
-    'not-the-chest': 'not the chest',
-    lateral: 'lateral',
-    'other-view': 'another view',
-    'view-unknown': 'view not stated',
-  } satisfies Record<CautionCode, string>,
+  short: CAUTION_WORDS,
   why: 'The checkpoints were trained on frontal chest films; what they say of another film means little.',
   no: 'Do not read it',
   yes: 'Read it',

@@ -6,6 +6,7 @@
 import { type EnabledElement, type Image, setToPixelCoordinateSystem } from 'cornerstone-core';
 import type { Film, PixelArray, Voi } from '../../core/dicom/film.ts';
 import { displayFunction, grayTable } from '../../core/dicom/voi.ts';
+import { markStage } from './trace.ts';
 
 export interface Picture {
   image: Image;
@@ -37,7 +38,12 @@ export function pictureOf(film: Film, repaint: () => void = () => {}): Picture {
     const factor = Math.min(8, Math.floor(1 / element.viewport.scale));
     const isReduced = dragging && factor >= 2 && film.samplesPerPixel === 1 && film.pixels.length > LARGE_PIXELS;
     if (isReduced) draw(element, reducedBy(factor).paint(tone), factor);
-    else draw(element, whole.paint(tone), 1);
+    else {
+      const c = whole.paint(tone);
+      markStage('painted');
+      draw(element, c, 1);
+      markStage('drawn');
+    }
   }
 
   function reducedBy(factor: number): Toned {

@@ -185,6 +185,7 @@ async function simulatedInput(films: number): Promise<ReportInput> {
       tableHash: hash,
       filmsHash: hash,
       filmsLeftOut: 0,
+      unsuitable: { read: false, reasons: [] },
       relation: i === 0 ? ('in-distribution' as const) : ('other institution' as const),
     })),
     checkpoints: CHECKPOINTS.map(({ id }) => ({

@@ -9,6 +9,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Page } from 'playwright-core';
 import { missing, openDisplay, packDesktop, startDesktop } from '../../tests/support/desktop.ts';
 import { benchFilm, encodeBenchFilms } from '../support/benchFilms.ts';
 import { machine, median } from '../support/measure.ts';
@@ -22,6 +23,7 @@ export async function run(args: string[]): Promise<object> {
       runs: { type: 'string', default: '7' },
       packed: { type: 'string' },
       screenshot: { type: 'string' },
+      trace: { type: 'boolean', default: false },
     },
   });
   if (missing) return { benchmark: 'window', skipped: missing };
@@ -29,6 +31,8 @@ export async function run(args: string[]): Promise<object> {
   const folder = mkdtempSync(join(tmpdir(), 'window-'));
   const packed = values.packed ?? (await packDesktop());
   const display = await openDisplay();
+  let said = '';
+  if (values.trace) process.env['CHEXREASON_TRACE'] = '1';
   try {
     const names = Object.keys(LIMITS_MS);
     const films = await writeFilms(join(folder, 'films'), names, runs + 1);
@@ -36,6 +40,9 @@ export async function run(args: string[]): Promise<object> {
       packed,
       display: display.name,
       home: join(folder, 'home'),
+      onStderr: (text) => {
+        said += text;
+      },
       args: [`--workspace=${join(folder, 'workspace')}`, films],
     });
     try {
@@ -49,7 +56,11 @@ export async function run(args: string[]): Promise<object> {
           await page.locator('#study-filter').fill(filmName(name, i));
           // Its thumbnail is made, too.
           await page.waitForTimeout(1500);
-          times.push(await page.evaluate<number>(openFirstFilm(isInverted(name, i))));
+          said = '';
+          const opened = await page.evaluate<Opened | null>(openFirstFilm(isInverted(name, i)));
+          times.push(opened ? opened.shown - opened.clicked : Number.NaN);
+          await page.waitForTimeout(300);
+          if (values.trace && opened) console.error(name, JSON.stringify(await stagesOf(page, said, opened)));
         }
         // The first of all may have been opened at the start.
         const shown = times.slice(1).filter((time) => !Number.isNaN(time));
@@ -64,6 +75,22 @@ export async function run(args: string[]): Promise<object> {
     display.close();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+interface Opened {
+  clicked: number;
+  shown: number;
+}
+
+/** Milliseconds since the click at which each stage was passed. */
+async function stagesOf(page: Page, said: string, opened: Opened): Promise<Record<string, number>> {
+  const here = [...said.matchAll(/^trace (\S+) (\S+)$/gm)].map(([, stage, at]) => [stage!, Number(at)] as const);
+  const there = await page.evaluate<[string, number][]>(
+    "performance.getEntriesByType('mark').map((mark) => [mark.name, performance.timeOrigin + mark.startTime])",
+  );
+  const all = [...here, ...there, ['shown', opened.shown] as const].filter(([, at]) => at >= opened.clicked);
+  const sorted = all.sort(([, a], [, b]) => a - b);
+  return Object.fromEntries(sorted.map(([stage, at]) => [stage, Math.round(10 * (at - opened.clicked)) / 10]));
 }
 
 const filmName = (name: string, run: number) => `${name}.${run}.`;
@@ -94,11 +121,12 @@ const openFirstFilm = (inverted: boolean) => `new Promise((resolve) => {
   const canvas = document.querySelector('.film-canvas canvas');
   const gray = () => canvas.getContext('2d').getImageData(canvas.width >> 1, canvas.height >> 1, 1, 1).data[0];
   const isThere = (value) => value > 0 && value < 128 === ${inverted};
-  if (isThere(gray())) return resolve(NaN);
-  const start = performance.now();
+  if (isThere(gray())) return resolve(null);
+  const now = () => performance.timeOrigin + performance.now();
+  const clicked = now();
   document.querySelector('.line-film').click();
   requestAnimationFrame(function look() {
-    if (isThere(gray())) resolve(performance.now() - start);
+    if (isThere(gray())) resolve({ clicked, shown: now() });
     else requestAnimationFrame(look);
   });
 })`;

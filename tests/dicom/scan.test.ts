@@ -164,6 +164,39 @@ describe('scanning again', () => {
     expect((await readFile(path, 'utf8')).split('\n').length).toBeLessThan(3000);
   });
 
+  it('forgets files that are gone, and the oldest of too many', async () => {
+    const root = await manyFilms('gone', 60);
+    const elsewhere = await manyFilms('elsewhere', 30);
+    const cache = join(folder, 'gone.cache');
+    await opened(cache, elsewhere);
+    await opened(cache, root);
+    const before = (await opened(cache, root)).known;
+    const keepLines = (await readFile(cache, 'utf8')).length;
+    for (let i = 20; i < 60; i++) await rm(join(root, `${String(i).padStart(3, '0')}\t.dcm`));
+    const loading = HeaderCache.open(cache);
+    await scanPaths([root], unattended(), () => {}, loading);
+    expect((await loading).size).toBe(before - 40);
+    // Too few for the file to be written anew.
+    await (await loading).close();
+    expect((await readFile(cache, 'utf8')).length).toBe(keepLines);
+    const small = await HeaderCache.open(cache, 10);
+    small.find(join(elsewhere, '029\t.dcm'));
+    await small.close();
+    expect(small.size).toBe(10);
+    expect(small.find(join(elsewhere, '029\t.dcm'))).toBeDefined();
+  });
+
+  it('writes the cache anew when most of its files are gone', async () => {
+    const path = join(folder, 'vanished.cache');
+    const cache = await HeaderCache.open(path);
+    for (let i = 0; i < 2500; i++) cache.add(join(folder, 'no-such', `${i}`), i, 1, '["NOT_A_FILM","",{}]');
+    await cache.close();
+    const again = await HeaderCache.open(path);
+    await again.dropVanished([folder]);
+    await again.close();
+    expect((await readFile(path, 'utf8')).split('\n').length).toBe(2);
+  });
+
   it('survives files that vanish while it goes on', async () => {
     const root = await manyFilms('vanishing', 120);
     const films: FilmHeader[] = [];

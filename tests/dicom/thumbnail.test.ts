@@ -58,22 +58,37 @@ describe('thumbnails on demand', () => {
       made.push(path);
       return new Promise((resolve) => waiting.push(() => resolve(picture)));
     });
+    const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
     const gone = new AbortController();
     const first = thumbnails.get(film('a'));
     const second = thumbnails.get(film('b'));
     const third = thumbnails.get(film('c'), gone.signal);
     const fourth = thumbnails.get(film('d'));
+    await turn();
     gone.abort();
     await expect(third).rejects.toMatchObject({ code: 'CANCELLED' });
     for (let i = 0; i < 3; i++) {
       waiting[i]!();
-      await new Promise((resolve) => setTimeout(resolve));
+      await turn();
     }
     await Promise.all([first, second, fourth]);
     expect(made).toEqual(['a', 'd', 'b']);
     // From memory.
     expect(await thumbnails.get(film('b'))).toBe(picture);
     expect(made).toHaveLength(3);
+  });
+
+  it('of a film that has changed are made anew', async () => {
+    const path = join(folder, 'changing.dcm');
+    await copyFile(sample, path);
+    let made = 0;
+    const thumbnails = new Thumbnails(folder, async () => ({ ...picture, gray: Uint8Array.of(++made) }));
+    const changing = { id: 'changing', path, frame: 0 } as FilmEntry;
+    const first = await thumbnails.get(changing);
+    expect(await thumbnails.get(changing)).toBe(first);
+    await utimes(path, 1, 1);
+    expect((await thumbnails.get(changing)).gray).toEqual(Uint8Array.of(2));
+    expect(made).toBe(2);
   });
 
   it('go on after one that failed', async () => {

@@ -76,6 +76,7 @@ export async function reportInput(films_ = 200, replicates = 500): Promise<Repor
         tableHash: hash('a'),
         filmsHash: hash('1'),
         filmsLeftOut: 0,
+        unsuitable: { read: false, reasons: [] },
         relation: 'in-distribution',
       },
       {
@@ -86,6 +87,13 @@ export async function reportInput(films_ = 200, replicates = 500): Promise<Repor
         tableHash: hash('b'),
         filmsHash: hash('2'),
         filmsLeftOut: 3,
+        unsuitable: {
+          read: false,
+          reasons: [
+            { words: 'lateral', films: 2 },
+            { words: 'view not stated', films: 1 },
+          ],
+        },
         relation: 'other institution',
       },
     ],

@@ -124,6 +124,10 @@ describe.skipIf(!has('pdftotext'))('the report as pdftotext reads it', () => {
     contains(words, '0.274');
   });
 
+  it('counts the films that the models were not made for, by reason', () => {
+    contains(plain(), 'not what the models were made for (2 lateral and 1 view not stated): left out.');
+  });
+
   it('says on every page that it is for research only', () => {
     const pages = text().split('\f').slice(0, -1);
     expect(pages).toHaveLength(report.pages);

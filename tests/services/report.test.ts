@@ -213,3 +213,20 @@ describe('two exports of a workspace', () => {
     expect(undated(later) === undated(one)).toBe(true);
   });
 });
+
+describe('films that the models were not made for', () => {
+  it('are counted in the report as the evaluation counted them', { timeout: 60_000 }, async () => {
+    const file = join(workspace, 'evaluations', `${evaluationId}.json`);
+    const evaluation = JSON.parse(readFileSync(file, 'utf8')) as object;
+    writeFileSync(file, JSON.stringify({ ...evaluation, leftOut: { [datasets.a]: { lateral: 2 }, [datasets.b]: {} } }));
+    const counted = (await readPdf((await (await open()).call('report.render', provenance())).pdf)).text.join(' ');
+    writeFileSync(file, JSON.stringify(evaluation));
+    expect(counted.match(/not what the models were made for[^:]*: [a-z ]+/g)).toEqual([
+      'not what the models were made for (2 lateral): left out',
+    ]);
+  });
+});
+
+function provenance() {
+  return { evaluationId, date: DATE, sections: ['provenance'] };
+}

@@ -122,10 +122,12 @@ export interface DesktopOptions {
   args?: string[];
   /** Chromium writes its network log there. */
   networkLog?: string;
+  /** Hears what the program writes to stderr. */
+  onStderr?: (text: string) => void;
 }
 
 export async function startDesktop(options: DesktopOptions): Promise<Desktop> {
-  const { packed, display, home, args = [], networkLog } = options;
+  const { packed, display, home, args = [], networkLog, onStderr } = options;
   const userDir = home ?? mkdtempSync(join(tmpdir(), 'desktop-home-'));
   const env = { ...process.env, DISPLAY: display, CHEXREASON_HOME: userDir };
   // As root Chromium starts only without its sandbox; Xvfb has no GPU.
@@ -133,6 +135,7 @@ export async function startDesktop(options: DesktopOptions): Promise<Desktop> {
   const start = (more: string[]) => spawn(join(packed, PROGRAM), [...switches, ...more], { env, stdio: 'pipe' });
   const log = networkLog ? [`--log-net-log=${networkLog}`] : [];
   const app = start(['--remote-debugging-port=0', ...log, ...args]);
+  if (onStderr) app.stderr!.on('data', (bytes) => onStderr(String(bytes)));
   const address = await debuggerAddress(app);
   const faults: string[] = [];
   const attach = async () => {

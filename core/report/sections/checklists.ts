@@ -8,9 +8,9 @@ import { isSettled } from '../../evaluation/types.ts';
 import type { Block, Cell } from '../blocks.ts';
 import { checkpointOf, datasetName, hasTwoDatasets, sourceName, targetName } from '../lookup.ts';
 import { INK } from '../palette.ts';
-import type { ReportInput } from '../types.ts';
+import type { ReportDataset, ReportInput } from '../types.ts';
 import { listed, plural, short, text } from '../words.ts';
-import { engineInWords, settingsInWords } from './overview.ts';
+import { engineInWords, settingsInWords, unsuitableInWords } from './overview.ts';
 
 interface Fact {
   state: 'stated' | 'in part';
@@ -51,7 +51,10 @@ const FACTS: Record<string, FactOf> = {
       'why these data, and how representative they are',
     ),
   eligibility: (input) =>
-    inPart(`Films of the tables that can be opened${leftOut(input)}.`, 'how patients came into the data sets'),
+    inPart(
+      `Films of the tables that can be opened${leftOut(input)}.${input.datasets.map((dataset) => namedUnsuitable(input, dataset)).join('')}`,
+      'how patients came into the data sets',
+    ),
   preprocessing: ({ checkpoints }) => {
     const ways = [...new Set(checkpoints.map(({ preprocessing }) => preprocessing).filter(Boolean))];
     return ways.length > 0 ? stated(`Each film as ${listed(ways)}, the same at every institution.`) : null;
@@ -225,6 +228,11 @@ const FACTS: Record<string, FactOf> = {
 function leftOut({ datasets }: ReportInput): string {
   const sum = datasets.reduce((all, { filmsLeftOut }) => all + filmsLeftOut, 0);
   return sum > 0 ? `; ${plural(sum, 'film')} left out` : '';
+}
+
+function namedUnsuitable(input: ReportInput, dataset: ReportDataset): string {
+  const words = unsuitableInWords(dataset);
+  return words === '' ? '' : ` ${datasetName(input, dataset.id)}:${words}`;
 }
 
 function concernsOf(input: ReportInput): string {

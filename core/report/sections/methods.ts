@@ -5,7 +5,7 @@ import type { Block } from '../blocks.ts';
 import { checkpointOf, datasetName, hasTwoCheckpoints, hasTwoDatasets, intervalNote } from '../lookup.ts';
 import type { ReportInput } from '../types.ts';
 import { count, day, listed, plural, text } from '../words.ts';
-import { settingsInWords } from './overview.ts';
+import { settingsInWords, unsuitableInWords } from './overview.ts';
 
 export function mapping(input: ReportInput): Block[] {
   const own = input.datasets.filter(({ mapping: kind }) => kind !== 'nih').map(({ id }) => datasetName(input, id));
@@ -126,7 +126,10 @@ export function provenance(input: ReportInput): Block[] {
         count(dataset.filmsLeftOut),
       ]),
     },
-    { kind: 'list', items: input.datasets.map(({ description }) => description) },
+    {
+      kind: 'list',
+      items: input.datasets.map((dataset) => `${dataset.description}${unsuitableInWords(dataset)}`),
+    },
     {
       kind: 'table',
       id: 'model-provenance',

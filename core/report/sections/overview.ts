@@ -15,8 +15,8 @@ import {
 } from '../lookup.ts';
 import { CONTENT_WIDTH } from '../page.ts';
 import { INK } from '../palette.ts';
-import type { ReportInput } from '../types.ts';
-import { count, pairOf, short, text } from '../words.ts';
+import type { ReportDataset, ReportInput } from '../types.ts';
+import { count, listed, pairOf, plural, short, text } from '../words.ts';
 import type { Missing } from './section.ts';
 
 export function summary(input: ReportInput): Block[] | Missing {
@@ -174,4 +174,13 @@ function checkpointTable(input: ReportInput): TableBlock {
       ];
     }),
   };
+}
+
+/** " 3 films of its table are not what the models were made for (2 lateral and 1 view not stated): left out." */
+export function unsuitableInWords({ unsuitable: { read, reasons } }: ReportDataset): string {
+  const total = reasons.reduce((sum, { films }) => sum + films, 0);
+  if (total === 0) return '';
+  const named = listed(reasons.map(({ words, films }) => `${films.toLocaleString('en')} ${words}`));
+  const are = total === 1 ? 'is' : 'are';
+  return ` ${plural(total, 'film')} of its table ${are} not what the models were made for (${named}): ${read ? 'read all the same' : 'left out'}.`;
 }
