@@ -219,7 +219,9 @@ describe('films that the models were not made for', () => {
     const file = join(workspace, 'evaluations', `${evaluationId}.json`);
     const evaluation = JSON.parse(readFileSync(file, 'utf8')) as object;
     writeFileSync(file, JSON.stringify({ ...evaluation, leftOut: { [datasets.a]: { lateral: 2 }, [datasets.b]: {} } }));
-    const counted = (await readPdf((await (await open()).call('report.render', provenance())).pdf)).text.join(' ');
+    const counted = (await readPdf((await (await open()).call('report.render', provenance())).pdf)).text
+      .join(' ')
+      .replace(/\s+/g, ' ');
     writeFileSync(file, JSON.stringify(evaluation));
     expect(counted.match(/not what the models were made for[^:]*: [a-z ]+/g)).toEqual([
       'not what the models were made for (2 lateral): left out',
