@@ -65,6 +65,9 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
   /** Of the films in the list: a scan of 100,000 adds to it many times. */
   let known = new Set<string>();
   let refreshes = 0;
+  /** Of the scans that run: a reading of the list that began before them, or between, does not know these films yet. */
+  let foundByScans: FilmEntry[] = [];
+  let scans = 0;
 
   function listed(): FilmEntry[] {
     return listedFilms(store.getState());
@@ -72,21 +75,27 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
 
   async function refresh(): Promise<void> {
     const mine = ++refreshes;
-    const [collections, films] = await Promise.all([
+    const [collections, listedByEngine] = await Promise.all([
       bridge.engine.call('collections.list', {}),
       allFilms(bridge, () => mine === refreshes),
     ]);
     if (mine !== refreshes) return;
-    known = new Set(films.map((film) => film.id));
+    known = new Set(listedByEngine.map((film) => film.id));
+    const films = listedByEngine.concat(unknown(foundByScans));
     store.setState({ collections, films, loaded: true });
     const { currentId } = store.getState();
     if (currentId === null || !known.has(currentId)) store.setState({ currentId: listed()[0]?.id ?? null });
   }
 
+  /** The films among these that the list does not have; from now on it has them. */
+  function unknown(films: FilmEntry[]): FilmEntry[] {
+    return films.filter(({ id }) => !known.has(id) && known.add(id));
+  }
+
   /** Adds what a scan has found since the last time. */
   function addFound(scan: ScanProgress, found: FilmEntry[]): void {
-    const fresh = found.filter((film) => !known.has(film.id));
-    for (const film of fresh) known.add(film.id);
+    const fresh = unknown(found);
+    for (const film of fresh) foundByScans.push(film);
     const { films } = store.getState();
     store.setState(fresh.length > 0 ? { scan, films: films.concat(fresh) } : { scan });
   }
@@ -97,6 +106,7 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
   /** Opens files and folders; the first film found is chosen as soon as it is known. */
   async function open(paths: string[]): Promise<void> {
     hasOpened = true;
+    scans++;
     let chosen = false;
     let waiting: FilmEntry[] = [];
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -130,6 +140,7 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
       frame.fail(text.studies.openFailed, error);
     } finally {
       take();
+      if (--scans === 0) foundByScans = [];
       store.setState({ scan: null });
       await refresh().catch((error) => frame.fail(text.studies.openFailed, error));
     }

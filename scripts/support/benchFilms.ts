@@ -10,12 +10,12 @@ export const ROWS = 2500;
 export const COLUMNS = 2048;
 
 /** Shapes as large as a chest's, and noise of 4 to 5 bits, as detectors have: the size of the files is that of real ones. */
-function storedValues(): Uint16Array {
+export function storedValues({ rows, columns }: Size): Uint16Array {
   const random = new Random('bench');
   const noise = Float32Array.from({ length: 65536 }, () => random.normal() * 12);
-  return Uint16Array.from({ length: ROWS * COLUMNS }, (_, i) => {
-    const x = ((i % COLUMNS) / COLUMNS) * 2 - 1;
-    const y = (Math.floor(i / COLUMNS) / ROWS) * 2 - 1;
+  return Uint16Array.from({ length: rows * columns }, (_, i) => {
+    const x = ((i % columns) / columns) * 2 - 1;
+    const y = (Math.floor(i / columns) / rows) * 2 - 1;
     const lung = Math.exp(-(((Math.abs(x) - 0.45) / 0.28) ** 2) - ((y + 0.1) / 0.6) ** 2);
     const ribs = 90 * Math.sin(y * 40 + Math.abs(x) * 9) * lung;
     const value = 2600 - 1500 * lung + ribs + noise[(i * 2654435761) >>> 16]!;
@@ -159,7 +159,7 @@ const ENCODERS: [name: string, syntax: string, bits: 8 | 12, encode: (source: So
 
 /** The film in the syntaxes of these names (default: all, `native` first). */
 export async function encodeBenchFilms(names?: readonly string[]): Promise<Encoded[]> {
-  const stored = storedValues();
+  const stored = storedValues(SIZE);
   const source = {
     stored,
     words: new Uint8Array(stored.buffer),

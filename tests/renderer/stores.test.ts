@@ -200,6 +200,31 @@ describe('A film that was opened with the program', () => {
     expect(workbench.library.store.getState().currentId).toBe('b1');
     expect(workbench.frame.store.getState().screen).toBe('read');
   });
+
+  it('stays at it where the list that comes meanwhile was read before the film was found', async () => {
+    const found = { ...ENTRY, id: 'new' };
+    const old = await fixtureEngine().call('films.list', {});
+    let listed = () => {};
+    const wasListed = new Promise<void>((resolve) => {
+      listed = resolve;
+    });
+    const { library } = await started({
+      'films.list': async () => {
+        await wasListed;
+        return old;
+      },
+      'films.add': async (_, { progress }) => {
+        progress({ stage: '', done: 1, total: null, found: [found] });
+        listed();
+        return new Promise(() => {});
+      },
+    });
+    void library.open(['/films/new.dcm']);
+    await settled();
+    const { films, currentId } = library.store.getState();
+    expect(films.map(({ id }) => id)).toEqual([...old.map(({ id }) => id), 'new']);
+    expect(currentId).toBe('new');
+  });
 });
 
 describe('The size of the interface', () => {

@@ -124,14 +124,16 @@ export interface DesktopOptions {
   networkLog?: string;
   /** Hears what the program writes to stderr. */
   onStderr?: (text: string) => void;
+  /** Leaves the display's GPU to it; Xvfb has none. */
+  gpu?: boolean;
 }
 
 export async function startDesktop(options: DesktopOptions): Promise<Desktop> {
-  const { packed, display, home, args = [], networkLog, onStderr } = options;
+  const { packed, display, home, args = [], networkLog, onStderr, gpu = false } = options;
   const userDir = home ?? mkdtempSync(join(tmpdir(), 'desktop-home-'));
   const env = { ...process.env, DISPLAY: display, CHEXREASON_HOME: userDir };
-  // As root Chromium starts only without its sandbox; Xvfb has no GPU.
-  const switches = [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-gpu'];
+  // As root Chromium starts only without its sandbox.
+  const switches = [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), ...(gpu ? [] : ['--disable-gpu'])];
   const start = (more: string[]) => spawn(join(packed, PROGRAM), [...switches, ...more], { env, stdio: 'pipe' });
   const log = networkLog ? [`--log-net-log=${networkLog}`] : [];
   const app = start(['--remote-debugging-port=0', ...log, ...args]);
