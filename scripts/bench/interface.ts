@@ -18,6 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Page } from 'playwright-core';
+import type { FilmEntry } from '../../core/services/contract.ts';
 import { type Desktop, missing, openDisplay, packDesktop, startDesktop } from '../../tests/support/desktop.ts';
 import { largeFilm, makeAnsweredWorkspace, writeLargeFilms } from '../support/interfaceFilms.ts';
 import {
@@ -47,8 +48,8 @@ const KEY_PRESSES = 200;
 const PARTS = ['start', 'window', 'toggle', 'memory', 'list'] as const;
 
 interface Settings {
-  /** Id of the film that every checkpoint has answered. */
-  answered: string;
+  /** The film that every checkpoint has answered. */
+  answered: FilmEntry;
   folder: string;
   packed: string;
   display: string;
@@ -167,7 +168,10 @@ async function measureToggle(settings: Settings): Promise<object> {
   return closing(await start(settings), async (page) => {
     await until(page, FILM_IS_SHOWN);
     await page.keyboard.press('Alt+1');
-    await page.locator(`[id="line-${settings.answered}"]`).click();
+    // The list begins at the film of the last time.
+    await page.locator('#study-filter').fill(settings.answered.patientId);
+    await page.locator(`[id="line-${settings.answered.id}"]`).click();
+    await page.locator('#study-filter').fill('');
     await page.waitForSelector('.answer-details');
     const measured = await toggle(page, TOGGLES);
     await shot(settings, page, 'toggle');

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { encodeElement } from '../../core/dicom/write.ts';
 import { writePhantom } from '../../core/phantom/generate.ts';
 import { nodePlatform } from '../../core/platform/node.ts';
+import type { FilmEntry } from '../../core/services/contract.ts';
 import { createEngine } from '../../core/services/engine.ts';
 import { benchFilm, type Size, storedValues } from './benchFilms.ts';
 
@@ -12,9 +13,9 @@ const CHECKPOINTS = ['base', 'sft', 'grpo'];
 
 /**
  * Two institutions' phantom films, the shipped checkpoints, and every checkpoint's answer to one film.
- * @returns that film's id
+ * @returns that film
  */
-export async function makeAnsweredWorkspace(folder: string, films: number): Promise<string> {
+export async function makeAnsweredWorkspace(folder: string, films: number): Promise<FilmEntry> {
   const resourcesDir = resolve('resources');
   const workspace = join(folder, 'workspace');
   const platform = nodePlatform({ resourcesDir, userDir: join(folder, 'home') });
@@ -32,7 +33,7 @@ export async function makeAnsweredWorkspace(folder: string, films: number): Prom
     const { id } = await engine.call('checkpoints.add', { path: join(resourcesDir, 'models', name) });
     await engine.call('predictions.generate', { filmId: first!.id, checkpointId: id });
   }
-  return first!.id;
+  return first!;
 }
 
 /** An uncompressed film of 12 bits; every number gives other pixels. */
