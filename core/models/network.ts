@@ -71,6 +71,13 @@ export interface LanguageInputs<T> {
   past: { keys: readonly T[]; values: readonly T[] } | null;
 }
 
+/** What a text layer of one kind reads besides its input. */
+export type LayerInputs<T> = { cos: T; sin: T; bias: T | null };
+
+export function layerInputs<T>({ cos, sin, bias }: LanguageInputs<T>, kind: LayerType): LayerInputs<T> {
+  return { cos: cos[kind]!, sin: sin[kind]!, bias: bias[kind] ?? null };
+}
+
 export interface LanguageOutputs<T> {
   /** Hidden state after the final norm at the wanted rows, `[N,D]`. */
   rows: T;

@@ -200,7 +200,7 @@ export class TfjsModel implements Runner, TrainableModel {
   private language(
     input: TrainingInput,
     past: TfjsCache | null,
-    { lora, dropout, weights: trained }: TrainingOptions,
+    { lora, dropout, checkpointing, weights: trained }: TrainingOptions,
     recording: boolean,
     watch?: Watch<Tensor>,
   ): LanguageOutputs<Tensor> {
@@ -212,6 +212,7 @@ export class TfjsModel implements Runner, TrainableModel {
       recording,
       ...(lora ? { lora } : {}),
       ...(dropout ? { dropout } : {}),
+      ...(checkpointing ? { checkpointing } : {}),
       ...(trained ? { trained } : {}),
     });
     return this.network.languageModel(ops, inputs, watch);

@@ -7,6 +7,7 @@ import type { PixelValues } from '../preprocessing/imageProcessor.ts';
 import type { ExecutorInfo } from '../tensor/executor.ts';
 import type { LoraInputs } from '../tensor/ops.ts';
 import type { Tf } from '../tensor/tfjs/backend.ts';
+import type { Checkpointing } from '../tensor/tfjs/checkpoint.ts';
 import type { PositionedInput } from './hostInputs.ts';
 import type { Network } from './network.ts';
 import type { ImageFeatures, ModelInfo } from './runner.ts';
@@ -24,6 +25,8 @@ export interface TrainingOptions {
   lora?: LoraInputs<Tensor>;
   /** Applied to the input of every LoRA pair (PEFT's lora_dropout). */
   dropout?: (x: Tensor, module: string) => Tensor;
+  /** Of the layers of the text model; not together with `weights`. */
+  checkpointing?: Checkpointing;
   /** Replaces loaded weights by canonical name, and lets gradients flow into them (pretraining of everything). */
   weights?: ReadonlyMap<string, Tensor>;
 }

@@ -63,7 +63,15 @@ export interface Ops<T> {
   columns(x: T, start: number, end: number): T;
   /** Flattens `[I,P,D]` to `[I*P,D]`. */
   flattenRows(x: T): T;
+  /**
+   * `compute(x, context)`, as one part of the network: with gradient checkpointing only x is kept of it, and the rest
+   * computed again when its gradient is wanted. `compute` must take every value that it did not make itself from its
+   * arguments; no gradient flows into `context`. The modules whose names begin with `name` belong to it.
+   */
+  layer<C extends LayerContext<T>>(name: string, x: T, context: C, compute: (x: T, context: C) => T): T;
 }
+
+export type LayerContext<T> = Readonly<Record<string, T | null>>;
 
 /**
  * LoRA as inputs of the network, by module: y += (x . down . up) * scale, with down `[in,R]` and up `[R,out]`; PEFT's A

@@ -8,11 +8,20 @@
  *   spread             in most groups all completions get the same reward: these films teach nothing
  *   mismatch           the engine that draws and the one that trains give the same tokens other probabilities
  *   loss               the loss is far above where it began
+ *   diverging          a step that diverged was skipped or trained on (divergence.ts)
  *   other-institution  the source's probe (without one: the reward) holds or rises while the other institution's probe falls
  */
 import type { ProbeRole, TrainingLogLine } from './types.ts';
 
-export type AlarmKind = 'entropy' | 'length' | 'dominance' | 'spread' | 'mismatch' | 'loss' | 'other-institution';
+export type AlarmKind =
+  | 'entropy'
+  | 'length'
+  | 'dominance'
+  | 'spread'
+  | 'mismatch'
+  | 'loss'
+  | 'diverging'
+  | 'other-institution';
 
 /** From the step at which it began to the last one at which it stood (null: it still stands). */
 export interface Alarm {
@@ -52,6 +61,10 @@ export const ALARM_MEANING: Record<AlarmKind, { message: string; remedy: string 
     message: 'The loss has risen far above where it began.',
     remedy: 'Lower the learning rate or maxGradNorm, and go on from a checkpoint before this step.',
   },
+  diverging: {
+    message: 'A step diverged: its loss was not finite or far from where it began.',
+    remedy: 'Lower the learning rate or maxGradNorm and begin a new run; the log counts such steps and those skipped.',
+  },
   'other-institution': {
     message: 'The benchmark still holds or rises while the other institution falls.',
     remedy:
@@ -76,6 +89,7 @@ export function alarmsOf(log: readonly TrainingLogLine[], config: Limits): Alarm
     ...above('spread', steps, 'frac_reward_zero_std', limit('alarmSpread')),
     ...above('mismatch', steps, 'sampling/sampling_logp_difference/mean', limit('alarmMismatch')),
     ...lossAlarms(steps, limit('alarmLoss')),
+    ...divergingSteps(steps),
     ...otherInstitution(probes, steps, limit('alarmProbeDrop')),
   ];
   return found.sort((a, b) => a.step - b.step);
@@ -142,6 +156,18 @@ function lossAlarms(steps: readonly TrainingLogLine[], factor: number): Alarm[] 
   if (factor === 0 || points.length === 0 || points[0]!.value <= 0) return [];
   const limit = factor * points[0]!.value;
   return episodes('loss', points, (value) => (value > limit ? limit : null));
+}
+
+/** Each stretch of steps in which the count of them rose. */
+function divergingSteps(steps: readonly TrainingLogLine[]): Alarm[] {
+  let before = 0;
+  const points = steps.map((line) => {
+    const count = typeof line['diverging_steps'] === 'number' ? line['diverging_steps'] : before;
+    const value = count - before;
+    before = count;
+    return { step: line.step, value };
+  });
+  return episodes('diverging', points, (value) => (value > 0 ? 0 : null));
 }
 
 function otherInstitution(

@@ -8,6 +8,7 @@ import { WorkbenchError } from '../base/errors.ts';
 import { hardRewardSettings } from '../rewards/hard.ts';
 import { nuancedRewardSettings } from '../rewards/nuanced.ts';
 import { REWARD_NAMES, type RewardSettings } from '../rewards/rewards.ts';
+import { DIVERGING } from './divergence.ts';
 import type { ConfigField, Departure } from './types.ts';
 
 /** An alarm's limit (alarms.ts). */
@@ -44,6 +45,11 @@ const shared = {
     '',
     'Traces that cannot be read, labels outside the set, images that do not decode: left out and counted, or the run stops.',
   ),
+  diverging: field(
+    z.enum(DIVERGING).default('stop'),
+    '',
+    'A step whose loss is not finite or far from where it began: the run stops, or the step is skipped and counted, or it is trained on and counted.',
+  ),
   precision: field(
     z.enum(['bf16', 'f32']).default('bf16'),
     'bf16',
@@ -52,7 +58,7 @@ const shared = {
   gradientCheckpointing: field(
     z.boolean().default(true),
     'on',
-    'Computes activations again instead of keeping them. The engines here keep them: the run says so.',
+    'Computes the activations of a layer again instead of keeping them: less memory, a slower step, the same result.',
   ),
   seed: field(integer(0, 2 ** 32 - 1).default(0), '', 'Decides splits, orders, dropout and samples.'),
   checkpointEvery: field(
@@ -105,6 +111,11 @@ export const sftConfig = z
       z.enum(['validation', 'last', ...KEEP_BY_PROBE]).default('validation'),
       '',
       `The adapter that the run keeps: with the lowest validation loss (the last without held-out films), ${BY_PROBE}`,
+    ),
+    divergeLoss: field(
+      z.number().min(0).default(10),
+      '',
+      'A step diverges where its loss is so many times the mean of the first five. 0: only where it is not finite.',
     ),
     alarmLoss: alarm(3, 'Alarm where the loss is so many times what it began with.'),
     ...shared,
@@ -167,6 +178,11 @@ export const grpoConfig = z
     rewardSeconds: field(positive.max(3600).default(10), '', 'Longest that your own reward may take for one batch.'),
     rewardMegabytes: field(integer(16, 16_384).default(256), '', 'Most memory that your own reward may use.'),
     keep: field(z.enum(['last', ...KEEP_BY_PROBE]).default('last'), '', `The adapter that the run keeps: ${BY_PROBE}`),
+    divergeKl: field(
+      z.number().min(0).default(10),
+      '',
+      'A step diverges where its mean KL is above so many nats a token. 0: only where it is not finite.',
+    ),
     alarmEntropy: alarm(0.3, 'Alarm where entropy is below this share of what it began with.'),
     alarmLength: alarm(2, 'Alarm where completions are so many times longer or shorter than they began.'),
     alarmDominance: alarm(0.7, 'Alarm where one label set has more than this share of the last 100 answers.'),
@@ -244,10 +260,10 @@ function typeOf(schema: z.ZodType): Pick<ConfigField, 'type' | 'choices'> {
 }
 
 /** Of these `fallbacks` speaks. */
-const FALLBACK_FIELDS = ['precision', 'gradientCheckpointing'];
+const FALLBACK_FIELDS = ['precision'];
 
 /** What was asked and cannot be honoured by these engines, with what is run instead. */
-export function fallbacks(config: { precision: string; gradientCheckpointing: boolean }): {
+export function fallbacks(config: { precision: string }): {
   asRun: Record<string, unknown>;
   departures: Departure[];
 } {
@@ -257,12 +273,7 @@ export function fallbacks(config: { precision: string; gradientCheckpointing: bo
       ...{ field: 'precision', paper: 'bf16', run: 'f32' },
       reason: `${config.precision} was asked for; tfjs computes in f32. Results are those of f32, memory is twice that of bf16.`,
     });
-  if (config.gradientCheckpointing)
-    departures.push({
-      ...{ field: 'gradientCheckpointing', paper: 'on', run: 'off' },
-      reason: 'It was asked for; these engines keep the activations instead, which changes memory and no result.',
-    });
-  return { asRun: { precision: 'f32', gradientCheckpointing: false }, departures };
+  return { asRun: { precision: 'f32' }, departures };
 }
 
 /** Fields whose value is not the default although the paper states one. `reasons` by field. */

@@ -4,6 +4,8 @@ import type { ImageFeatures, TokenGrid } from '../models/runner.ts';
 import type { TrainableModel } from '../models/trainable.ts';
 import type { ImageProcessor, PixelValues } from '../preprocessing/imageProcessor.ts';
 import type { Image8 } from '../preprocessing/resize.ts';
+import { type TrainingSequence, trainingBatch } from './batch.ts';
+import type { EngineBatch, TrainingEngine } from './engine.ts';
 import type { TrainingExample } from './types.ts';
 
 export async function pixelsOf(
@@ -26,7 +28,7 @@ export class FeatureCache {
   private bytes = 0;
 
   constructor(
-    private readonly model: TrainableModel,
+    private readonly engine: Pick<TrainingEngine, 'imageFeatures'>,
     private readonly processor: ImageProcessor,
     /** The oldest features go when there are more bytes than this. */
     private readonly maxBytes = 2 ** 31,
@@ -45,14 +47,9 @@ export class FeatureCache {
   }
 
   private async encode(example: TrainingExample): Promise<ImageFeatures> {
-    const { network, info } = this.model;
     const image = this.processor.pixelValues(await example.image());
-    const tensor = this.model.imageFeatures([image]);
-    const data = (await tensor.data()) as Float32Array;
-    tensor.dispose();
-    const grid = network.tokenGrid(image);
-    this.grids.set(example.id, grid);
-    const features = { data, width: info.width, grids: [grid] };
+    const features = await this.engine.imageFeatures(image);
+    this.grids.set(example.id, features.grids[0]!);
     this.keep(example.id, features);
     return features;
   }
@@ -68,8 +65,22 @@ export class FeatureCache {
   }
 }
 
+/**
+ * Sequences as one pass of an engine. `features[i]` belongs to sequence i (null: it has no image); the same features, given
+ * twice, are one image.
+ */
+export function engineBatch(
+  engine: Pick<TrainingEngine, 'info' | 'network'>,
+  sequences: readonly TrainingSequence[],
+  features: readonly (ImageFeatures | null)[],
+): EngineBatch {
+  const { distinct, places, grids } = placeImages(features);
+  const { input, targets } = trainingBatch(sequences, places, grids, engine);
+  return { input, targets, images: distinct };
+}
+
 /** Features of every image once, its token grid, and the place of each sequence's image among them (-1: none). */
-export function placeImages(features: readonly (ImageFeatures | null)[]): {
+function placeImages(features: readonly (ImageFeatures | null)[]): {
   distinct: ImageFeatures[];
   places: number[];
   grids: TokenGrid[];

@@ -12,14 +12,12 @@
  * The canary is the run's first film with a fixed answer. "First step" is the first with a learning rate and a gradient above
  * 0: a warm-up begins with rate 0, and a group without spread has no gradient.
  */
-import { createHash } from 'node:crypto';
 import { WorkbenchError } from '../base/errors.ts';
-import { bytesOf } from '../base/hash.ts';
 import { adapterTarget } from '../models/network.ts';
 import type { ImageFeatures } from '../models/runner.ts';
-import type { TrainableModel } from '../models/trainable.ts';
 import { openAdapter } from '../peft/adapterFolder.ts';
 import { completionSequence, type PromptModel } from './batch.ts';
+import type { TrainingEngine } from './engine.ts';
 import { snapshot, type TrainedAdapter, trainedAdapter } from './lora.ts';
 import { completionLogps, type PolicyBatch } from './policy.ts';
 import type { GateName, GateResult } from './types.ts';
@@ -47,7 +45,7 @@ export class Gates {
   private readonly batch: PolicyBatch;
 
   constructor(
-    private readonly model: TrainableModel,
+    private readonly engine: TrainingEngine,
     private readonly adapter: TrainedAdapter,
     prompt: PromptModel,
     { promptIds, features }: Canary,
@@ -56,11 +54,11 @@ export class Gates {
     this.batch = { sequences: [completionSequence(promptIds, answer)], features: [features], advantages: [null] };
   }
 
-  baseline(): GateBaseline {
+  async baseline(): Promise<GateBaseline> {
     return {
       adapterHash: snapshot(this.adapter).hash,
-      baseHash: hashWeights(this.model),
-      baseLogps: [...this.logps(null)],
+      baseHash: await this.engine.weightsHash(),
+      baseLogps: [...(await this.logps(null))],
     };
   }
 
@@ -72,26 +70,26 @@ export class Gates {
     const hash = snapshot(this.adapter).hash;
     judge('adapter-changed', hash !== before.adapterHash, `${before.adapterHash.slice(0, 12)} → ${hash.slice(0, 12)}`);
 
-    const base = this.logps(null);
-    const weights = hashWeights(this.model);
+    const base = await this.logps(null);
+    const weights = await this.engine.weightsHash();
     const moved = distance(base, before.baseLogps);
     const same = weights === before.baseHash && moved <= NOISE;
     judge('base-unchanged', same, `${weights.slice(0, 12)}, log-probabilities moved by ${moved.toPrecision(2)}`);
 
-    const own = this.logps(this.adapter);
+    const own = await this.logps(this.adapter);
     const apart = distance(own, base);
     // What the engine's own noise could be is no difference.
-    const noise = distance(this.logps(null), base);
+    const noise = distance(await this.logps(null), base);
     judge('base-differs-from-adapter', apart > noise, `by at most ${apart.toPrecision(2)} nats a token`);
 
-    const { adapter: read } = await openAdapter(folder, adapterTarget(this.model));
-    const error = distance(this.logps(trainedAdapter(read)), own);
+    const { adapter: read } = await openAdapter(folder, adapterTarget(this.engine));
+    const error = distance(await this.logps(trainedAdapter(read)), own);
     judge('reload-reproduces', error <= noise + (noise > 0 ? NOISE : 0), `within ${error.toPrecision(2)} nats a token`);
     return results;
   }
 
-  private logps(adapter: TrainedAdapter | null): Float32Array {
-    return completionLogps(this.model, adapter, this.batch, 1);
+  private logps(adapter: TrainedAdapter | null): Promise<Float32Array> {
+    return completionLogps(this.engine, adapter, this.batch, 1);
   }
 }
 
@@ -123,16 +121,6 @@ export function demandGates(results: readonly GateResult[]): void {
     { gate, step, after, found },
     remedy,
   );
-}
-
-/** sha256 over every weight as the engine holds it, in the order of the names. */
-function hashWeights(model: TrainableModel): string {
-  const hash = createHash('sha256');
-  for (const name of [...model.weightNames].sort()) {
-    hash.update(name);
-    hash.update(bytesOf(model.weight(name).dataSync() as Float32Array));
-  }
-  return hash.digest('hex');
 }
 
 /** Largest difference; NaN counts as infinite. */

@@ -7,24 +7,28 @@ export interface LossAndGradients {
   loss: number;
   /** In the order of the parameters. */
   gradients: Float32Array[];
-  /** Of all tensors when the forward pass was done, when there are most: weights, activations, what the tape keeps. */
-  tensorBytes: number;
+  /**
+   * Most bytes of tensors: weights, activations, what the tape keeps; when the forward pass was done or, with checkpointing, a
+   * layer's was done again. An engine that cannot count them says null.
+   */
+  tensorBytes: number | null;
 }
 
-/** `loss` gets the parameters as tensors, by name, and must use every one of them. */
-export function lossAndGradients(
-  tf: Tf,
-  parameters: readonly Parameter[],
-  loss: (tensors: ReadonlyMap<string, Tensor>) => Scalar,
-): LossAndGradients {
+/** A loss of parameters as tensors, by name; it must use every one of them, and may call `watch` when it holds most. */
+export type TapedLoss = (tensors: ReadonlyMap<string, Tensor>, watch: () => void) => Scalar;
+
+export function lossAndGradients(tf: Tf, parameters: readonly Parameter[], loss: TapedLoss): LossAndGradients {
   // tidy looks through whatever it is given back for tensors, number by number; so the numbers leave another way.
-  const result: LossAndGradients = { loss: Number.NaN, gradients: [], tensorBytes: 0 };
+  const result = { loss: Number.NaN, gradients: [] as Float32Array[], tensorBytes: 0 };
+  const watch = () => {
+    result.tensorBytes = Math.max(result.tensorBytes, tf.memory().numBytes);
+  };
   tf.tidy(() => {
     const inputs = parameters.map(({ value, shape }) => tf.tensor(value, [...shape]));
     const byName = (tensors: readonly Tensor[]) => new Map(parameters.map(({ name }, i) => [name, tensors[i]!]));
     const { value, grads } = tf.valueAndGrads((...tensors: Tensor[]) => {
-      const scalar = loss(byName(tensors));
-      result.tensorBytes = tf.memory().numBytes;
+      const scalar = loss(byName(tensors), watch);
+      watch();
       return scalar;
     })(inputs);
     result.loss = value.dataSync()[0]!;
@@ -40,7 +44,7 @@ export function accumulate(sum: LossAndGradients | null, more: LossAndGradients)
     const part = more.gradients[p]!;
     for (let i = 0; i < total.length; i++) total[i]! += part[i]!;
   });
-  const tensorBytes = Math.max(sum.tensorBytes, more.tensorBytes);
+  const tensorBytes = sum.tensorBytes === null ? null : Math.max(sum.tensorBytes, more.tensorBytes ?? 0);
   return { loss: sum.loss + more.loss, gradients: sum.gradients, tensorBytes };
 }
 

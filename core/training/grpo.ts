@@ -31,6 +31,8 @@ import type { UserRewardFile } from '../rewards/userReward.ts';
 import { imageQuestion, promptInput } from '../text/promptInput.ts';
 import type { PromptModel } from './batch.ts';
 import { fallbacks, fieldDepartures, type GrpoConfig, rewardSettings } from './config.ts';
+import { Divergence, type DivergenceState } from './divergence.ts';
+import type { TrainingEngine } from './engine.ts';
 import { FeatureCache } from './features.ts';
 import { snapshot, type TrainedAdapter, trainedAdapter } from './lora.ts';
 import { completionLogps, type PolicyGiven, type PolicyPass, policyLoss, policyMetrics } from './policy.ts';
@@ -50,10 +52,12 @@ import { PAUSED, RunFolder, type RunProgress, stateAfter } from './run.ts';
 import { dataOf, drawExamples } from './split.ts';
 import { epochOrder, Stepper, type StepReport } from './step.ts';
 import { Supervision, type SupervisionState } from './supervision.ts';
+import { asEngine } from './tfjsEngine.ts';
 import type { Chosen, TrainingExample, TrainingLogLine } from './types.ts';
 
 export interface GrpoRun {
-  model: TrainableModel;
+  /** What trains: a model on tfjs, or another engine. */
+  model: TrainableModel | TrainingEngine;
   /** What samples the completions: the same base, on the fastest executor that is there. */
   runner: Runner;
   prompt: PromptModel;
@@ -100,14 +104,17 @@ interface GrpoState {
   /** Label sets of the last answers, oldest first. */
   recent: string[];
   supervision: SupervisionState;
+  divergence: DivergenceState;
 }
 
 class GrpoTrainer {
+  private readonly engine: TrainingEngine;
   private readonly folder: RunFolder;
   private readonly features: FeatureCache;
   private readonly adapter: TrainedAdapter;
   private readonly reference: TrainedAdapter;
   private readonly stepper: Stepper;
+  private readonly divergence: Divergence;
   private readonly films: TrainingExample[];
   /** By the text of the prompt and the image's tokens. */
   private readonly promptIds = new Map<string, number[]>();
@@ -122,12 +129,13 @@ class GrpoTrainer {
 
   constructor(private readonly settings: GrpoRun) {
     const { model, config, examples, processor, start, prompt, runner, work, probe } = settings;
-    const target = adapterTarget(model);
+    this.engine = asEngine(model);
+    const target = adapterTarget(this.engine);
     this.folder = new RunFolder(settings.folder, target, settings.baseName, {
       signal: work.signal,
       onPause: (error) => void this.onPause(error),
     });
-    this.features = new FeatureCache(model, processor);
+    this.features = new FeatureCache(this.engine, processor);
     this.films = drawExamples(examples, config.samples, config.seed);
     if (this.films.length === 0) throw new WorkbenchError('TRAINING_EMPTY', 'There is no film to train on.');
     this.adapter = trainedAdapter(start);
@@ -136,11 +144,12 @@ class GrpoTrainer {
     const wanted = this.rolloutsPerEpoch * config.epochs;
     this.rollouts = config.maxSteps > 0 ? Math.min(config.maxSteps, wanted) : wanted;
     const totalSteps = this.rollouts * config.iterations;
-    this.stepper = new Stepper(model.tf, this.adapter.parameters, { ...config, totalSteps });
+    this.stepper = new Stepper(this.adapter.parameters, { ...config, totalSteps });
+    this.divergence = new Divergence({ diverging: config.diverging, limit: config.divergeKl, relative: false });
     this.reward = openReward(config.reward, rewardSettings(config), settings.rewardFile);
     const { features, adapter, folder } = this;
     this.supervision = new Supervision({
-      ...{ model, prompt, adapter, folder, keep: config.keep, probeEvery: config.probeEvery },
+      ...{ trainer: this.engine, prompt, adapter, folder, keep: config.keep, probeEvery: config.probeEvery },
       probe: probe ?? null,
       engine: { runner, prompt, features, signal: work.signal },
       report: (line) => this.report(line, line.step),
@@ -177,7 +186,8 @@ class GrpoTrainer {
   }
 
   private async begin(): Promise<void> {
-    const { config, model, examples, start, reasons, now, runner, rewardFile } = this.settings;
+    const { config, examples, start, reasons, now, runner, rewardFile } = this.settings;
+    const { info, executor } = this.engine;
     const instead = fallbacks(config);
     const resumes = await this.folder.begin({
       kind: 'grpo',
@@ -185,9 +195,9 @@ class GrpoTrainer {
       config,
       asRun: instead.asRun,
       departures: [...instead.departures, ...fieldDepartures('grpo', config, reasons)],
-      baseHash: model.info.weightsHash,
+      baseHash: info.weightsHash,
       startHash: start.hash,
-      executor: `${model.executor.name} ${model.executor.version}; samples by ${runner.executor.name}`,
+      executor: `${executor.name} ${executor.version}; samples by ${runner.executor.name}`,
       data: dataOf(examples),
       rewardHash: rewardFile ? sha256(rewardFile.source) : null,
     });
@@ -198,6 +208,7 @@ class GrpoTrainer {
       this.tokens = state.tokens;
       this.rewardState = state.reward;
       this.recent = state.recent;
+      this.divergence.state = state.divergence;
     }
     const [canary] = await this.questionsOf(this.films.slice(0, 1));
     await this.supervision.begin(canary!, state?.supervision ?? null, checkpoint?.best ?? null);
@@ -264,23 +275,28 @@ class GrpoTrainer {
 
   /** The optimizer steps on one rollout. */
   private async train(rollout: Rollout): Promise<void> {
-    const { config, model, work } = this.settings;
+    const { config, work } = this.settings;
     const { batches } = rollout;
     const completions = rollout.completions.length;
     const started = performance.now();
-    const given = batches.map((batch): PolicyGiven => {
-      return { old: null, ref: completionLogps(model, this.reference, batch, config.temperature) };
-    });
+    const given: PolicyGiven[] = [];
+    for (const batch of batches)
+      given.push({ old: null, ref: await completionLogps(this.engine, this.reference, batch, config.temperature) });
     for (let iteration = 0; iteration < config.iterations; iteration++) {
       throwIfCancelled(work.signal);
-      const losses = batches.map((batch, i) => policyLoss(model, this.adapter, batch, given[i]!, config, completions));
-      const stepped = this.stepper.step(losses.map(({ part }) => part));
+      const losses = batches.map((batch, i) =>
+        policyLoss(this.engine, this.adapter, batch, given[i]!, config, completions),
+      );
       const passes = losses.map(({ pass }) => pass);
+      const step = this.progress.steps + iteration + 1;
+      const stepped = await this.stepper.step(
+        losses.map(({ part }) => part),
+        (loss, gradNorm) => this.divergence.judge({ step, loss, gradNorm, value: policyMetrics(passes)['kl']! }),
+      );
       passes.forEach(({ logps }, i) => {
         given[i]!.old ??= logps;
       });
       const seconds = (performance.now() - started) / 1000 + rollout.seconds;
-      const step = this.progress.steps + iteration + 1;
       await this.report(this.lineOf(step, rollout, iteration, stepped, passes, seconds), step);
       if (iteration === 0) await this.folder.logCompletions(completionRows(rollout, step));
       await this.supervision.afterStep(step, stepped);
@@ -308,6 +324,7 @@ class GrpoTrainer {
       'completions/dominant_share': dominant.share,
       'completions/dominant_labels': dominant.set,
       ...policyMetrics(passes),
+      ...this.divergence.columns(),
       num_tokens: this.tokens,
       epoch: (this.rollout + (iteration + 1) / config.iterations) / this.rolloutsPerEpoch,
       sampling_time: rollout.seconds,
@@ -324,7 +341,8 @@ class GrpoTrainer {
 
   private async saveCheckpoint(): Promise<void> {
     const { rollout, tokens, rewardState: reward, recent, supervision } = this;
-    const state = { rollout, tokens, reward, recent, supervision: supervision.state } satisfies GrpoState;
+    const own = { supervision: supervision.state, divergence: this.divergence.state };
+    const state = { rollout, tokens, reward, recent, ...own } satisfies GrpoState;
     const { steps } = this.progress;
     await this.folder.saveCheckpoint(steps, this.adapter, this.stepper.optimizer, { ...state }, supervision.best);
     await this.folder.removeRolloutsBefore(rollout);

@@ -1,7 +1,6 @@
 /** A LoRA adapter as trained parameters: two for each module, `<module>.down` `[in,rank]` and `<module>.up` `[rank,out]`. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Random } from '../base/random.ts';
-import type { TrainableModel } from '../models/trainable.ts';
 import type { Adapter, AdapterModule } from '../peft/adapter.ts';
 import { hashAdapter } from '../peft/adapterFolder.ts';
 import type { LoraInputs, LoraPair } from '../tensor/ops.ts';
@@ -56,25 +55,26 @@ export function loraInputs(
   return { pairs: new Map([...scales].map(pairOf)) };
 }
 
+/** The mask of a module's dropout, with `size` values: 0, or what the kept ones are multiplied by. */
+export type DropoutMasks = (module: string, size: number) => Float32Array;
+
 /**
  * Dropout on the input of every pair, as PEFT's lora_dropout: kept values are divided by 1 - p. The masks are drawn on the
- * host, so that they are the same on every backend; two come from each 32 random bits.
+ * host, each module's from a stream of its own, so that they are the same on every engine, and when a layer is computed
+ * again; two come from each 32 random bits. null: no dropout.
  */
-export function loraDropout(
-  tf: TrainableModel['tf'],
-  probability: number,
-  random: Random,
-): ((x: Tensor) => Tensor) | undefined {
-  if (probability === 0) return undefined;
+export function loraDropout(probability: number, random: Random): DropoutMasks | null {
+  if (probability === 0) return null;
   const limit = Math.round(probability * 65536);
   const kept = 1 / (1 - probability);
-  return (x) => {
-    const mask = new Float32Array(x.size);
-    for (let i = 0; i < mask.length; i += 2) {
-      const bits = random.uint32();
+  return (module, size) => {
+    const own = random.fork(module);
+    const mask = new Float32Array(size);
+    for (let i = 0; i < size; i += 2) {
+      const bits = own.uint32();
       mask[i] = (bits & 0xffff) < limit ? 0 : kept;
-      if (i + 1 < mask.length) mask[i + 1] = bits >>> 16 < limit ? 0 : kept;
+      if (i + 1 < size) mask[i + 1] = bits >>> 16 < limit ? 0 : kept;
     }
-    return tf.mul(x, tf.tensor(mask, x.shape));
+    return mask;
   };
 }

@@ -31,13 +31,14 @@ export function tokenLogProbs(
     if (statistics) addStatistics(tf, scaled, normalizer, tokens, statistics);
     const chosen = tf.gather(tf.reshape(scaled, [-1]), tf.tensor1d(flat, 'int32'));
     const value = tf.sub(chosen, tf.reshape(normalizer, [rows])) as Tensor1D;
-    const gradFunc = (dy: Tensor1D, saved: unknown) => {
-      const [kept, total] = saved as [Tensor2D, Tensor2D];
-      const softmax = tf.exp(tf.sub(kept, total));
-      const oneHot = tf.oneHot(tf.tensor1d(tokens, 'int32'), vocabulary) as Tensor2D;
-      const weight = tf.reshape(tf.div(dy, temperature), [rows, 1]);
-      return tf.mul(tf.sub(tf.cast(oneHot, 'float32'), softmax), weight);
-    };
+    const gradFunc = (dy: Tensor1D, saved: unknown) =>
+      tf.tidy(() => {
+        const [kept, total] = saved as [Tensor2D, Tensor2D];
+        const softmax = tf.exp(tf.sub(kept, total));
+        const oneHot = tf.oneHot(tf.tensor1d(tokens, 'int32'), vocabulary) as Tensor2D;
+        const weight = tf.reshape(tf.div(dy, temperature), [rows, 1]);
+        return tf.mul(tf.sub(tf.cast(oneHot, 'float32'), softmax), weight);
+      });
     return { value, gradFunc: gradFunc as never };
   });
   return operation(logits) as Tensor1D;

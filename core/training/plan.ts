@@ -2,7 +2,7 @@
  * What a run will need of memory, before it starts: weights, adapter, activations, cache, by engine. The parts that are
  * arrays of known shape are exact; activations are what the tfjs tape keeps of a layer, counted in arrays of each width
  * (fitted to what the tape holds of the benchmark's model, `tensorBytes` of `npm run -s bench -- sft`: planned 0.97 of the
- * measured 808 MB; tests/training/plan.test.ts compares on others). All in f32: tfjs has no bf16.
+ * measured 808 MB without checkpointing, and 0.97 of 295 MB with; tests/training/plan.test.ts compares on others). All in f32: tfjs has no bf16.
  *
  * Leaves out what other programs use, and the garbage that JavaScript has not collected yet.
  */
@@ -51,6 +51,11 @@ const INNER_ARRAYS = 9;
 const HEAD_ARRAYS = 12;
 /** Of scores `[heads, length, length]`. */
 const SCORE_ARRAYS = 4;
+/**
+ * With checkpointing, what goes into each layer is kept, and one layer's activations are there at a time: with those that the
+ * tape does not keep, which are freed only when the layer is done, twice as many.
+ */
+const RECOMPUTED = 2;
 /** Of logits `[supervised tokens, vocabulary]`: as made, scaled, softmax, its gradient. */
 const LOGIT_ARRAYS = 4;
 /** Value, tensor, gradient on both sides, two moments; GRPO keeps a reference besides. */
@@ -98,8 +103,10 @@ function activationValues(input: PlanInput): number {
   const dropout = 'dropout' in config && config.dropout > 0 ? 2 * text.width * pairs : 0;
   const token =
     STREAM_ARRAYS * text.width + INNER_ARRAYS * text.innerWidth + HEAD_ARRAYS * heads + 2 * rank * pairs + dropout;
-  const scores = SCORE_ARRAYS * text.heads * length;
-  return rows(input) * length * text.layerTypes.length * (token + scores);
+  const layer = token + SCORE_ARRAYS * text.heads * length;
+  const layers = text.layerTypes.length;
+  const perToken = config.gradientCheckpointing ? layers * text.width + RECOMPUTED * layer : layers * layer;
+  return rows(input) * length * perToken;
 }
 
 /** Keys and values while completions are drawn, or the probe's films are answered (16 at once). */

@@ -2,22 +2,12 @@
  * Completions under a policy: their log-probabilities, the part of a batch in GRPO's loss, and TRL's metrics of it. A policy
  * is the base model with an adapter, or without one.
  */
-import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import type { ImageFeatures } from '../models/runner.ts';
-import type { TrainableModel } from '../models/trainable.ts';
-import { type TrainingSequence, trainingBatch } from './batch.ts';
-import { featureInput, placeImages } from './features.ts';
-import { asTensors } from './gradients.ts';
-import { loraInputs, type TrainedAdapter } from './lora.ts';
-import {
-  type GrpoMetrics,
-  type GrpoSettings,
-  grpoLoss,
-  hostLoss,
-  type Mismatch,
-  type TokenStatistics,
-  tokenLogProbs,
-} from './loss.ts';
+import type { TrainingSequence } from './batch.ts';
+import type { EngineBatch, TrainingEngine } from './engine.ts';
+import { engineBatch } from './features.ts';
+import type { TrainedAdapter } from './lora.ts';
+import type { GrpoMetrics, GrpoSettings, Mismatch, TokenStatistics } from './loss.ts';
 import type { LossPart } from './step.ts';
 
 /** Completions that go through the network at once. `features[i]` belongs to sequence i; a group shares one. */
@@ -66,63 +56,59 @@ export interface PolicyPass {
   statistics: TokenStatistics;
 }
 
+export interface PolicySettings extends GrpoSettings {
+  temperature: number;
+  gradientCheckpointing?: boolean;
+}
+
 /** A batch's part of the loss of a step that has `completions` completions in all. */
 export function policyLoss(
-  model: TrainableModel,
+  engine: TrainingEngine,
   adapter: TrainedAdapter,
   batch: PolicyBatch,
   given: PolicyGiven,
-  settings: GrpoSettings & { temperature: number },
+  settings: PolicySettings,
   completions: number,
 ): { part: LossPart; pass: PolicyPass } {
-  const { logps, lengths } = policyPass(model, adapter, batch, settings.temperature);
   const pass: PolicyPass = {
     logps: new Float32Array(),
     metrics: { kl: 0, mismatch: null, clipRatio: { low: 0, high: 0, region: 0, lowMin: 0, highMax: 0 } },
     statistics: { tokens: 0, entropy: 0, correct: 0 },
   };
+  const passed = policyPass(engine, batch);
   const samplerLogps = batch.samplerLogps?.flat() ?? null;
-  const part: LossPart = (tensors) =>
-    hostLoss(model.tf, logps(tensors, pass.statistics), (values) => {
-      pass.logps = values;
-      const { old: oldLogps, ref: refLogps } = given;
-      const { metrics, ...loss } = grpoLoss(
-        values,
-        { lengths, advantages: batch.advantages, oldLogps, refLogps, samplerLogps },
-        settings,
-        completions,
-      );
-      pass.metrics = metrics;
-      return loss;
+  const lengths = batch.sequences.map(({ targetLength }) => targetLength);
+  const part: LossPart = async () => {
+    const { old: oldLogps, ref: refLogps } = given;
+    const result = await engine.gradients(passed, adapter, {
+      objective: {
+        ...{ kind: 'grpo', settings, completions },
+        batch: { lengths, advantages: batch.advantages, oldLogps, refLogps, samplerLogps },
+      },
+      temperature: settings.temperature,
+      statistics: pass.statistics,
+      dropout: null,
+      checkpointing: settings.gradientCheckpointing ?? false,
     });
+    pass.logps = result.logps;
+    pass.metrics = result.metrics!;
+    return result;
+  };
   return { part, pass };
 }
 
 /** Log-probabilities of the completions' tokens under softmax(logits / temperature), without gradient. */
 export function completionLogps(
-  model: TrainableModel,
+  engine: TrainingEngine,
   adapter: TrainedAdapter | null,
   batch: PolicyBatch,
   temperature: number,
-): Float32Array {
-  const { logps } = policyPass(model, adapter, batch, temperature);
-  let values = new Float32Array();
-  model.tf.tidy(() => {
-    const tensors = adapter === null ? new Map() : asTensors(model.tf, adapter.parameters);
-    values = logps(tensors).dataSync() as Float32Array<ArrayBuffer>;
-  });
-  return values;
+): Promise<Float32Array> {
+  return engine.logProbabilities(policyPass(engine, batch), adapter, { temperature });
 }
 
-function policyPass(model: TrainableModel, adapter: TrainedAdapter | null, batch: PolicyBatch, temperature: number) {
-  const images = placeImages(batch.features);
-  const { input, targets, lengths } = trainingBatch(batch.sequences, images.places, images.grids, model);
-  const logps = (tensors: ReadonlyMap<string, Tensor>, statistics?: TokenStatistics): Tensor1D => {
-    const options = adapter === null ? {} : { lora: loraInputs(tensors, adapter.scales) };
-    const logits = model.languageLogits({ ...input, ...featureInput(model, images.distinct) }, options);
-    return tokenLogProbs(model.tf, logits, targets, temperature, statistics);
-  };
-  return { logps, lengths };
+function policyPass(engine: TrainingEngine, { sequences, features }: PolicyBatch): EngineBatch {
+  return engineBatch(engine, sequences, features);
 }
 
 /** TRL's metrics of the loss, over the tokens of the whole step. */

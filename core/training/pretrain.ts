@@ -15,9 +15,10 @@ import type { ImageProcessor, PixelValues } from '../preprocessing/imageProcesso
 import type { Image8 } from '../preprocessing/resize.ts';
 import { answerSequence, type PromptModel, type TrainingSequence, trainingBatch } from './batch.ts';
 import { pixelsOf } from './features.ts';
+import { lossAndGradients, type TapedLoss } from './gradients.ts';
 import { type HostLoss, hostLoss, sftLoss, tokenLogProbs } from './loss.ts';
 import type { Parameter } from './optimizer.ts';
-import { type LossPart, Stepper, type StepReport, type StepSettings, streamedBatch } from './step.ts';
+import { Stepper, type StepReport, type StepSettings, streamedBatch } from './step.ts';
 import type { TrainingLogLine } from './types.ts';
 
 export interface PretrainSettings extends StepSettings {
@@ -104,7 +105,7 @@ export async function pretrainVision(
   await trainStage('Pretraining the vision tower', run, parameters, run.source, async (batch) => {
     const targets = Float32Array.from(batch.flatMap((example) => Array.from(example.targets)));
     const known = targets.reduce((count, target) => count + (Number.isNaN(target) ? 0 : 1), 0);
-    const parts = pieces(batch, settings.microBatch).map(async ({ items, start }): Promise<LossPart> => {
+    const parts = pieces(batch, settings.microBatch).map(async ({ items, start }): Promise<TapedLoss> => {
       const images = await pixelsOf(
         items.map((item) => () => item.image()),
         processor,
@@ -172,7 +173,7 @@ export async function pretrainLanguage(
     const supervised = batch.reduce((sum, example) => sum + sequenceOf(example).targetLength, 0);
     // Similar lengths together: less padding.
     const sorted = [...batch].sort((a, b) => sequenceOf(a).ids.length - sequenceOf(b).ids.length);
-    const parts = pieces(sorted, settings.microBatch).map(async ({ items }): Promise<LossPart> => {
+    const parts = pieces(sorted, settings.microBatch).map(async ({ items }): Promise<TapedLoss> => {
       const features = await featuresOf(items);
       const images = items.map(() => grid);
       const { input, targets } = trainingBatch(items.map(sequenceOf), [...items.keys()], images, model);
@@ -243,16 +244,18 @@ async function trainStage<T>(
   run: PretrainRun,
   parameters: readonly Parameter[],
   source: Source<T>,
-  partsOf: (batch: T[]) => Promise<LossPart[]>,
+  partsOf: (batch: T[]) => Promise<TapedLoss[]>,
 ): Promise<void> {
   const { settings, work } = run;
-  const stepper = new Stepper(run.model.tf, parameters, settings);
+  const { tf } = run.model;
+  const stepper = new Stepper(parameters, settings);
   for (let step = 0; step < settings.totalSteps; step++) {
     throwIfCancelled(work.signal);
     const random = new Random(settings.seed).fork(`${stage} ${step}`);
     const indices = streamedBatch(step, settings.batchSize, source.size, settings.seed);
     const batch = indices.map((index, i) => source.at(index, random.fork(String(i))));
-    const report = stepper.step(await partsOf(batch));
+    const losses = await partsOf(batch);
+    const report = await stepper.step(losses.map((loss) => async () => lossAndGradients(tf, parameters, loss)));
     work.report({ stage, done: step + 1, total: settings.totalSteps, line: logLine(step + 1, report) });
     await nextTurn();
   }

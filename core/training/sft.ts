@@ -2,8 +2,7 @@
  * Supervised fine-tuning of a LoRA adapter on answers about films (paper.md, "SFT").
  *
  * Departures from the paper, in every run (those of settings are listed in the run's config.json besides):
- * - precision f32 instead of bf16, and no gradient checkpointing, whatever is asked: the results are those of f32, memory is
- *   larger;
+ * - precision f32 instead of bf16, whatever is asked: the results are those of f32, memory is larger;
  * - visual tokens: as many as the model's own projector makes (256 for MedGemma); the paper bounds the processor of
  *   Qwen2.5-VL to 256-512;
  * - early stopping keeps the adapter of the epoch with the lowest validation loss (the paper does not say which; `keep`);
@@ -11,7 +10,6 @@
  * As in the paper: the loss is the negative log-likelihood of the assistant's tokens (and of the end of its turn) only,
  * normalized over all supervised tokens of the step; AdamW, cosine schedule with warm-up, gradient-norm clipping.
  */
-import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import { type ErrorData, WorkbenchError } from '../base/errors.ts';
 import { nextTurn, throwIfCancelled, type Work } from '../base/progress.ts';
 import { Random } from '../base/random.ts';
@@ -21,21 +19,24 @@ import type { TrainableModel } from '../models/trainable.ts';
 import type { Adapter } from '../peft/adapter.ts';
 import { createAdapter } from '../peft/adapterFolder.ts';
 import type { ImageProcessor } from '../preprocessing/imageProcessor.ts';
-import { answerSequence, type PromptModel, type TrainingSequence, trainingBatch } from './batch.ts';
+import { answerSequence, type PromptModel, type TrainingSequence } from './batch.ts';
 import { fallbacks, fieldDepartures, type SftConfig } from './config.ts';
-import { FeatureCache, featureInput, placeImages } from './features.ts';
-import { asTensors } from './gradients.ts';
-import { loraDropout, loraInputs, type TrainedAdapter, trainedAdapter } from './lora.ts';
-import { hostLoss, sftLoss, type TokenStatistics, tokenLogProbs } from './loss.ts';
+import { Divergence, type DivergenceState } from './divergence.ts';
+import type { TrainingEngine } from './engine.ts';
+import { engineBatch, FeatureCache } from './features.ts';
+import { type DropoutMasks, loraDropout, type TrainedAdapter, trainedAdapter } from './lora.ts';
+import { sftLoss, type TokenStatistics } from './loss.ts';
 import type { Probe } from './probe.ts';
 import { PAUSED, RunFolder, type RunProgress, stateAfter } from './run.ts';
 import { dataOf, drawExamples, holdOut } from './split.ts';
 import { epochOrder, type LossPart, Stepper } from './step.ts';
 import { Supervision, type SupervisionState } from './supervision.ts';
+import { asEngine } from './tfjsEngine.ts';
 import type { Chosen, Departure, TrainingExample, TrainingLogLine } from './types.ts';
 
 export interface SftRun {
-  model: TrainableModel;
+  /** What trains: a model on tfjs, or another engine. */
+  model: TrainableModel | TrainingEngine;
   prompt: PromptModel;
   processor: ImageProcessor;
   examples: readonly TrainingExample[];
@@ -88,14 +89,17 @@ interface SftState {
   worse: number;
   best: SftResult['best'];
   supervision: SupervisionState;
+  divergence: DivergenceState;
 }
 
 class SftTrainer {
+  private readonly engine: TrainingEngine;
   private readonly folder: RunFolder;
   private readonly features: FeatureCache;
   private readonly adapter: TrainedAdapter;
   private readonly stepper: Stepper;
   private readonly supervision: Supervision;
+  private readonly divergence: Divergence;
   private readonly training: TrainingExample[];
   private readonly heldOut: TrainingExample[];
   private readonly sequences = new Map<TrainingExample, TrainingSequence>();
@@ -110,13 +114,14 @@ class SftTrainer {
 
   constructor(private readonly settings: SftRun) {
     const { model, config, examples, processor, prompt, probe, work, diskWaitMs: waitMs } = settings;
-    const target = adapterTarget(model);
+    this.engine = asEngine(model);
+    const target = adapterTarget(this.engine);
     this.folder = new RunFolder(settings.folder, target, settings.baseName, {
       signal: work.signal,
       onPause: (error) => void this.onPause(error),
       ...(waitMs === undefined ? {} : { waitMs }),
     });
-    this.features = new FeatureCache(model, processor);
+    this.features = new FeatureCache(this.engine, processor);
     const { training, heldOut } = holdOut(
       drawExamples(examples, config.samples, config.seed),
       config.heldOut,
@@ -125,15 +130,16 @@ class SftTrainer {
     this.training = training;
     this.heldOut = heldOut;
     if (training.length === 0) throw new WorkbenchError('TRAINING_EMPTY', 'There is no film to train on.');
-    this.adapter = trainedAdapter(settings.start ?? newAdapter(settings));
+    this.adapter = trainedAdapter(settings.start ?? newAdapter(this.engine, config));
     this.stepsPerEpoch = Math.ceil(training.length / config.batchSize);
     const wanted = this.stepsPerEpoch * config.epochs;
     this.totalSteps = config.maxSteps > 0 ? Math.min(config.maxSteps, wanted) : wanted;
-    this.stepper = new Stepper(model.tf, this.adapter.parameters, { ...config, totalSteps: this.totalSteps });
+    this.stepper = new Stepper(this.adapter.parameters, { ...config, totalSteps: this.totalSteps });
+    this.divergence = new Divergence({ diverging: config.diverging, limit: config.divergeLoss, relative: true });
     const { features, adapter, folder } = this;
     const engine = probe ? { runner: probe.runner, prompt, features, signal: work.signal } : null;
     this.supervision = new Supervision({
-      ...{ model, prompt, adapter, folder, keep: config.keep, probeEvery: config.probeEvery, engine },
+      ...{ trainer: this.engine, prompt, adapter, folder, keep: config.keep, probeEvery: config.probeEvery, engine },
       probe: probe?.films ?? null,
       report: (line) => this.report(line),
     });
@@ -165,7 +171,8 @@ class SftTrainer {
   }
 
   private async begin(): Promise<void> {
-    const { config, model, examples, start, reasons, now } = this.settings;
+    const { config, examples, start, reasons, now } = this.settings;
+    const { info, executor } = this.engine;
     const instead = fallbacks(config);
     const resumes = await this.folder.begin({
       kind: 'sft',
@@ -173,9 +180,9 @@ class SftTrainer {
       config,
       asRun: instead.asRun,
       departures: [...instead.departures, ...SFT_DEPARTURES, ...fieldDepartures('sft', config, reasons)],
-      baseHash: model.info.weightsHash,
+      baseHash: info.weightsHash,
       startHash: start?.hash ?? null,
-      executor: `${model.executor.name} ${model.executor.version}`,
+      executor: `${executor.name} ${executor.version}`,
       data: dataOf(examples),
     });
     const checkpoint = resumes ? await this.folder.restoreCheckpoint(this.adapter, this.stepper.optimizer) : null;
@@ -184,6 +191,7 @@ class SftTrainer {
       this.step = checkpoint.step;
       this.tokens = state.tokens;
       this.worse = state.worse;
+      this.divergence.state = state.divergence;
       this.best = state.best;
     }
     await this.supervision.begin(await this.canary(), state?.supervision ?? null, checkpoint?.best ?? null);
@@ -204,20 +212,23 @@ class SftTrainer {
   }
 
   private async trainStep(): Promise<void> {
-    const { config, model } = this.settings;
+    const { config } = this.settings;
     const started = performance.now();
     const batch = this.batchOf(this.step);
     const sequences = await this.sequencesOf(batch);
     const supervised = sequences.reduce((sum, { targetLength }) => sum + targetLength, 0);
     const statistics: TokenStatistics = { tokens: 0, entropy: 0, correct: 0 };
     const random = new Random(config.seed).fork(`dropout ${this.step}`);
-    const dropout = loraDropout(model.tf, config.dropout, random);
     const parts: LossPart[] = [];
     for (let start = 0; start < batch.length; start += config.microBatch) {
       const examples = batch.slice(start, start + config.microBatch);
-      parts.push(await this.lossPart(examples, supervised, { statistics, ...(dropout ? { dropout } : {}) }));
+      const dropout = loraDropout(config.dropout, random.fork(`${start}`));
+      const options = { dropout, statistics, checkpointing: config.gradientCheckpointing };
+      parts.push(await this.lossPart(examples, supervised, options));
     }
-    const stepped = this.stepper.step(parts);
+    const stepped = await this.stepper.step(parts, (loss, gradNorm) =>
+      this.divergence.judge({ step: this.step + 1, loss, gradNorm, value: loss }),
+    );
     const { loss, gradNorm, learningRate, tensorBytes } = stepped;
     this.step++;
     this.tokens += sequences.reduce((sum, { ids }) => sum + ids.length, 0);
@@ -228,6 +239,7 @@ class SftTrainer {
       learning_rate: learningRate,
       mean_token_accuracy: statistics.correct / statistics.tokens,
       entropy: statistics.entropy / statistics.tokens,
+      ...this.divergence.columns(),
       num_tokens: this.tokens,
       epoch: this.step / this.stepsPerEpoch,
       step_time: (performance.now() - started) / 1000,
@@ -253,17 +265,20 @@ class SftTrainer {
   ): Promise<LossPart> {
     const features = await this.features.get(examples);
     const sequences = await this.sequencesOf(examples);
-    return answerLoss(this.settings.model, this.adapter, sequences, features, supervised, options);
+    return answerLoss(this.engine, this.adapter, sequences, features, supervised, options);
   }
 
   /** Made when first needed: tokenizing thousands of answers at once would keep the engine from everything else. */
   private async sequencesOf(examples: readonly TrainingExample[]): Promise<TrainingSequence[]> {
-    const { prompt, model } = this.settings;
+    const { prompt } = this.settings;
     for (const example of examples) {
       if (this.sequences.has(example)) continue;
       // How many tokens stand for the film may depend on its size.
       const grid = await this.features.grid(example);
-      this.sequences.set(example, answerSequence(example.promptText, example.targetText, grid, prompt, model.info));
+      this.sequences.set(
+        example,
+        answerSequence(example.promptText, example.targetText, grid, prompt, this.engine.info),
+      );
     }
     return examples.map((example) => this.sequences.get(example)!);
   }
@@ -295,14 +310,15 @@ class SftTrainer {
 
   /** Mean negative log-likelihood of a supervised token over the held-out films. */
   private async validate(): Promise<{ loss: number; accuracy: number }> {
-    const { model, config, work } = this.settings;
+    const { config, work } = this.settings;
     const statistics: TokenStatistics = { tokens: 0, entropy: 0, correct: 0 };
     let sum = 0;
     for (let start = 0; start < this.heldOut.length; start += config.batchSize) {
       throwIfCancelled(work.signal);
       const examples = this.heldOut.slice(start, start + config.batchSize);
-      const part = await this.lossPart(examples, 1, { statistics });
-      sum += evaluate(model, this.adapter, part);
+      const features = await this.features.get(examples);
+      const batch = engineBatch(this.engine, await this.sequencesOf(examples), features);
+      sum += sftLoss(await this.engine.logProbabilities(batch, this.adapter, { temperature: 1, statistics }), 1).loss;
       await nextTurn();
     }
     return { loss: sum / statistics.tokens, accuracy: statistics.correct / statistics.tokens };
@@ -314,7 +330,8 @@ class SftTrainer {
 
   private async saveCheckpoint(): Promise<void> {
     const { tokens, worse, best, supervision } = this;
-    const state = { tokens, worse, best, supervision: supervision.state } satisfies SftState;
+    const { state: divergence } = this.divergence;
+    const state = { tokens, worse, best, supervision: supervision.state, divergence } satisfies SftState;
     await this.folder.saveCheckpoint(this.step, this.adapter, this.stepper.optimizer, { ...state }, supervision.best);
     await this.setRunning();
   }
@@ -343,21 +360,21 @@ class SftTrainer {
   }
 }
 
-function newAdapter({ model, config }: SftRun): Adapter {
+function newAdapter(engine: TrainingEngine, config: SftConfig): Adapter {
   const settings = {
     r: config.rank,
     lora_alpha: config.alpha,
     lora_dropout: config.dropout,
     target_modules: config.targets.split(',').map((name) => name.trim()),
   };
-  const target = adapterTarget(model);
-  return createAdapter(target, settings, new Random(config.seed).fork('adapter'));
+  return createAdapter(adapterTarget(engine), settings, new Random(config.seed).fork('adapter'));
 }
 
 export interface AnswerLossOptions {
-  dropout?: (x: Tensor) => Tensor;
+  dropout?: DropoutMasks | null;
   /** Counted up by every pass. */
   statistics?: TokenStatistics;
+  checkpointing?: boolean;
 }
 
 /**
@@ -365,29 +382,15 @@ export interface AnswerLossOptions {
  * `features[i]` belongs to sequence i (null: it has no image); one micro-batch is one forward pass.
  */
 export function answerLoss(
-  model: TrainableModel,
+  engine: TrainingEngine,
   adapter: TrainedAdapter,
   sequences: readonly TrainingSequence[],
   features: readonly (ImageFeatures | null)[],
   supervised: number,
-  { dropout, statistics }: AnswerLossOptions = {},
+  { dropout = null, statistics, checkpointing = false }: AnswerLossOptions = {},
 ): LossPart {
-  const { tf } = model;
-  const images = placeImages(features);
-  const { input, targets } = trainingBatch(sequences, images.places, images.grids, model);
-  return (tensors) => {
-    const options = { lora: loraInputs(tensors, adapter.scales), ...(dropout ? { dropout } : {}) };
-    const logits = model.languageLogits({ ...input, ...featureInput(model, images.distinct) }, options);
-    const logps: Tensor1D = tokenLogProbs(tf, logits, targets, 1, statistics);
-    return hostLoss(tf, logps, (values) => sftLoss(values, supervised));
-  };
-}
-
-/** A part's value without its gradient. */
-export function evaluate(model: TrainableModel, adapter: TrainedAdapter, part: LossPart): number {
-  let value = Number.NaN;
-  model.tf.tidy(() => {
-    value = part(asTensors(model.tf, adapter.parameters)).dataSync()[0]!;
-  });
-  return value;
+  const batch = engineBatch(engine, sequences, features);
+  const objective = { kind: 'sft', supervised } as const;
+  const settings = { temperature: 1, objective, dropout, checkpointing, ...(statistics ? { statistics } : {}) };
+  return () => engine.gradients(batch, adapter, settings);
 }

@@ -3,9 +3,9 @@
  * and the best adapter so far, where a run keeps that instead of the last one.
  */
 import type { ImageFeatures } from '../models/runner.ts';
-import type { TrainableModel } from '../models/trainable.ts';
 import type { Adapter } from '../peft/adapter.ts';
 import type { PromptModel } from './batch.ts';
+import type { TrainingEngine } from './engine.ts';
 import { demandGates, type GateBaseline, Gates } from './gates.ts';
 import { restore, snapshot, type TrainedAdapter } from './lora.ts';
 import { type Probe, type ProbeEngine, runProbe } from './probe.ts';
@@ -28,7 +28,8 @@ export interface SupervisionState {
 }
 
 export interface SupervisionSettings {
-  model: TrainableModel;
+  /** What trains. */
+  trainer: TrainingEngine;
   prompt: PromptModel;
   adapter: TrainedAdapter;
   folder: RunFolder;
@@ -36,6 +37,7 @@ export interface SupervisionSettings {
   /** Steps between probes; 0: none. */
   probeEvery: number;
   probe: Probe | null;
+  /** What answers the probe. */
   engine: ProbeEngine | null;
   report(line: TrainingLogLine): Promise<void>;
 }
@@ -56,9 +58,9 @@ export class Supervision {
     stored: SupervisionState | null,
     best: Adapter | null,
   ): Promise<void> {
-    const { model, adapter, prompt } = this.settings;
-    this.gates = new Gates(model, adapter, prompt, canary);
-    this.baseline = stored?.baseline ?? this.gates.baseline();
+    const { trainer, adapter, prompt } = this.settings;
+    this.gates = new Gates(trainer, adapter, prompt, canary);
+    this.baseline = stored?.baseline ?? (await this.gates.baseline());
     this.gatesPassed = stored?.gatesPassed ?? false;
     this.kept = stored?.kept && best ? { ...stored.kept, adapter: best } : null;
     if (stored === null) await this.runProbe(0);

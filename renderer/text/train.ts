@@ -88,6 +88,7 @@ export const train = {
     entropy: 'Entropy',
     length: 'Length',
     dominance: 'Dominance',
+    diverging: 'Divergence',
     spread: 'No spread',
     mismatch: 'Mismatch',
     loss: 'Loss',

@@ -13,6 +13,7 @@ import { completionSequence } from '../../core/training/batch.ts';
 import { snapshot, trainedAdapter } from '../../core/training/lora.ts';
 import { completionLogps, type PolicyBatch, policyLoss } from '../../core/training/policy.ts';
 import { Stepper } from '../../core/training/step.ts';
+import { asEngine } from '../../core/training/tfjsEngine.ts';
 import {
   measureBackends,
   randomPixels,
@@ -33,13 +34,14 @@ export async function run(args: string[]): Promise<object> {
 }
 
 async function prepare({ folder, model, adapter, runs }: TrainingBench): Promise<TimedStep> {
-  const { info, tf } = model;
+  const { info } = model;
+  const engine = asEngine(model);
   const runner = await openRunner({ model: folder });
   const images = await runner.encodeImages(randomPixels(info, 1));
   const promptIds = randomPrompt(info, Math.max(PROMPT, info.imageTokens + 1), 'prompt');
   const trained = trainedAdapter(adapter);
   const reference = trainedAdapter(adapter);
-  const stepper = new Stepper(tf, trained.parameters, {
+  const stepper = new Stepper(trained.parameters, {
     learningRate: 1e-4,
     weightDecay: 0,
     maxGradNorm: 1,
@@ -69,8 +71,8 @@ async function prepare({ folder, model, adapter, runs }: TrainingBench): Promise
       features: completions.map(() => images),
       advantages: ADVANTAGES,
     };
-    const ref = completionLogps(model, reference, batch, LOSS.temperature);
-    stepper.step([policyLoss(model, trained, batch, { old: null, ref }, LOSS, GROUP).part]);
+    const ref = await completionLogps(engine, reference, batch, LOSS.temperature);
+    await stepper.step([policyLoss(engine, trained, batch, { old: null, ref }, LOSS, GROUP).part]);
     const end = performance.now();
     return { step: (end - start) / 1000, sampling: (sampled - start) / 1000 };
   };

@@ -1,7 +1,8 @@
 /**
  * Seconds of one SFT step, as reference/peers/peer_speed.py times the Python stack: 8 films, 150 tokens each, 50 of them
  * supervised, LoRA on all projections, gradient-norm clipping, AdamW. `stepSeconds` has the image features at hand, as in
- * every epoch but the first; `visionSeconds` is what computing them costs once; `tensorBytes` is what the tape holds at most.
+ * every epoch but the first; `visionSeconds` is what computing them costs once; `tensorBytes` is what the tape holds at most
+ * (`…Checkpointed`: with gradient checkpointing).
  * With --python the Python stack takes its steps between ours, as it is and with our levers, and the ratios are printed.
  *
  *   npm run -s bench -- sft [--python PATH] [--model DIR] [--backend tensorflow|wasm]… [--runs N] [--rank R] --json
@@ -10,6 +11,7 @@ import type { TrainingSequence } from '../../core/training/batch.ts';
 import { trainedAdapter } from '../../core/training/lora.ts';
 import { answerLoss } from '../../core/training/sft.ts';
 import { Stepper } from '../../core/training/step.ts';
+import { asEngine } from '../../core/training/tfjsEngine.ts';
 import { median, seconds } from '../support/measure.ts';
 import {
   measureBackends,
@@ -43,20 +45,23 @@ async function prepare({ model, adapter, runs }: TrainingBench): Promise<TimedSt
     };
   });
   const trained = trainedAdapter(adapter);
-  const stepper = new Stepper(model.tf, trained.parameters, {
+  const stepper = new Stepper(trained.parameters, {
     learningRate: 1e-4,
     weightDecay: 0.01,
     maxGradNorm: 5,
     schedule: 'constant',
     warmupRatio: 0,
-    totalSteps: runs + 2,
+    totalSteps: 2 * runs + 4,
   });
-  const part = answerLoss(model, trained, sequences, features, BATCH * SUPERVISED);
-  const { tensorBytes } = stepper.step([part]);
-  const step = async () => {
+  const part = (checkpointing: boolean) =>
+    answerLoss(asEngine(model), trained, sequences, features, BATCH * SUPERVISED, { checkpointing });
+  const { tensorBytes } = await stepper.step([part(false)]);
+  const { tensorBytes: tensorBytesCheckpointed } = await stepper.step([part(true)]);
+  const timed = async (checkpointing: boolean) => {
     const start = performance.now();
-    stepper.step([part]);
-    return { step: (performance.now() - start) / 1000 };
+    await stepper.step([part(checkpointing)]);
+    return (performance.now() - start) / 1000;
   };
-  return { step, once: { visionSeconds: vision, tensorBytes } };
+  const step = async () => ({ step: await timed(false), stepCheckpointed: await timed(true) });
+  return { step, once: { visionSeconds: vision, tensorBytes, tensorBytesCheckpointed } };
 }

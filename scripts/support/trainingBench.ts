@@ -27,7 +27,7 @@ export interface TrainingBench {
 export interface TimedStep {
   step(): Promise<Record<string, number>>;
   /** Measured once. */
-  once: Record<string, number>;
+  once: Record<string, number | null>;
   dispose?(): Promise<void>;
 }
 

@@ -1,18 +1,18 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { ImageFeatures } from '../../core/models/runner.ts';
-import type { TrainableModel } from '../../core/models/trainable.ts';
 import { openAdapter } from '../../core/peft/adapterFolder.ts';
 import { adapterTarget } from '../../core/models/network.ts';
 import { openSafetensors } from '../../core/tensor/safetensors.ts';
 import { completionSequence, conversationSequence } from '../../core/training/batch.ts';
-import { lossAndGradients } from '../../core/training/gradients.ts';
 import { completionLogps, policyLoss, policyMetrics } from '../../core/training/policy.ts';
 import { trainedAdapter } from '../../core/training/lora.ts';
 import { grpoLoss, groupAdvantages } from '../../core/training/loss.ts';
 import { globalNorm, type Parameter } from '../../core/training/optimizer.ts';
 import { answerLoss } from '../../core/training/sft.ts';
+import type { TrainingEngine } from '../../core/training/engine.ts';
 import { Stepper } from '../../core/training/step.ts';
+import { asEngine } from '../../core/training/tfjsEngine.ts';
 import { pixelValues } from '../support/gemma3.ts';
 import { describeReference, readJsonFile, referenceDir } from '../support/reference.ts';
 import { backendsHere, loadTrainable } from '../support/tinyModel.ts';
@@ -92,7 +92,9 @@ describeReference('sft: ten steps as in PyTorch and PEFT', referenceDir('sft'), 
   const reference = readJsonFile(folder, 'sft.json');
 
   async function prepare(backend: 'tensorflow' | 'wasm') {
-    const { model, prompt } = await loadTrainable(join(gemma3, 'model'), backend);
+    const loaded = await loadTrainable(join(gemma3, 'model'), backend);
+    const { prompt } = loaded;
+    const model = asEngine(loaded.model);
     const target = adapterTarget(model);
     const { adapter } = await openAdapter(join(folder, 'initial_adapter'), target);
     const features = await imageFeatures(model, gemma3, reference.examples);
@@ -106,13 +108,14 @@ describeReference('sft: ten steps as in PyTorch and PEFT', referenceDir('sft'), 
       ),
     );
     const trained = trainedAdapter(adapter);
-    const partOf = (indices: number[], supervised: number) =>
+    const partOf = (indices: number[], supervised: number, checkpointing = false) =>
       answerLoss(
         model,
         trained,
         indices.map((i) => sequences[i]!),
         indices.map((i) => features.get(reference.examples[i].image) ?? null),
         supervised,
+        { checkpointing },
       );
     return { model, target, trained, sequences, partOf };
   }
@@ -128,18 +131,21 @@ describeReference('sft: ten steps as in PyTorch and PEFT', referenceDir('sft'), 
       });
     });
 
-    it(`${backend}: gradients of the first step`, async () => {
-      const { model, target, trained, partOf } = await prepare(backend);
+    it(`${backend}: gradients of the first step, with checkpointing and without`, async () => {
+      const { target, trained, partOf } = await prepare(backend);
       const expected = await readAdapterFile(join(folder, 'first_step_gradients.safetensors'), target.canonicalName);
       const { tokens } = reference.steps[0];
       const micro: number[][] = reference.microbatches.slice(0, 2);
-      const parts = micro.map((indices) => lossAndGradients(model.tf, trained.parameters, partOf(indices, tokens)));
-      trained.parameters.forEach(({ name }, p) => {
-        const values = expected.get(name)!;
-        const sum = values.map((_, i) => parts[0]!.gradients[p]![i]! + parts[1]!.gradients[p]![i]!);
-        const difference = sum.map((value, i) => value - values[i]!);
-        expect(globalNorm([difference])).toBeLessThanOrEqual(1e-4 * globalNorm([values]) + 1e-12);
-      });
+      for (const checkpointing of [false, true]) {
+        const parts: Float32Array[][] = [];
+        for (const indices of micro) parts.push((await partOf(indices, tokens, checkpointing)()).gradients);
+        trained.parameters.forEach(({ name }, p) => {
+          const values = expected.get(name)!;
+          const sum = values.map((_, i) => parts[0]![p]![i]! + parts[1]![p]![i]!);
+          const difference = sum.map((value, i) => value - values[i]!);
+          expect(globalNorm([difference])).toBeLessThanOrEqual(1e-4 * globalNorm([values]) + 1e-12);
+        });
+      }
     });
 
     for (const [title, expected, maxGradNorm, file] of [
@@ -152,9 +158,9 @@ describeReference('sft: ten steps as in PyTorch and PEFT', referenceDir('sft'), 
       ],
     ] as const) {
       it(`${backend}: losses, norms, rates and the final adapter, ${title}`, async () => {
-        const { model, target, trained, partOf } = await prepare(backend);
+        const { target, trained, partOf } = await prepare(backend);
         const { lr, weight_decay, steps, accumulation, warmup_ratio } = reference.hyperparameters;
-        const stepper = new Stepper(model.tf, trained.parameters, {
+        const stepper = new Stepper(trained.parameters, {
           learningRate: lr,
           weightDecay: weight_decay,
           maxGradNorm,
@@ -165,7 +171,7 @@ describeReference('sft: ten steps as in PyTorch and PEFT', referenceDir('sft'), 
         for (const step of expected) {
           const start = (step.step - 1) * accumulation;
           const micro: number[][] = reference.microbatches.slice(start, start + accumulation);
-          const report = stepper.step(micro.map((indices) => partOf(indices, step.tokens)));
+          const report = await stepper.step(micro.map((indices) => partOf(indices, step.tokens)));
           expect(Math.abs(report.loss - step.loss)).toBeLessThan(1e-4);
           expect(Math.abs(report.gradNorm / step.grad_norm - 1)).toBeLessThan(1e-3);
           expect(report.learningRate).toBeCloseTo(step.lr, 12);
@@ -186,7 +192,7 @@ describeReference('grpo: two updates as in TRL and PEFT', referenceDir('grpo'), 
       it(`${backend}: ${name}`, async () => {
         const update = readJsonFile(folder, `${name}.json`);
         const { settings, rows, completion_mask: mask } = update;
-        const { model } = await loadTrainable(join(gemma3, 'model'), backend);
+        const model = asEngine((await loadTrainable(join(gemma3, 'model'), backend)).model);
         const target = adapterTarget(model);
         const trained = trainedAdapter((await openAdapter(join(folder, 'initial_adapter'), target)).adapter);
         const features = await imageFeatures(model, gemma3, rows);
@@ -202,7 +208,7 @@ describeReference('grpo: two updates as in TRL and PEFT', referenceDir('grpo'), 
           features: rows.map(({ image }: { image: string }) => features.get(image)!),
           advantages,
         };
-        const ref = completionLogps(model, null, batch, settings.temperature);
+        const ref = await completionLogps(model, null, batch, settings.temperature);
         expectClose(ref, unmasked(update.ref_logps, mask), 1e-3);
         const loss = {
           epsilonLow: settings.epsilon,
@@ -211,7 +217,7 @@ describeReference('grpo: two updates as in TRL and PEFT', referenceDir('grpo'), 
           maxCompletionLength: settings.max_completion_length,
           temperature: settings.temperature,
         };
-        const stepper = new Stepper(model.tf, trained.parameters, {
+        const stepper = new Stepper(trained.parameters, {
           learningRate: settings.lr,
           weightDecay: settings.weight_decay,
           maxGradNorm: settings.max_grad_norm,
@@ -222,7 +228,7 @@ describeReference('grpo: two updates as in TRL and PEFT', referenceDir('grpo'), 
         let old: Float32Array | null = null;
         for (const step of update.steps) {
           const { part, pass } = policyLoss(model, trained, batch, { old, ref }, loss, rows.length);
-          const report = stepper.step([part]);
+          const report = await stepper.step([part]);
           expectClose(pass.logps, unmasked(step.logps, mask), 1e-3);
           expect(Math.abs(report.loss - step.loss)).toBeLessThan(1e-4);
           expect(Math.abs(report.gradNorm / step.grad_norm - 1)).toBeLessThan(1e-3);
@@ -240,13 +246,12 @@ describeReference('grpo: two updates as in TRL and PEFT', referenceDir('grpo'), 
   }
 });
 
-async function imageFeatures(model: TrainableModel, gemma3: string, rows: { image: string | null }[]) {
+async function imageFeatures(engine: TrainingEngine, gemma3: string, rows: { image: string | null }[]) {
   const features = new Map<string, ImageFeatures>();
   for (const { image } of rows) {
     if (image === null || features.has(image)) continue;
-    const pixels = await pixelValues(gemma3, [image]);
-    const data = (await model.imageFeatures(pixels).data()) as Float32Array;
-    features.set(image, { data, width: model.info.width, grids: [model.network.tokenGrid(pixels[0]!)] });
+    const [pixels] = await pixelValues(gemma3, [image]);
+    features.set(image, await engine.imageFeatures(pixels!));
   }
   return features;
 }

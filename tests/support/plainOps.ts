@@ -1,5 +1,5 @@
 /** A network's operations as loops over plain arrays, in f64: slow, and simple enough to be believed. */
-import type { Ops } from '../../core/tensor/ops.ts';
+import type { LayerContext, Ops } from '../../core/tensor/ops.ts';
 
 export interface Plain {
   shape: number[];
@@ -210,6 +210,15 @@ export class PlainOps implements Ops<Plain> {
 
   flattenRows(x: Plain): Plain {
     return { shape: [x.data.length / last(x), last(x)], data: x.data };
+  }
+
+  layer<C extends LayerContext<Plain>>(
+    _name: string,
+    x: Plain,
+    context: C,
+    compute: (x: Plain, context: C) => Plain,
+  ): Plain {
+    return compute(x, context);
   }
 }
 

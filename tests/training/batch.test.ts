@@ -3,6 +3,7 @@ import { positions } from '../../core/models/gemma3/inputs.ts';
 import type { TokenGrid } from '../../core/models/runner.ts';
 import { answerSequence, completionSequence, trainingBatch } from '../../core/training/batch.ts';
 import { completionLogps } from '../../core/training/policy.ts';
+import { asEngine } from '../../core/training/tfjsEngine.ts';
 import { loadTrainable, writeTinyModel } from '../support/tinyModel.ts';
 
 const MODEL = { info: { imageTokenId: 3, padTokenId: 0 }, network: { positions } };
@@ -73,12 +74,13 @@ describe('on a model', () => {
     // Longer than the sliding window, so that its edge is crossed.
     const completions = [40, 3, 25].map((length, c) => Array.from({ length }, (_, i) => 8 + ((i * 37 + c * 11) % 250)));
     const sequences = completions.map((completion) => completionSequence(ids.slice(0, promptLength), completion));
-    const logps = (some: typeof sequences) => {
+    const logps = async (some: typeof sequences) => {
       const batch = { sequences: some, features: some.map(() => features), advantages: some.map(() => 0) };
-      return [...completionLogps(model, null, batch, 0.8)];
+      return [...(await completionLogps(asEngine(model), null, batch, 0.8))];
     };
-    const alone = sequences.flatMap((sequence) => logps([sequence]));
-    logps(sequences).forEach((value, i) => {
+    const alone: number[] = [];
+    for (const sequence of sequences) alone.push(...(await logps([sequence])));
+    (await logps(sequences)).forEach((value, i) => {
       expect(value).toBeCloseTo(alone[i]!, 4);
     });
   });

@@ -17,6 +17,7 @@ import { snapshot, type TrainedAdapter, trainedAdapter } from '../../core/traini
 import type { RunProgress } from '../../core/training/run.ts';
 import { readRun } from '../../core/training/run.ts';
 import { trainSft } from '../../core/training/sft.ts';
+import { asEngine } from '../../core/training/tfjsEngine.ts';
 import type { GateName, GateResult } from '../../core/training/types.ts';
 import { loadTrainable } from '../support/tinyModel.ts';
 import { readerExamples, TINY_READER } from '../support/tinyReader.ts';
@@ -37,10 +38,10 @@ describe('integrity gates', () => {
     { model = loaded.model, written }: { model?: TfjsModel; written?: Adapter } = {},
   ): Promise<GateResult[]> {
     const adapter = trainedAdapter(start);
-    const [features] = await new FeatureCache(loaded.model, loaded.processor).get(readerExamples(1, true));
+    const [features] = await new FeatureCache(asEngine(loaded.model), loaded.processor).get(readerExamples(1, true));
     const promptIds = [3, 3, 3, 3, ...loaded.prompt.tokenizer.encode('Read.')];
-    const gates = new Gates(model, adapter, loaded.prompt, { promptIds, features: features! });
-    const baseline = gates.baseline();
+    const gates = new Gates(asEngine(model), adapter, loaded.prompt, { promptIds, features: features! });
+    const baseline = await gates.baseline();
     happen(adapter);
     const folder = await mkdtemp(join(tmpdir(), 'gates-'));
     await writeAdapter(folder, written ?? snapshot(adapter), adapterTarget(loaded.model), 'tiny');

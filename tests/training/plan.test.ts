@@ -33,12 +33,26 @@ const MEDGEMMA: PlanInput = {
 
 describe('the memory plan', async () => {
   for (const backend of await backendsHere()) {
-    for (const microBatch of [1, 8]) {
-      it(`${backend}, micro-batch ${microBatch}: within a factor of two of what the tape holds`, async () => {
+    for (const [microBatch, gradientCheckpointing] of [
+      [1, false],
+      [8, false],
+      [8, true],
+    ] as const) {
+      const checkpointed = gradientCheckpointing ? ', with checkpointing' : '';
+      it(`${backend}, micro-batch ${microBatch}${checkpointed}: within a factor of two of what the tape holds`, async () => {
         for (const folder of [TINY_READER, await writeTinyModel()]) {
           const loaded = await loadTrainable(folder, backend);
           const config = parseTrainingConfig('sft', {
-            ...{ microBatch, batchSize: 8, maxSteps: 2, warmupRatio: 0, rank: 16, heldOut: 0, learningRate: 1e-3 },
+            ...{
+              microBatch,
+              gradientCheckpointing,
+              batchSize: 8,
+              maxSteps: 2,
+              warmupRatio: 0,
+              rank: 16,
+              heldOut: 0,
+              learningRate: 1e-3,
+            },
           });
           const run = await mkdtemp(join(tmpdir(), 'plan-'));
           const examples = readerExamples(8, true);

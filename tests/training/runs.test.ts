@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { unattended, type Work } from '../../core/base/progress.ts';
 import { Random } from '../../core/base/random.ts';
 import { adapterTarget } from '../../core/models/network.ts';
+import type { TrainableModel } from '../../core/models/trainable.ts';
 import { createAdapter, openAdapter } from '../../core/peft/adapterFolder.ts';
 import { configFields, fieldDepartures, parseTrainingConfig } from '../../core/training/config.ts';
 import { type GrpoRun, trainGrpo } from '../../core/training/grpo.ts';
@@ -33,6 +34,8 @@ function examples(count: number): TrainingExample[] {
     labels: [ANSWERS[i % 2]!],
   }));
 }
+
+const tensorsOf = (model: SftRun['model']) => (model as TrainableModel).tf.memory().numTensors;
 
 const newFolder = () => mkdtemp(join(tmpdir(), 'run-'));
 
@@ -81,9 +84,9 @@ describe('an SFT run', async () => {
     const run = await runIn(await newFolder());
     // The first step makes what the model keeps for its gradients.
     await trainSft({ ...run, folder: await newFolder(), config: { ...run.config, maxSteps: 1, warmupRatio: 0 } });
-    const before = run.model.tf.memory().numTensors;
+    const before = tensorsOf(run.model);
     const result = await trainSft(run);
-    expect(run.model.tf.memory().numTensors).toBe(before);
+    expect(tensorsOf(run.model)).toBe(before);
     const log = await readLog(run.folder);
     const steps = log.filter((line) => 'loss' in line);
     // 9 of 12 patients train: 18 films, 5 steps an epoch.
@@ -115,6 +118,19 @@ describe('an SFT run', async () => {
     const before = await readFile(join(folder, ADAPTER[0]!));
     await trainSft(await runIn(folder));
     expect(await readFile(join(folder, ADAPTER[0]!))).toEqual(before);
+  });
+
+  it('gives the same with gradient checkpointing as without, dropout included', async () => {
+    const logs = [];
+    for (const gradientCheckpointing of [false, true]) {
+      const folder = await newFolder();
+      await trainSft(await runIn(folder, {}, { gradientCheckpointing, maxSteps: 4 }));
+      logs.push((await readLog(folder)).filter((line) => 'loss' in line));
+    }
+    const [kept, again] = logs;
+    kept!.forEach((line, i) => {
+      for (const key of ['loss', 'grad_norm']) expect(again![i]![key]! as number).toBeCloseTo(line[key] as number, 5);
+    });
   });
 
   it('gives the same from one batch of 8 as from 8 accumulated ones', async () => {
@@ -201,9 +217,9 @@ describe('a GRPO run', async () => {
     const run = await runIn(await newFolder());
     // The first rollouts make what the model keeps for gradients and for the last adapters.
     await trainGrpo({ ...run, folder: await newFolder() });
-    const before = run.model.tf.memory().numTensors;
+    const before = tensorsOf(run.model);
     await trainGrpo(run);
-    expect(run.model.tf.memory().numTensors).toBe(before);
+    expect(tensorsOf(run.model)).toBe(before);
     const log = await readLog(run.folder);
     expect(log.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
     expect(Object.keys(log[0]!)).toEqual(

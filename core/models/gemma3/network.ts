@@ -5,7 +5,7 @@
  * Left out, as in the published checkpoints: attention biases, softcapping, dropout, SigLIP's pooling head, pan and scan.
  */
 import type { Ops } from '../../tensor/ops.ts';
-import type { LanguageInputs, LanguageOutputs, Watch } from '../network.ts';
+import { type LanguageInputs, type LanguageOutputs, type LayerInputs, layerInputs, type Watch } from '../network.ts';
 import { type Gemma3Config, imageSides } from './config.ts';
 
 /** Pixels `[I,3,size,size]` -> features of the image tokens in the language model's width, `[I*tokens,D]`. */
@@ -52,12 +52,15 @@ export function languageModel<T>(
   const { text } = config;
   const keys: T[] = [];
   const values: T[] = [];
+  const { past } = inputs;
   let x = ops.scale(ops.embedding('language.embed_tokens.weight', inputs.ids), Math.sqrt(text.width));
   if (inputs.imageIndex !== null && inputs.imageFeatures !== null)
     x = ops.placeRows(x, inputs.imageFeatures, inputs.imageIndex);
   for (let i = 0; i < text.layerTypes.length; i++) {
     watch?.(`hidden.${i}`, x);
-    x = languageLayer(ops, config, inputs, x, i, keys, values);
+    x = ops.layer(`language.layers.${i}`, x, layerInputs(inputs, text.layerTypes[i]!), (input, own) =>
+      languageLayer(ops, config, { ...own, past }, input, i, keys, values),
+    );
   }
   if (watch) watch(`hidden.${text.layerTypes.length}`, finalNorm(ops, config, x));
   const rows = finalNorm(ops, config, ops.takeRows(x, inputs.rows));
@@ -69,10 +72,12 @@ function finalNorm<T>(ops: Ops<T>, config: Gemma3Config, x: T): T {
   return ops.rmsNorm(x, 'language.norm.weight', config.text.normEpsilon, true);
 }
 
+type Inputs<T> = LayerInputs<T> & Pick<LanguageInputs<T>, 'past'>;
+
 function languageLayer<T>(
   ops: Ops<T>,
   config: Gemma3Config,
-  inputs: LanguageInputs<T>,
+  inputs: Inputs<T>,
   input: T,
   index: number,
   keys: T[],
@@ -91,28 +96,27 @@ function languageLayer<T>(
 function attend<T>(
   ops: Ops<T>,
   config: Gemma3Config,
-  inputs: LanguageInputs<T>,
+  inputs: Inputs<T>,
   x: T,
   index: number,
   keys: T[],
   values: T[],
 ): T {
   const { heads, keyValueHeads, normEpsilon, queryScale } = config.text;
-  const type = config.text.layerTypes[index]!;
   const module = `language.layers.${index}.self_attn`;
   const project = (name: string, count: number) =>
     ops.splitHeads(ops.linear(x, `${module}.${name}_proj`, false), count);
   const turn = (name: string, count: number) =>
     ops.rope(
       ops.rmsNorm(project(name, count), `${module}.${name}_norm.weight`, normEpsilon, true),
-      inputs.cos[type]!,
-      inputs.sin[type]!,
+      inputs.cos,
+      inputs.sin,
     );
   const k = ops.appendCache(inputs.past?.keys[index] ?? null, turn('k', keyValueHeads));
   const v = ops.appendCache(inputs.past?.values[index] ?? null, project('v', keyValueHeads));
   keys.push(k);
   values.push(v);
-  const mixed = ops.attention(turn('q', heads), k, v, inputs.bias[type]!, queryScale);
+  const mixed = ops.attention(turn('q', heads), k, v, inputs.bias, queryScale);
   return ops.linear(ops.mergeHeads(mixed, heads), `${module}.o_proj`, false);
 }
 

@@ -3,7 +3,7 @@
  * positions, windows, padding and images comes as inputs, made by inputs.ts.
  */
 import type { Ops } from '../../tensor/ops.ts';
-import type { LanguageInputs, LanguageOutputs, Watch } from '../network.ts';
+import { type LanguageInputs, type LanguageOutputs, type LayerInputs, layerInputs, type Watch } from '../network.ts';
 import { type Qwen25VlConfig, VISION_NORM_EPSILON } from './config.ts';
 
 /** The inputs of inputs.ts for one image -> features `[tokens,D]`. */
@@ -74,12 +74,15 @@ export function languageModel<T>(
   const norm = (value: T) => ops.rmsNorm(value, 'language.norm.weight', normEpsilon, false);
   const keys: T[] = [];
   const values: T[] = [];
+  const { past } = inputs;
   let x = ops.embedding('language.embed_tokens.weight', inputs.ids);
   if (inputs.imageIndex !== null && inputs.imageFeatures !== null)
     x = ops.placeRows(x, inputs.imageFeatures, inputs.imageIndex);
   for (let i = 0; i < layerTypes.length; i++) {
     watch?.(`hidden.${i}`, x);
-    x = languageLayer(ops, config, inputs, x, i, keys, values);
+    x = ops.layer(`language.layers.${i}`, x, layerInputs(inputs, layerTypes[i]!), (input, own) =>
+      languageLayer(ops, config, { ...own, past }, input, i, keys, values),
+    );
   }
   if (watch) watch(`hidden.${layerTypes.length}`, norm(x));
   const rows = norm(ops.takeRows(x, inputs.rows));
@@ -87,10 +90,12 @@ export function languageModel<T>(
   return { rows, logits, keys, values };
 }
 
+type Inputs<T> = LayerInputs<T> & Pick<LanguageInputs<T>, 'past'>;
+
 function languageLayer<T>(
   ops: Ops<T>,
   config: Qwen25VlConfig,
-  inputs: LanguageInputs<T>,
+  inputs: Inputs<T>,
   input: T,
   index: number,
   keys: T[],
@@ -107,7 +112,7 @@ function languageLayer<T>(
 function attend<T>(
   ops: Ops<T>,
   { text }: Qwen25VlConfig,
-  inputs: LanguageInputs<T>,
+  inputs: Inputs<T>,
   x: T,
   index: number,
   keys: T[],
@@ -116,13 +121,12 @@ function attend<T>(
   const { heads, keyValueHeads, headWidth } = text;
   const module = `language.layers.${index}.self_attn`;
   const project = (name: string, count: number) => ops.splitHeads(ops.linear(x, `${module}.${name}_proj`, true), count);
-  const turn = (name: string, count: number) =>
-    ops.rope(project(name, count), inputs.cos.full_attention!, inputs.sin.full_attention!);
+  const turn = (name: string, count: number) => ops.rope(project(name, count), inputs.cos, inputs.sin);
   const k = ops.appendCache(inputs.past?.keys[index] ?? null, turn('k', keyValueHeads));
   const v = ops.appendCache(inputs.past?.values[index] ?? null, project('v', keyValueHeads));
   keys.push(k);
   values.push(v);
-  const mixed = ops.attention(turn('q', heads), k, v, inputs.bias.full_attention!, headWidth ** -0.5);
+  const mixed = ops.attention(turn('q', heads), k, v, inputs.bias, headWidth ** -0.5);
   return ops.linear(ops.mergeHeads(mixed, heads), `${module}.o_proj`, false);
 }
 

@@ -14,7 +14,7 @@
  * is there in quantized form (tensor/quantize.ts) is a MatMulNBits.
  */
 import { WorkbenchError } from '../../base/errors.ts';
-import type { Ops } from '../ops.ts';
+import type { LayerContext, Ops } from '../ops.ts';
 import { blocksOf, type QuantizedFormat } from '../quantize.ts';
 import { type FileRegion, float, MICROSOFT, type OnnxGraph, type Value } from './graph.ts';
 
@@ -349,6 +349,15 @@ export class OnnxOps implements Ops<Value> {
 
   flattenRows(x: Value): Value {
     return this.node('Flatten', [x], { axis: -1 });
+  }
+
+  layer<C extends LayerContext<Value>>(
+    _name: string,
+    x: Value,
+    context: C,
+    compute: (x: Value, context: C) => Value,
+  ): Value {
+    return compute(x, context);
   }
 
   /** The weight as f32 values, in blocks of rows small enough to be allocated; `asMatrix`: the axes behind the first as one. */

@@ -171,7 +171,9 @@ export class Functions {
     if (!this.recording) return compute(() => {}).value;
     return this.tf.customGrad((...args) => {
       const save = args[args.length - 1] as unknown as Save;
-      return compute(save);
+      const { value, gradFunc } = compute(save);
+      // tfjs would keep what a gradient makes on its way until the whole backward pass is done.
+      return { value, gradFunc: (dy: Tensor, saved: Tensor[]) => this.tf.tidy(() => gradFunc(dy, saved)) };
     })(...inputs);
   }
 }

@@ -7,8 +7,9 @@
  * key head. `angles` and `mask` make these from host arrays.
  */
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
-import type { LoraInputs, Ops } from '../ops.ts';
+import type { LayerContext, LoraInputs, Ops } from '../ops.ts';
 import type { Tfjs } from './backend.ts';
+import { type Checkpointing, checkpointed } from './checkpoint.ts';
 import { Functions } from './functions.ts';
 import type { TfjsWeights } from './weights.ts';
 
@@ -20,6 +21,8 @@ export interface TfjsOpsOptions {
   lora?: LoraInputs<Tensor>;
   /** Of the input of every LoRA pair. */
   dropout?: (x: Tensor, module: string) => Tensor;
+  /** Of layers, while gradients are recorded. Not where weights are trained: their gradients would be lost. */
+  checkpointing?: Checkpointing;
   /** Weights that are trained, in place of the loaded ones. */
   trained?: ReadonlyMap<string, Tensor>;
 }
@@ -209,6 +212,19 @@ export class TfjsOps implements Ops<Tensor> {
 
   flattenRows(x: Tensor): Tensor {
     return x;
+  }
+
+  layer<C extends LayerContext<Tensor>>(
+    name: string,
+    x: Tensor,
+    context: C,
+    compute: (x: Tensor, context: C) => Tensor,
+  ): Tensor {
+    const { checkpointing, recording, lora } = this.options;
+    if (!checkpointing || !recording) return compute(x, context);
+    const pairs = [...(lora?.pairs ?? [])].filter(([module]) => module.startsWith(`${name}.`));
+    const parameters = pairs.flatMap(([, { down, up }]) => [down, up]);
+    return checkpointed(this.tf, checkpointing, x, context, parameters, compute);
   }
 }
 
