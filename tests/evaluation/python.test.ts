@@ -9,7 +9,7 @@ import { cohenKappa, confusionMatrix } from '../../core/evaluation/agreement.ts'
 import { normalCdf, normalQuantile } from '../../core/evaluation/distributions.ts';
 import { type Indicators, multilabelFigures } from '../../core/evaluation/metrics.ts';
 import { benjaminiHochberg, holm, mcNemar } from '../../core/evaluation/pairedTests.ts';
-import { percentileInterval } from '../../core/evaluation/resample.ts';
+import { accelerationFrom, estimateOf, percentileInterval } from '../../core/evaluation/resample.ts';
 import { auroc, averagePrecision, brierScore } from '../../core/evaluation/scores.ts';
 
 /** Looked for, not loaded: that takes seconds. */
@@ -33,6 +33,10 @@ from sklearn.metrics import *
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 none = lambda x: None if x is None or np.isnan(x) else float(x)
+def bca(x):
+    first = bootstrap((x,), np.mean, n_resamples=199, method='percentile', rng=len(x))
+    found = bootstrap((x,), np.mean, n_resamples=0, method='BCa', bootstrap_result=first).confidence_interval
+    return {'replicates': list(first.bootstrap_distribution), 'low': none(found.low), 'high': none(found.high)}
 out = []
 for case in json.load(sys.stdin):
     t, p, s, r = (np.array(case[k]) for k in ('truth', 'said', 'score', 'p'))
@@ -54,6 +58,7 @@ for case in json.load(sys.stdin):
         'holm': list(multipletests(r, method='holm')[1]), 'bh': list(multipletests(r, method='fdr_bh')[1]),
         'norm': [norm.cdf(s[0, 0] * 4 - 2), norm.ppf(r[0])],
         'percentile': list(np.percentile(s[:, 0], [2.5, 97.5])),
+        'bca': bca(np.floor(prob * 1024) / 1024),
     })
 json.dump(out, sys.stdout)
 `;
@@ -91,6 +96,27 @@ function close(value: unknown, expected: unknown, tolerance: number, what: strin
     return;
   }
   expect(Math.abs((value as number) - (expected as number)), `${what}, seed ${seed}`).toBeLessThan(tolerance);
+}
+
+interface Bca {
+  replicates: number[];
+  low: number | null;
+  high: number | null;
+}
+
+/** Our interval of the mean from scipy's replicates, against scipy's own. Of binary fractions, whose sums are exact, so that ties are. */
+function compareBca(probability: readonly number[], { replicates, low, high }: Bca): void {
+  const values = probability.map((value) => Math.floor(value * 1024) / 1024);
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  // The mean without one value, subtracted from the mean of these, is proportional to the value's distance from the mean.
+  const influence = values.map((value) => (value - mean) / (values.length - 1));
+  const sumOf = (power: number) => influence.reduce((sum, each) => sum + each ** power, 0);
+  const acceleration = accelerationFrom(sumOf(3), sumOf(2));
+  if (!Number.isFinite(acceleration)) return;
+  const { ends } = estimateOf(mean, Float64Array.from(replicates), replicates.length, acceleration, 0.95);
+  if (ends!.method !== 'bca') return;
+  close(ends!.low, low, 1e-10, 'BCa, low end');
+  close(ends!.high, high, 1e-10, 'BCa, high end');
 }
 
 /** Not waited for in this thread: the runner must hear from it meanwhile. */
@@ -154,6 +180,7 @@ describe.skipIf(!python)('fresh random cases against Python (CHEXREASON_PYTHON o
       });
       close(normalCdf(probability[0]! * 4 - 2), (peer['norm'] as number[])[0]!, 1e-12, 'normal');
       close(normalQuantile(p[0]!), (peer['norm'] as number[])[1]!, 1e-9, 'normal quantile');
+      compareBca(probability, peer['bca'] as unknown as Bca);
       percentileInterval(probability, 0.95).forEach((end, k) => {
         close(end, (peer['percentile'] as number[])[k]!, 1e-12, 'percentile');
       });
