@@ -57,10 +57,12 @@ export interface ReportDataset {
 
 export interface ReportCheckpoint {
   id: string;
-  /** sha256. */
+  /** sha256; empty where unknown. */
   baseHash: string;
   /** null for a base model. */
   adapterHash: string | null;
+  /** The name that a server has for the model, whose weights are not seen here; absent: it was read on this machine. */
+  servedAs?: string;
   promptId: string;
   promptHash: string;
   preprocessing: string;

@@ -251,14 +251,16 @@ export class Reports {
     answers: readonly Prediction[],
     runs: readonly FoundRun[],
   ): ReportCheckpoint {
-    const { trainingSource, role, chosenOn } = this.checkpoints.usable(id);
+    const { trainingSource, role, chosenOn, server } = this.checkpoints.usable(id);
     const provenance = answers.find(({ checkpointId }) => checkpointId === id)?.provenance;
     const source = trainingSource === '' ? 'unknown data' : trainingSource;
     const run = runs.find(({ checkpointId }) => checkpointId === id) ?? null;
     return {
       id,
-      baseHash: provenance?.baseHash ?? '',
-      adapterHash: provenance?.adapterHash ?? null,
+      // Of a server's model these are hashes of its name, to tell answers apart; they say nothing of weights.
+      baseHash: server ? '' : (provenance?.baseHash ?? ''),
+      adapterHash: server ? null : (provenance?.adapterHash ?? null),
+      ...(server ? { servedAs: server.model } : {}),
       promptId: provenance?.promptId ?? '',
       promptHash: provenance?.promptHash ?? '',
       preprocessing: provenance?.preprocessing ?? '',
@@ -304,6 +306,11 @@ export class Reports {
     for (const { id, name, films } of evaluation.datasets) {
       const { films: all } = this.collections.collection(id);
       if (films < all) limits.push(`${films} of the ${all} films of ${name} were read.`);
+    }
+    if (evaluation.checkpoints.some(({ id }) => this.checkpoints.usable(id).server)) {
+      limits.push(
+        'A server read the films: it was asked by the names of its models, and which weights answered was not seen.',
+      );
     }
     return limits;
   }

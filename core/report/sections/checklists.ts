@@ -8,7 +8,7 @@ import { isSettled } from '../../evaluation/types.ts';
 import type { Block, Cell } from '../blocks.ts';
 import { checkpointOf, datasetName, hasTwoDatasets, sourceName, targetName } from '../lookup.ts';
 import { INK } from '../palette.ts';
-import type { ReportDataset, ReportInput } from '../types.ts';
+import type { ReportCheckpoint, ReportDataset, ReportInput } from '../types.ts';
 import { listed, plural, short, text } from '../words.ts';
 import { engineInWords, settingsInWords, unsuitableInWords } from './overview.ts';
 
@@ -175,7 +175,7 @@ const FACTS: Record<string, FactOf> = {
   events: () => stated('Positive films by label and data set under Results by label.'),
   specification: (input) =>
     stated(
-      `${input.checkpoints.map(({ id, baseHash, adapterHash }) => `${checkpointOf(input, id).name}: base ${short(baseHash)}${adapterHash ? `, adapter ${short(adapterHash)}` : ''}`).join('; ')}.`,
+      `${input.checkpoints.map((each) => `${checkpointOf(input, each.id).name}: ${weightsInWords(each)}`).join('; ')}.`,
     ),
   performance: (input) => {
     const missing = (input.evaluation.subgroups ?? []).length === 0;
@@ -303,4 +303,9 @@ function stateCell(found: Fact | null): Cell {
   return text(found.state === 'stated' ? 'Stated' : 'In part', {
     weight: found.state === 'stated' ? 'regular' : 'italic',
   });
+}
+
+function weightsInWords({ baseHash, adapterHash, servedAs }: ReportCheckpoint): string {
+  if (servedAs !== undefined) return `a server’s model “${servedAs}”, weights not seen`;
+  return `base ${short(baseHash)}${adapterHash ? `, adapter ${short(adapterHash)}` : ''}`;
 }

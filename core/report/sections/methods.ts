@@ -141,10 +141,10 @@ export function provenance(input: ReportInput): Block[] {
         { title: 'sha256 of the adapter', width: 0.28 },
         { title: 'sha256 of prompt and template', width: 0.28 },
       ],
-      rows: input.checkpoints.map(({ id, baseHash, adapterHash, promptHash }) => [
+      rows: input.checkpoints.map(({ id, baseHash, adapterHash, promptHash, servedAs }) => [
         text(checkpointOf(input, id).name, { weight: 'semibold' }),
-        text(baseHash || 'unknown'),
-        text(adapterHash ?? 'none'),
+        text(servedAs === undefined ? baseHash || 'unknown' : `not seen: a server’s model “${servedAs}”`),
+        text(servedAs === undefined ? (adapterHash ?? 'none') : 'not seen'),
         text(promptHash || 'unknown'),
       ]),
     },

@@ -15,7 +15,7 @@ import {
 } from '../lookup.ts';
 import { CONTENT_WIDTH } from '../page.ts';
 import { INK } from '../palette.ts';
-import type { ReportDataset, ReportInput } from '../types.ts';
+import type { ReportCheckpoint, ReportDataset, ReportInput } from '../types.ts';
 import { count, listed, pairOf, plural, short, text } from '../words.ts';
 import type { Missing } from './section.ts';
 
@@ -108,8 +108,9 @@ export function settingsInWords({ reading }: ReportInput): string {
 }
 
 export function engineInWords({ executor, version, precision, threads }: Engine): string {
-  const where = threads === null ? 'on a server' : `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
-  return [`${executor} ${version}`.trim(), precision, where].filter(Boolean).join(', ');
+  const name = `${executor} ${version}`.trim();
+  if (threads === null) return `${name} on a server, precision ${precision || 'unknown'}`;
+  return [name, precision, `${threads} ${threads === 1 ? 'thread' : 'threads'}`].filter(Boolean).join(', ');
 }
 
 type Engine = NonNullable<ReportInput['reading']>['engine'];
@@ -162,10 +163,7 @@ function checkpointTable(input: ReportInput): TableBlock {
       return [
         reader(input, id),
         text(trainingSource || 'unknown'),
-        text(short(provenance?.baseHash ?? ''), { value: provenance?.baseHash ?? null }),
-        text(provenance?.adapterHash ? short(provenance.adapterHash) : 'none', {
-          value: provenance?.adapterHash ?? null,
-        }),
+        ...weightsOf(provenance),
         text(
           provenance
             ? `${provenance.promptId}, ${short(provenance.promptHash)}; film as ${provenance.preprocessing}`
@@ -183,4 +181,14 @@ export function unsuitableInWords({ unsuitable: { read, reasons } }: ReportDatas
   const named = listed(reasons.map(({ words, films }) => `${films.toLocaleString('en')} ${words}`));
   const are = total === 1 ? 'is' : 'are';
   return ` ${plural(total, 'film')} of its table ${are} not what the models were made for (${named}): ${read ? 'read all the same' : 'left out'}.`;
+}
+
+/** Cells for base and adapter. */
+function weightsOf(checkpoint: ReportCheckpoint | undefined) {
+  const { baseHash = '', adapterHash = null, servedAs } = checkpoint ?? {};
+  if (servedAs !== undefined) return [text(`a server’s “${servedAs}”`), text('not seen')];
+  return [
+    text(short(baseHash), { value: baseHash || null }),
+    text(adapterHash ? short(adapterHash) : 'none', { value: adapterHash }),
+  ];
 }
