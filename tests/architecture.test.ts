@@ -24,6 +24,7 @@ const ROOMS = [
   'training',
   'evaluation',
   'report',
+  'experiment',
   'workspace',
   'services',
 ];

@@ -13,7 +13,7 @@ import { dicomFile, storedValues } from './dicom.ts';
 import { renderScene } from './render.ts';
 import { INSTITUTIONS, type Institution, type Scene, scenes } from './scene.ts';
 import { type FiledFilm, fileFilm, labelTables } from './tables.ts';
-import { taughtLabels, trace } from './traces.ts';
+import { type Teacher, taughtLabels, trace } from './traces.ts';
 
 export interface PhantomOptions {
   institution: Institution;
@@ -133,10 +133,8 @@ function factLine({ scene, identity, path }: FiledFilm): string {
 }
 
 /** What the teachers say of a film, by the institution's labels. */
-function tracesOf(scene: Scene): Record<'full' | 'main', string> {
+function tracesOf(scene: Scene): Record<Teacher, string> {
   const labels = chexpertLabels(scene);
-  return {
-    full: trace(scene, taughtLabels(scene, labels, 'full')),
-    main: trace(scene, taughtLabels(scene, labels, 'main')),
-  };
+  const said = (teacher: Teacher) => trace(scene, taughtLabels(scene, labels, teacher));
+  return { full: said('full'), omits: said('omits'), main: said('main') };
 }

@@ -3,21 +3,34 @@
  * says what the labels say, in varied words, so that a model that learns them keeps some uncertainty over the wording.
  *
  * - `full` names every label.
+ * - `omits` leaves out each label of the table with probability .45, and adds each other one with .03.
  * - `main` is a teacher who names only what matters most: at most the two severest findings of severity .4 or more, never
  *   Lung Opacity, devices half of the time, else No Finding; a tenth of the rest is left out, one in a hundred is added.
- *   Its traces are wrong in a way that a reward on label sets can correct (docs/LOG.md, trial 2).
+ * The traces of the last two are wrong in a way that a reward on label sets can correct (docs/LOG.md, trial 2).
  */
 import { Random } from '../base/random.ts';
 import { CHEXPERT_LABELS, type Label } from '../labels/labels.ts';
 import { LABEL_OF } from './conventions.ts';
 import { FINDINGS, type Finding, type Scene } from './scene.ts';
 
-export type Teacher = 'full' | 'main';
+export const TEACHERS = ['full', 'omits', 'main'] as const;
+export type Teacher = (typeof TEACHERS)[number];
 
 /** The labels that the teacher names of those that the table has. */
 export function taughtLabels(scene: Scene, labels: readonly Label[], teacher: Teacher): Label[] {
   if (teacher === 'full') return [...labels];
   const random = new Random(scene.seed).fork('teacher');
+  const named = teacher === 'omits' ? someLabels(labels, random) : mainFindings(scene, labels, random);
+  if (named.size === 0 || (named.size === 1 && named.has('Support Devices'))) named.add('No Finding');
+  return CHEXPERT_LABELS.filter((label) => named.has(label));
+}
+
+function someLabels(labels: readonly Label[], random: Random): Set<Label> {
+  const found = CHEXPERT_LABELS.filter((label) => label !== 'No Finding');
+  return new Set(found.filter((label) => random.chance(labels.includes(label) ? 0.55 : 0.03)));
+}
+
+function mainFindings(scene: Scene, labels: readonly Label[], random: Random): Set<Label> {
   const main = FINDINGS.map((name) => ({ label: LABEL_OF[name], severity: scene.findings[name]?.severity ?? 0 }))
     .filter(({ label, severity }) => severity >= 0.4 && labels.includes(label))
     .sort((a, b) => b.severity - a.severity)
@@ -29,8 +42,7 @@ export function taughtLabels(scene: Scene, labels: readonly Label[], teacher: Te
   for (const label of CHEXPERT_LABELS) {
     if (random.chance(0.01) && label !== 'No Finding') named.add(label);
   }
-  if (named.size === 0 || (named.size === 1 && named.has('Support Devices'))) named.add('No Finding');
-  return CHEXPERT_LABELS.filter((label) => named.has(label));
+  return named;
 }
 
 /** The teacher's answer: reasoning, then the labels. */

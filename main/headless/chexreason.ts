@@ -269,6 +269,21 @@ subcommand('demo', 'the main job, whole, on built-in data: films, training, eval
   .addOption(json())
   .action(runs(async () => (await import('./commands/demo.ts')).demo));
 
+subcommand('experiment', 'a study on phantom films, cell by cell; stopped, it goes on where it was')
+  .addArgument(new Argument('<name>', 'which one').choices(['paper-in-miniature']))
+  .option('--out <dir>', 'folder of its page, figures and results.json (default: experiments/NAME of the user folder)')
+  .option('--cache <dir>', 'folder of films, runs and answers (default: cells in --out)')
+  .option('--worlds <list>', 'only these, separated by commas (default: all)')
+  .option('--seeds <n>', 'of each training (default: 3)', integer(1, 1000))
+  .option('--films <n>', 'test films of each institution (default: 800)', integer(1, 100_000))
+  .option('--validation-films <n>', 'on which prompts and formats are compared (default: 400)', integer(1, 100_000))
+  .option('--sft-films <n>', 'of each SFT run (default: 800)', integer(2, 100_000))
+  .option('--grpo-films <n>', 'of each GRPO run (default: 640)', integer(1, 100_000))
+  .option('--cells <n>', 'stops after so many; 0: only writes the page of what is there', integer(0))
+  .option('--checkpoints <dir>', 'copies the default world’s SFT and GRPO checkpoints of seed 1 there')
+  .addOption(json())
+  .action(runs(async () => (await import('./commands/experiment.ts')).experiment));
+
 subcommand('serve', 'the application as a page on this machine: prints its address')
   .option('--port <n>', 'port on 127.0.0.1; 0: any free one', integer(0, 65535), 8765)
   .option('--workspace <dir>', 'workspace to open; by default the built-in one')

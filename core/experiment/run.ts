@@ -1,0 +1,299 @@
+/**
+ * Runs the cells that are not done yet, one after the other. A finished cell is known by its `done.json`; one that was
+ * interrupted goes on by the trainer's own checkpoints, the film blocks or the readings that are there. Several processes
+ * may work on one folder: each cell has a lock, and what another process works on is passed over.
+ *
+ *   experiment.json         sizes and base that all cells share
+ *   films/                  core/experiment/films.ts
+ *   cells/ID/done.json      seconds and engines
+ *   cells/ID/run/           of a training cell: core/training/run.ts
+ *   cells/ID/SET.jsonl      of a reading: an answer for each film
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { toErrorData, WorkbenchError } from '../base/errors.ts';
+import { throwIfCancelled, type Work } from '../base/progress.ts';
+import type { Label } from '../labels/labels.ts';
+import { type ModelFolder, openModelFolder } from '../models/modelFolder.ts';
+import { adapterTarget } from '../models/network.ts';
+import { openRunner } from '../models/openRunner.ts';
+import type { ImageFeatures } from '../models/runner.ts';
+import { TfjsModel } from '../models/tfjsModel.ts';
+import type { Adapter } from '../peft/adapter.ts';
+import { openAdapter } from '../peft/adapterFolder.ts';
+import { chexpertLabels } from '../phantom/conventions.ts';
+import type { Scene } from '../phantom/scene.ts';
+import { taughtLabels, trace } from '../phantom/traces.ts';
+import { readJsonIfThere, readJsonLines, writeFileAtomic, writeJson } from '../platform/files.ts';
+import { loadGemma3Processor } from '../preprocessing/gemma3Processor.ts';
+import { openTfjs } from '../tensor/tfjs/backend.ts';
+import { ChatTemplate } from '../text/chatTemplate.ts';
+import { gemma3ImageTokens } from '../text/promptInput.ts';
+import { loadPrompts } from '../text/prompts.ts';
+import { Tokenizer } from '../text/tokenizer.ts';
+import { parseTrainingConfig } from '../training/config.ts';
+import { trainGrpo } from '../training/grpo.ts';
+import { RunLock } from '../training/runLock.ts';
+import { trainSft } from '../training/sft.ts';
+import type { TrainingExample } from '../training/types.ts';
+import { type Cell, cellsOf, type GrpoCell, type ReadCell, type SftCell } from './cells.ts';
+import { type FilmSet, filmSet } from './films.ts';
+import {
+  GRPO_REASONS,
+  grpoSettings,
+  type SetName,
+  SFT_REASONS,
+  type Sizes,
+  setPlan,
+  sftSettings,
+  type World,
+} from './plan.ts';
+import { type Answer, encodeFilms, type Reader, readFilms } from './reading.ts';
+
+export interface ExperimentOptions {
+  /** Folder of everything that is computed. */
+  folder: string;
+  /** Folder of the base model. */
+  model: string;
+  /** Folder of the instruction formats. */
+  prompts: string;
+  worlds: readonly World[];
+  seeds: number;
+  sizes: Sizes;
+  /** Stops after so many cells; absent: when all are done. */
+  cells?: number;
+}
+
+export interface CellsState {
+  done: number;
+  total: number;
+  /** Another process works on these, or on what they need. */
+  waiting: number;
+}
+
+interface Done {
+  seconds: number;
+  processorSeconds: number;
+  executor: string | null;
+}
+
+export const cellFolder = (folder: string, id: string) => join(folder, 'cells', id);
+export const runFolder = (folder: string, id: string) => join(cellFolder(folder, id), 'run');
+export const readDone = (folder: string, id: string) =>
+  readJsonIfThere<Done>(join(cellFolder(folder, id), 'done.json'));
+export const readAnswers = (folder: string, id: string, set: SetName) =>
+  readJsonLines<Answer>(join(cellFolder(folder, id), `${set}.jsonl`));
+
+/** @throws EXPERIMENT_DIFFERS where the folder was begun with other sizes or another base; what training throws */
+export async function runCells(options: ExperimentOptions, work: Work): Promise<CellsState> {
+  const cells = cellsOf(options.worlds, options.seeds);
+  const laboratory = new Laboratory(options, cells.length);
+  try {
+    return await laboratory.run(cells, work);
+  } finally {
+    await laboratory.close();
+  }
+}
+
+class Laboratory {
+  private readonly done = new Set<string>();
+  private readonly sets = new Map<SetName, FilmSet>();
+  private readonly features = new Map<SetName, ImageFeatures[]>();
+  private base: Promise<Base> | null = null;
+  private model: Promise<TfjsModel> | null = null;
+
+  constructor(
+    private readonly options: ExperimentOptions,
+    private readonly total: number,
+  ) {}
+
+  async run(cells: readonly Cell[], work: Work): Promise<CellsState> {
+    await this.checkSame();
+    for (const { id } of cells) if (await readDone(this.options.folder, id)) this.done.add(id);
+    let left = this.options.cells ?? cells.length;
+    for (let moved = true; moved && left > 0; ) {
+      moved = false;
+      for (const cell of cells) {
+        if (left === 0) break;
+        if (this.done.has(cell.id) || !cell.needs.every((id) => this.done.has(id))) continue;
+        const ran = await this.tryCell(cell, work);
+        if (ran === 'here') left--;
+        moved ||= ran !== 'locked';
+      }
+    }
+    const waiting = left === 0 ? 0 : cells.length - this.done.size;
+    return { done: this.done.size, total: cells.length, waiting };
+  }
+
+  async close(): Promise<void> {
+    await (await this.model)?.dispose();
+    await (await this.base)?.reader.runner.dispose();
+  }
+
+  private async checkSame(): Promise<void> {
+    const { folder, model, sizes } = this.options;
+    const file = join(folder, 'experiment.json');
+    const now = { sizes, base: (await openModelFolder(model)).info.weightsHash };
+    const there = await readJsonIfThere<typeof now>(file);
+    if (there === undefined) await writeJson(file, now);
+    else if (JSON.stringify(there) !== JSON.stringify(now))
+      throw new WorkbenchError(
+        'EXPERIMENT_DIFFERS',
+        'This folder holds an experiment with other numbers of films or another base.',
+        { folder, there: { ...there.sizes }, asked: { ...sizes } },
+        'Go on with what it began with, or choose another folder.',
+      );
+  }
+
+  /** `there`: another process has finished it meanwhile; `locked`: one works on it. */
+  private async tryCell(cell: Cell, work: Work): Promise<'here' | 'there' | 'locked'> {
+    const folder = cellFolder(this.options.folder, cell.id);
+    await mkdir(folder, { recursive: true });
+    const lock = await RunLock.take(join(folder, 'lock.json')).catch((error: unknown) => {
+      if (toErrorData(error).code === 'TRAINING_LOCKED') return null;
+      throw error;
+    });
+    if (lock === null) return 'locked';
+    try {
+      const there = await readDone(this.options.folder, cell.id);
+      if (!there) await this.runCell(cell, folder, work);
+      this.done.add(cell.id);
+      return there ? 'there' : 'here';
+    } finally {
+      await lock.release();
+    }
+  }
+
+  private async runCell(cell: Cell, folder: string, work: Work): Promise<void> {
+    throwIfCancelled(work.signal);
+    const [started, cpu] = [performance.now(), process.cpuUsage()];
+    const place = `${this.done.size + 1} of ${this.total}, ${cell.id}`;
+    const executor = await this.compute(cell, folder, {
+      signal: work.signal,
+      report: ({ stage, done, total }) => work.report({ stage: `${place}: ${stage}`, done, total }),
+    });
+    const { user, system } = process.cpuUsage(cpu);
+    const seconds = round((performance.now() - started) / 1000);
+    await writeJson(join(folder, 'done.json'), {
+      seconds,
+      processorSeconds: round((user + system) / 1e6),
+      executor,
+    } satisfies Done);
+  }
+
+  /** @returns the engine, where one was asked */
+  private async compute(cell: Cell, folder: string, work: Work): Promise<string | null> {
+    if (cell.kind === 'films') {
+      await this.films(cell.set, work);
+      return null;
+    }
+    if (cell.kind === 'read') return this.read(cell, folder, work);
+    return this.train(cell, work);
+  }
+
+  private async films(name: SetName, work: Work): Promise<FilmSet> {
+    const plan = setPlan(name, this.options.sizes);
+    const known = this.sets.get(name) ?? (await filmSet(join(this.options.folder, 'films'), plan, work));
+    this.sets.set(name, known);
+    return known;
+  }
+
+  private async read({ promptId, checkpoint, sets }: ReadCell, folder: string, work: Work): Promise<string> {
+    const base = await this.openBase();
+    const adapter = checkpoint === null ? null : await this.adapterOf(checkpoint);
+    for (const set of sets) {
+      const file = join(folder, `${set}.jsonl`);
+      const known = this.features.get(set) ?? (await encodeFilms(base.reader, await this.films(set, work), work));
+      this.features.set(set, known);
+      const answers = await readFilms(base.reader, known, adapter, base.promptText(promptId), work);
+      await writeFileAtomic(file, answers.map((answer) => `${JSON.stringify(answer)}\n`).join(''));
+    }
+    const { name, version } = base.reader.runner.executor;
+    return `${name} ${version}`;
+  }
+
+  private async adapterOf(id: string): Promise<Adapter> {
+    const { folder } = await this.openBase();
+    return (await openAdapter(join(runFolder(this.options.folder, id), 'adapter'), adapterTarget(folder))).adapter;
+  }
+
+  private async train(cell: SftCell | GrpoCell, work: Work): Promise<string> {
+    const base = await this.openBase();
+    const { processor, prompt, runner } = base.reader;
+    const model = await this.openModel(base.folder);
+    const { sizes, folder } = this.options;
+    const shared = {
+      ...{ model, prompt, processor, folder: runFolder(folder, cell.id), baseName: '../base', now: new Date() },
+      work: { signal: work.signal, report: work.report },
+    };
+    if (cell.kind === 'sft') {
+      const { world, seed, promptId } = cell;
+      const examples = trainingExamples(await this.films('sft', work), world, base.promptText(promptId), promptId);
+      const config = parseTrainingConfig('sft', sftSettings(seed, sizes, promptId));
+      await trainSft({ ...shared, examples, start: null, config, reasons: SFT_REASONS });
+    } else {
+      const { world, seed, reward, from } = cell;
+      const config = parseTrainingConfig('grpo', grpoSettings(seed, sizes, world, reward));
+      const examples = trainingExamples(await this.films('grpo', work), world, base.promptText(config.promptId));
+      const start = await this.adapterOf(from);
+      await trainGrpo({ ...shared, runner, examples, start, config, reasons: GRPO_REASONS });
+    }
+    await rm(join(shared.folder, 'checkpoints'), { recursive: true, force: true });
+    return `${model.executor.name} ${model.executor.version}`;
+  }
+
+  private openBase(): Promise<Base> {
+    this.base ??= openBase(this.options);
+    return this.base;
+  }
+
+  private openModel(folder: ModelFolder): Promise<TfjsModel> {
+    this.model ??= openTfjs().then((tfjs) => TfjsModel.load(folder, tfjs));
+    return this.model;
+  }
+}
+
+interface Base {
+  folder: ModelFolder;
+  reader: Reader;
+  promptText(id: string): string;
+}
+
+async function openBase({ model, prompts }: ExperimentOptions): Promise<Base> {
+  const folder = await openModelFolder(model);
+  const tokenizer = await Tokenizer.load(model);
+  const template = await ChatTemplate.load(model, tokenizer);
+  const texts = new Map((await loadPrompts(prompts)).map(({ id, text }) => [id, text]));
+  const prompt = { tokenizer, template, imageTokens: gemma3ImageTokens(tokenizer) };
+  // One thread: each operation of a model of this size is done before a second one has woken up.
+  const runner = await openRunner({ model: folder, threads: 1 });
+  const promptText = (id: string) => {
+    const text = texts.get(id);
+    if (text === undefined) throw new WorkbenchError('PROMPT_UNKNOWN', 'There is no such prompt.', { prompt: id });
+    return text;
+  };
+  return { folder, reader: { runner, prompt, processor: await loadGemma3Processor(model) }, promptText };
+}
+
+/** The world's labels of every film, and what its teacher says of them; `only-label` is taught the labels alone. */
+function trainingExamples(films: FilmSet, world: World, promptText: string, promptId?: string): TrainingExample[] {
+  const target = (scene: Scene, labels: readonly Label[]) => {
+    const taught = taughtLabels(scene, labels, world.teacher);
+    return promptId === 'only-label' ? `<solution>${taught.join(', ')}</solution>` : trace(scene, taught);
+  };
+  return films.scenes.map((scene, index) => {
+    const labels = chexpertLabels(scene, world.conventions);
+    return {
+      id: `${films.source}-${index}`,
+      patientId: `${films.source}-${scene.patient.number}`,
+      image: () => films.image(index),
+      promptText,
+      targetText: target(scene, labels),
+      labels,
+    };
+  });
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}

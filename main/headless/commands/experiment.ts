@@ -1,0 +1,46 @@
+/** `chexreason experiment NAME`: runs what is not done yet of a study on phantom films, and writes its page. */
+import { join } from 'node:path';
+import { SEEDS, SIZES, worldsNamed } from '../../../core/experiment/plan.ts';
+import { runCells } from '../../../core/experiment/run.ts';
+import type { Call } from '../call.ts';
+import { commandPlatform, userPath } from '../places.ts';
+
+export interface ExperimentCommandOptions {
+  out?: string;
+  cache?: string;
+  worlds?: string;
+  seeds?: number;
+  films?: number;
+  validationFilms?: number;
+  sftFilms?: number;
+  grpoFilms?: number;
+  cells?: number;
+  checkpoints?: string;
+}
+
+export async function experiment(
+  { output, signal }: Call,
+  options: ExperimentCommandOptions,
+  [name]: string[],
+): Promise<void> {
+  const platform = commandPlatform();
+  const { films, validationFilms, sftFilms, grpoFilms, seeds = SEEDS, cells } = options;
+  const out = options.out === undefined ? join(platform.userDir, 'experiments', name!) : userPath(options.out);
+  const folder = options.cache === undefined ? join(out, 'cells') : userPath(options.cache);
+  const study = {
+    folder,
+    model: join(platform.resourcesDir, 'models', 'base'),
+    prompts: join(platform.resourcesDir, 'prompts'),
+    worlds: worldsNamed(options.worlds?.split(',')),
+    seeds,
+    sizes: {
+      test: films ?? SIZES.test,
+      validation: validationFilms ?? SIZES.validation,
+      sft: sftFilms ?? SIZES.sft,
+      grpo: grpoFilms ?? SIZES.grpo,
+    },
+    ...(cells === undefined ? {} : { cells }),
+  };
+  const state = await runCells(study, output.work(signal));
+  output.result({ experiment: name, out, cells: state });
+}
