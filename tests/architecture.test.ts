@@ -24,8 +24,8 @@ const ROOMS = [
   'training',
   'evaluation',
   'report',
-  'experiment',
   'workspace',
+  'experiment',
   'services',
 ];
 

@@ -77,3 +77,30 @@ export function halfBinomialCdf(k: number, n: number): number {
   }
   return sum;
 }
+
+/** P(T <= t) of Student's t with a whole number of degrees of freedom (Abramowitz and Stegun, 26.7.3 and 26.7.4). */
+export function studentCdf(t: number, degrees: number): number {
+  const angle = Math.atan(t / Math.sqrt(degrees));
+  const cosine = Math.cos(angle);
+  const odd = degrees % 2 === 1;
+  let term = odd ? cosine : 1;
+  let sum = degrees === 1 ? 0 : term;
+  for (let k = odd ? 2 : 1; k <= degrees - 3; k += 2) {
+    term *= (cosine * cosine * k) / (k + 1);
+    sum += term;
+  }
+  const within = odd ? ((angle + Math.sin(angle) * sum) * 2) / Math.PI : Math.sin(angle) * sum;
+  return (1 + within) / 2;
+}
+
+/** Inverse of `studentCdf` for p above 1/2, by halving. */
+export function studentQuantile(p: number, degrees: number): number {
+  let [low, high] = [0, 1];
+  while (studentCdf(high, degrees) < p) high *= 2;
+  for (let i = 0; i < 80; i++) {
+    const middle = (low + high) / 2;
+    if (studentCdf(middle, degrees) < p) low = middle;
+    else high = middle;
+  }
+  return high;
+}

@@ -111,18 +111,24 @@ class Laboratory {
     await this.checkSame();
     for (const { id } of cells) if (await readDone(this.options.folder, id)) this.done.add(id);
     let left = this.options.cells ?? cells.length;
-    for (let moved = true; moved && left > 0; ) {
-      moved = false;
-      for (const cell of cells) {
-        if (left === 0) break;
-        if (this.done.has(cell.id) || !cell.needs.every((id) => this.done.has(id))) continue;
-        const ran = await this.tryCell(cell, work);
-        if (ran === 'here') left--;
-        moved ||= ran !== 'locked';
-      }
-    }
+    while (left > 0 && (await this.runNext(cells, work))) left--;
     const waiting = left === 0 ? 0 : cells.length - this.done.size;
     return { done: this.done.size, total: cells.length, waiting };
+  }
+
+  /** Runs the first cell that is ready and that no other process works on. @returns whether there was one */
+  private async runNext(cells: readonly Cell[], work: Work): Promise<boolean> {
+    for (let again = true; again; ) {
+      again = false;
+      for (const cell of cells) {
+        if (this.done.has(cell.id) || !cell.needs.every((id) => this.done.has(id))) continue;
+        const ran = await this.tryCell(cell, work);
+        if (ran === 'here') return true;
+        // What another process has finished may be what a cell before it needs.
+        again ||= ran === 'there';
+      }
+    }
+    return false;
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,7 @@ import { CHEXPERT_LABELS } from '../../core/labels/labels.ts';
 import { allPhrases } from '../../core/phantom/traces.ts';
 import { gemmaTokenizerFiles, trainBpe } from '../../core/text/bpeTrainer.ts';
 import { Tokenizer } from '../../core/text/tokenizer.ts';
-import { readParaphrases, trainTokenizer } from '../../scripts/experiment/tokenizer.ts';
+import { readParaphrases, trainTokenizer } from '../../scripts/pretrain/tokenizer.ts';
 
 const RESOURCES = join(__dirname, '..', '..', 'resources');
 

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { SEEDS, SIZES, worldsNamed } from '../../../core/experiment/plan.ts';
 import { runCells } from '../../../core/experiment/run.ts';
+import { publishCheckpoints, writeResults } from '../../../core/experiment/write.ts';
 import type { Call } from '../call.ts';
 import { commandPlatform, userPath } from '../places.ts';
 
@@ -41,6 +42,18 @@ export async function experiment(
     },
     ...(cells === undefined ? {} : { cells }),
   };
-  const state = await runCells(study, output.work(signal));
-  output.result({ experiment: name, out, cells: state });
+  const { waiting } = await runCells(study, output.work(signal));
+  const results = await writeResults(study, out);
+  if (options.checkpoints !== undefined) await publishCheckpoints(study, results, userPath(options.checkpoints));
+  const { done, total } = results.cells;
+  const page = join(out, 'README.md');
+  output.result({ experiment: name, page, waiting, ...results }, () =>
+    [
+      ...results.arms.map(
+        ({ world, reward, seeds, pattern }) => `${world}, ${reward}: ${pattern} (${seeds.length} seeds)`,
+      ),
+      `Cells: ${done} of ${total}${waiting > 0 ? `; ${waiting} wait for another process` : ''}`,
+      `Page: ${page}`,
+    ].join('\n'),
+  );
 }

@@ -6,6 +6,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Random } from '../../core/base/random.ts';
+import { type FilmSet, IMAGE_SIZE } from '../../core/experiment/films.ts';
 import { CHEXPERT_LABELS, type Label } from '../../core/labels/labels.ts';
 import { parseGemma3Config } from '../../core/models/gemma3/config.ts';
 import { gemma3Network } from '../../core/models/gemma3/gemma3.ts';
@@ -16,7 +17,6 @@ import { FINDINGS, type Scene } from '../../core/phantom/scene.ts';
 import { caption, trace } from '../../core/phantom/traces.ts';
 import { GEMMA_SPECIAL_TOKENS, gemmaTokenizerFiles } from '../../core/text/bpeTrainer.ts';
 import type { LanguageExample, VisionExample } from '../../core/training/pretrain.ts';
-import { type FilmSet, IMAGE_SIZE } from './films.ts';
 import { trainTokenizer, VOCABULARY } from './tokenizer.ts';
 
 const ids = Object.fromEntries(Object.keys(GEMMA_SPECIAL_TOKENS).map((name, id) => [name, id])) as Record<

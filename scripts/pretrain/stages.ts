@@ -2,6 +2,7 @@
 import { appendFileSync, cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { toErrorData } from '../../core/base/errors.ts';
+import type { FilmSet } from '../../core/experiment/films.ts';
 import { openModelFolder } from '../../core/models/modelFolder.ts';
 import { TfjsModel } from '../../core/models/tfjsModel.ts';
 import { writeJson } from '../../core/platform/files.ts';
@@ -27,7 +28,6 @@ import {
   visionExample,
   writeBaseFolder,
 } from './base.ts';
-import type { FilmSet } from './films.ts';
 import { readParaphrases } from './tokenizer.ts';
 
 export interface PretrainStage {

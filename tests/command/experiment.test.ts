@@ -1,0 +1,60 @@
+/** The experiment as its user runs it, very small: stopped between two cells and within one, it comes to the same results. */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { ExperimentResults } from '../../core/experiment/results.ts';
+import { chexreason } from '../support/command.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'command-experiment-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** One thread: libtensorflow's sums then do not depend on which thread was first. */
+const env = { TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1' };
+const sizes = ['--films', '6', '--validation-films', '4', '--sft-films', '12', '--grpo-films', '8'];
+const small = ['experiment', 'paper-in-miniature', '--worlds', 'main-far-loose', '--seeds', '1', ...sizes, '--json'];
+
+function figuresOf(out: string): object {
+  const { cells, ...results } = JSON.parse(readFileSync(join(out, 'results.json'), 'utf8')) as ExperimentResults;
+  return { ...results, done: cells.done };
+}
+
+describe('chexreason experiment', () => {
+  it('goes on with what is not done, to the same results, and writes its page', async () => {
+    const [whole, parts] = [join(folder, 'whole'), join(folder, 'parts')];
+    const one = await chexreason([...small, '--out', whole], { env });
+    expect(one.status, one.stderr).toBe(0);
+    expect(one.lines[0]).toMatchObject({ cells: { done: 19, total: 19, missing: [] }, waiting: 0 });
+
+    const first = await chexreason([...small, '--out', parts, '--cells', '6'], { env });
+    expect(first.lines[0]).toMatchObject({ cells: { done: 6 }, arms: [] });
+    expect(readFileSync(join(parts, 'README.md'), 'utf8')).toContain('**6 of 19 cells are done**');
+    const stopped = await chexreason([...small, '--out', parts], {
+      env,
+      onStderr: (text, interrupt) => {
+        if (text.includes('Fine-tuning')) interrupt();
+      },
+    });
+    expect(stopped.status).toBe(130);
+    const rest = await chexreason([...small, '--out', parts, '--checkpoints', join(folder, 'models')], { env });
+    // The default world was not asked for, so there is nothing of it to copy; everything else is done.
+    expect(rest.lines[0]).toMatchObject({ error: { code: 'EXPERIMENT_UNFINISHED' } });
+    expect(rest.status).toBe(1);
+    expect(figuresOf(parts)).toEqual(figuresOf(whole));
+
+    expect(readdirSync(whole)).toEqual(expect.arrayContaining(['README.md', 'changes.svg', 'reward.svg', 'kl.svg']));
+    const page = readFileSync(join(whole, 'README.md'), 'utf8');
+    expect(page).toContain('| `main-far-loose`, hard | SFT | 1 |');
+    expect(page).toContain('All 19 cells');
+  }, 170_000);
+
+  it('refuses other sizes in the same folder, and worlds that are not there', async () => {
+    const out = join(folder, 'refused');
+    expect((await chexreason([...small, '--out', out, '--cells', '0'])).status).toBe(0);
+    const other = await chexreason([...small, '--out', out, '--films', '7', '--cells', '0']);
+    expect(other.lines[0]).toMatchObject({ error: { code: 'EXPERIMENT_DIFFERS' } });
+    const unknown = await chexreason([...small, '--out', out, '--worlds', 'nowhere']);
+    expect(unknown.lines[0]).toMatchObject({ error: { code: 'EXPERIMENT_WORLD' } });
+    expect(existsSync(join(out, 'cells', 'cells'))).toBe(false);
+  }, 60_000);
+});
