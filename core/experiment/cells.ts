@@ -69,10 +69,13 @@ export function cellsOf(worlds: readonly World[], seeds: number): Cell[] {
   const cells = [
     ...(['sft', 'grpo', 'validationA', 'testA', 'testB'] as const).map(filmsCell),
     readCell(null, FORMAT, ['testA', 'testB', 'validationA']),
-    ...numbers.slice(0, 1).flatMap((seed) => seedCells(worlds, seed)),
-    ...PROMPTS.map((id) => readCell(null, id, ['validationA'])),
-    ...numbers.slice(1).flatMap((seed) => seedCells(worlds, seed)),
-    ...numbers.flatMap((seed) => formats.flatMap((id) => sftCells(DEFAULT_WORLD, id, seed))),
+    ...numbers.flatMap((seed) => [
+      ...seedCells(worlds, seed),
+      ...(seed === 1 ? PROMPTS.map((id) => readCell(null, id, ['validationA'])) : []),
+      // The formats lag a seed behind: the worlds come first.
+      ...formatCells(formats, seed - 1),
+    ]),
+    ...formatCells(formats, seeds),
   ];
   return [...new Map(cells.map((cell) => [cell.id, cell])).values()];
 }
@@ -82,6 +85,10 @@ function seedCells(worlds: readonly World[], seed: number): Cell[] {
     ...sftCells(world, FORMAT, seed),
     ...world.rewards.flatMap((reward) => grpoCells(world, reward, seed)),
   ]);
+}
+
+function formatCells(formats: readonly string[], seed: number): Cell[] {
+  return seed === 0 ? [] : formats.flatMap((id) => sftCells(DEFAULT_WORLD, id, seed));
 }
 
 function filmsCell(set: SetName): FilmsCell {

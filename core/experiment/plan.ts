@@ -106,7 +106,7 @@ export interface Sizes {
   validation: number;
 }
 
-export const SIZES: Sizes = { sft: 800, grpo: 640, test: 800, validation: 400 };
+export const SIZES: Sizes = { sft: 480, grpo: 400, test: 500, validation: 300 };
 export const SEEDS = 3;
 
 export type SetName = 'sft' | 'grpo' | 'testA' | 'testB' | 'validationA';
