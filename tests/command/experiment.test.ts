@@ -11,7 +11,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** One thread: libtensorflow's sums then do not depend on which thread was first. */
 const env = { TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1' };
-const sizes = ['--films', '6', '--validation-films', '4', '--sft-films', '12', '--grpo-films', '8'];
+const sizes = ['--films', '4', '--validation-films', '2', '--sft-films', '12', '--grpo-films', '16'];
 const small = ['experiment', 'paper-in-miniature', '--worlds', 'main-far-loose', '--seeds', '1', ...sizes, '--json'];
 
 function figuresOf(out: string): object {
@@ -46,7 +46,7 @@ describe('chexreason experiment', () => {
     const page = readFileSync(join(whole, 'README.md'), 'utf8');
     expect(page).toContain('| `main-far-loose`, hard | SFT | 1 |');
     expect(page).toContain('All 19 cells');
-  }, 170_000);
+  }, 300_000);
 
   it('refuses other sizes in the same folder, and worlds that are not there', async () => {
     const out = join(folder, 'refused');
