@@ -10,9 +10,12 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { unattended } from '../core/base/progress.ts';
 import type { EvaluatedFilm } from '../core/evaluation/figures.ts';
 import { decompose, meansOf } from '../core/evaluation/shift.ts';
 import { patternData, patternSums } from '../core/evaluation/shiftCounts.ts';
+import { type FilmSet, filmOf, IMAGE_SIZE } from '../core/experiment/films.ts';
+import { encodeFilms, type Reader, readFilms } from '../core/experiment/reading.ts';
 import { type Label, type LabelValues, NIH_NINE } from '../core/labels/labels.ts';
 import { openModelFolder } from '../core/models/modelFolder.ts';
 import { adapterTarget } from '../core/models/network.ts';
@@ -25,8 +28,6 @@ import { ChatTemplate } from '../core/text/chatTemplate.ts';
 import { gemma3ImageTokens } from '../core/text/promptInput.ts';
 import { loadPrompts } from '../core/text/prompts.ts';
 import { Tokenizer } from '../core/text/tokenizer.ts';
-import { type FilmSet, filmOf, IMAGE_SIZE } from './experiment/films.ts';
-import { type Reader, readFilms } from './experiment/score.ts';
 
 const RESOURCES = join(import.meta.dirname, '..', 'resources');
 const PROMPT = 'free-reasoning';
@@ -62,7 +63,7 @@ function filmsOf(seed: number, swapped: Swapped): FilmSet {
     ...{ width: IMAGE_SIZE, height: IMAGE_SIZE, channels: 1 as const },
     data: pixels.subarray(index * size, (index + 1) * size),
   });
-  return { name: file, source: 'a', seed, scenes, image };
+  return { source: 'a', scenes, image };
 }
 
 function readOrMake(file: string, make: () => Buffer): Buffer {
@@ -92,7 +93,8 @@ async function openReader() {
 const { reader, promptText, adapterOf } = await openReader();
 
 async function readBy(checkpoint: string, films: FilmSet): Promise<Label[][]> {
-  const answers = await readFilms(reader, films, await adapterOf(checkpoint), promptText);
+  const features = await encodeFilms(reader, films, unattended());
+  const answers = await readFilms(reader, features, await adapterOf(checkpoint), promptText, unattended());
   return answers.map(({ findings }) => findings);
 }
 
@@ -103,7 +105,7 @@ function sums(films: FilmSet, labelled: 'chexpert' | 'nih', said: readonly Label
       const truth: LabelValues = {};
       for (const label of NIH_NINE) truth[label] = positive.has(label) ? 1 : 0;
       return {
-        ...{ filmId: `${i}`, patientId: `${scene.patient.seed}`, datasetId: films.name },
+        ...{ filmId: `${i}`, patientId: `${scene.patient.seed}`, datasetId: films.source },
         ...{ checkpointId: CHECKPOINTS[k]!, truth, findings: findings[i]!, failed: false },
       };
     }),
