@@ -1,6 +1,7 @@
 /**
  * The experiment as a list of cells: films to draw, checkpoints to train, films to read. Each has a folder of its own and
- * needs others to be done before it. The order makes a complete table of what one seed gives first, then further seeds.
+ * needs others to be done before it. The order makes a complete table of what one seed gives first, then the intervals over
+ * seeds of the first worlds, then the rest.
  */
 import {
   DEFAULT_WORLD,
@@ -64,18 +65,16 @@ export function grpoId({ id }: World, reward: ExperimentReward, seed: number): s
 }
 
 export function cellsOf(worlds: readonly World[], seeds: number): Cell[] {
-  const numbers = Array.from({ length: seeds }, (_, i) => i + 1);
+  const further = Array.from({ length: seeds - 1 }, (_, i) => i + 2);
   const formats = worlds.includes(DEFAULT_WORLD) ? SFT_FORMATS.filter((id) => id !== FORMAT) : [];
   const cells = [
     ...(['sft', 'grpo', 'validationA', 'testA', 'testB'] as const).map(filmsCell),
     readCell(null, FORMAT, ['testA', 'testB', 'validationA']),
-    ...numbers.flatMap((seed) => [
-      ...seedCells(worlds, seed),
-      ...(seed === 1 ? PROMPTS.map((id) => readCell(null, id, ['validationA'])) : []),
-      // The formats lag a seed behind: the worlds come first.
-      ...formatCells(formats, seed - 1),
-    ]),
-    ...formatCells(formats, seeds),
+    ...seedCells(worlds, 1),
+    ...PROMPTS.map((id) => readCell(null, id, ['validationA'])),
+    ...further.flatMap((seed) => seedCells(firstArms(worlds), seed)),
+    ...formatCells(formats, 1),
+    ...further.flatMap((seed) => [...seedCells(worlds, seed), ...formatCells(formats, seed)]),
   ];
   return [...new Map(cells.map((cell) => [cell.id, cell])).values()];
 }
@@ -87,8 +86,13 @@ function seedCells(worlds: readonly World[], seed: number): Cell[] {
   ]);
 }
 
+/** Arms whose further seeds come before everything else's: three worlds, each with its first reward. */
+function firstArms(worlds: readonly World[]): World[] {
+  return worlds.slice(0, 3).map((world) => ({ ...world, rewards: world.rewards.slice(0, 1) }));
+}
+
 function formatCells(formats: readonly string[], seed: number): Cell[] {
-  return seed === 0 ? [] : formats.flatMap((id) => sftCells(DEFAULT_WORLD, id, seed));
+  return formats.flatMap((id) => sftCells(DEFAULT_WORLD, id, seed));
 }
 
 function filmsCell(set: SetName): FilmsCell {

@@ -47,15 +47,15 @@ describe('the plan', () => {
 describe('cells', () => {
   const cells = cellsOf(WORLDS, 3);
 
-  it('stand after what they need, once each, a whole seed before the next', () => {
+  it('stand after what they need, once each; all worlds with one seed come first', () => {
     const places = new Map(cells.map(({ id }, i) => [id, i]));
     expect(places.size).toBe(cells.length);
     cells.forEach(({ needs }, i) => {
       for (const id of needs) expect(places.get(id)).toBeLessThan(i);
     });
     const seedsOf = cells.flatMap((cell) => (cell.kind === 'grpo' ? [cell.seed] : []));
-    expect(seedsOf).toEqual([...seedsOf].sort());
     expect(seedsOf).toHaveLength(3 * 7);
+    expect(new Set(seedsOf.slice(0, 7))).toEqual(new Set([1]));
   });
 
   it('train an SFT checkpoint once for worlds that differ in beta alone', () => {
