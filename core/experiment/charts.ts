@@ -2,7 +2,7 @@
 
 import { type Estimate as ChartRow, estimatesChart } from '../report/charts/changes.ts';
 import { type Curve, curvesChart } from '../report/charts/curves.ts';
-import type { Figure } from '../report/charts/figure.ts';
+import type { Figure, Mark } from '../report/charts/figure.ts';
 import { ON_WHITE, type ReaderRole } from '../report/palette.ts';
 import type { Estimate } from './estimates.ts';
 import type { Arm, ArmLogs } from './results.ts';
@@ -11,7 +11,7 @@ const WIDTH = 640;
 const SEED_ROLES: readonly ReaderRole[] = ['sft', 'grpo', 'truth', 'reader', 'extra1', 'extra2'];
 
 export function experimentFigures(arms: readonly Arm[], logs: readonly ArmLogs[]): { file: string; figure: Figure }[] {
-  return [
+  const figures = [
     ...(arms.length > 0 ? [{ file: 'changes.svg', figure: changesFigure(arms) }] : []),
     ...(logs.length > 0
       ? [
@@ -20,6 +20,12 @@ export function experimentFigures(arms: readonly Arm[], logs: readonly ArmLogs[]
         ]
       : []),
   ];
+  return figures.map(({ file, figure }) => ({ file, figure: { ...figure, marks: [paper(figure), ...figure.marks] } }));
+}
+
+/** White: a page in dark colours would hide the text. */
+function paper({ width, height }: Figure): Mark {
+  return { kind: 'rect', x: 0, y: 0, width, height, fill: '#FFFFFF' };
 }
 
 function changesFigure(arms: readonly Arm[]): Figure {

@@ -4,7 +4,7 @@ import { CHEXPERT_LABELS } from '../labels/labels.ts';
 import { decimals, signedDecimals } from '../report/charts/figure.ts';
 import type { Ends, Estimate } from './estimates.ts';
 import { paragraphs, table } from './markdown.ts';
-import { DEFAULT_WORLD, FORMAT, SEEDS } from './plan.ts';
+import { DEFAULT_WORLD, FORMAT, SEEDS, WORLDS } from './plan.ts';
 import { planPage } from './planPage.ts';
 import type { Arm, Compared, ExperimentResults, Side } from './results.ts';
 
@@ -34,8 +34,16 @@ function progressText({ cells }: ExperimentResults): string {
   const { done, total, missing, processorSeconds, executors } = cells;
   const time = `${(processorSeconds / 60).toFixed(0)} minutes of processor time; ${executors.join('; ')}`;
   if (missing.length === 0) return `All ${total} cells (films, trainings, readings) are done; ${time}.`;
-  const list = missing.map((id) => `\`${id}\``).join(', ');
-  return `**${done} of ${total} cells are done** (${time}). The same command goes on with the rest: ${list}.`;
+  const left = (of: (id: string) => boolean) => missing.filter(of).length;
+  const [sft, grpo, read] = [
+    left((id) => /^sft-.*\d$/.test(id)),
+    left((id) => /^grpo-.*\d$/.test(id)),
+    left((id) => /^base-|-answers$/.test(id)),
+  ];
+  return (
+    `**${done} of ${total} cells are done** (${time}). Left: ${sft} SFT runs, ${grpo} GRPO runs, ${read} readings (results.json ` +
+    'names them); the same command goes on with them. What has fewer seeds below has them for this reason.'
+  );
 }
 
 // -------------------------------------------------------------------------------------------------------------- worlds
@@ -45,23 +53,14 @@ function worldsPart(arms: readonly Arm[], figure: string): string {
   const paperOf = (name: string) => paper.find(({ model }) => model === name)!;
   const paperRow = (name: string, model: string) => {
     const { own, shared } = paperOf(model);
-    return ['paper', name, '1', decimals(own.chexpert), decimals(shared.chexpert), decimals(own.nih)];
+    return [name, 'the paper', '1', decimals(own.chexpert), decimals(shared.chexpert), decimals(own.nih)];
   };
-  const rows = arms.flatMap((arm) =>
-    READERS.map((reader) => [
-      armName(arm),
-      reader === 'base' ? 'base' : reader.toUpperCase(),
-      reader === 'base' ? '' : String(arm.seeds.length),
-      estimate(arm.a.macroF1[reader]),
-      estimate(arm.a.nineF1[reader]),
-      estimate(arm.b.macroF1[reader]),
-    ]),
-  );
+  const rows = distinct(arms.flatMap((arm) => READERS.map((reader) => readerRow(arm, reader))));
   return paragraphs(
     '## Base, SFT, GRPO on a and b',
-    'Macro-F1; in brackets the 95 % interval over films and seeds (over films alone for the base). The paper has one run and no intervals.',
+    'Macro-F1; in brackets the 95 % interval over films and seeds (over films alone for the base, and where there is one seed). The paper has one run and no intervals.',
     table(
-      ['world, reward', 'checkpoint', 'seeds', 'a, 14 labels', 'a, nine labels', 'b, nine labels'],
+      ['checkpoint', 'of', 'seeds', 'a, 14 labels', 'a, nine labels', 'b, nine labels'],
       [...rows, paperRow('base', 'MedGemma-4B'), paperRow('SFT', PAPER_SFT), paperRow('GRPO', PAPER_GRPO)],
     ),
     '## What changed, and whether the paper’s pattern shows',
@@ -86,7 +85,7 @@ function worldsPart(arms: readonly Arm[], figure: string): string {
         paperChanges(paperOf),
       ],
     ),
-    '“b − a” is how much more GRPO changed b than a, on the same nine labels: below zero, the gain did not travel. Intervals: films and seeds.',
+    '“b − a” is how much more GRPO changed b than a, on the same nine labels: below zero, the gain did not travel. Intervals: films and seeds; films alone where there is one seed.',
     figure,
     '### The same changes by seed, with each interval',
     table(
@@ -111,6 +110,27 @@ function worldsPart(arms: readonly Arm[], figure: string): string {
       ),
     ),
   );
+}
+
+/** A base belongs to conventions, an SFT checkpoint to a teacher too; so several arms have the same row. */
+function readerRow(arm: Arm, reader: (typeof READERS)[number]): string[] {
+  const { teacher, conventions } = WORLDS.find(({ id }) => id === arm.world)!;
+  const of = { base: `conventions ${conventions}`, sft: `teacher ${teacher}, ${conventions}`, grpo: armName(arm) }[
+    reader
+  ];
+  const { a, b } = arm;
+  return [
+    reader === 'base' ? 'base' : reader.toUpperCase(),
+    of,
+    reader === 'base' ? '' : String(arm.seeds.length),
+    ...[a.macroF1, a.nineF1, b.macroF1].map((side) => estimate(side[reader])),
+  ];
+}
+
+function distinct(rows: readonly string[][]): string[][] {
+  const known = new Map(rows.map((row) => [row.join('|'), row]));
+  const order = READERS.map((reader) => (reader === 'base' ? 'base' : reader.toUpperCase()));
+  return [...known.values()].sort((x, y) => order.indexOf(x[0]!) - order.indexOf(y[0]!));
 }
 
 function paperChanges(of: (model: string) => ReturnType<typeof paperSides>[number]): string[] {

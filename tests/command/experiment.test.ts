@@ -44,7 +44,7 @@ describe('chexreason experiment', () => {
 
     expect(readdirSync(whole)).toEqual(expect.arrayContaining(['README.md', 'changes.svg', 'reward.svg', 'kl.svg']));
     const page = readFileSync(join(whole, 'README.md'), 'utf8');
-    expect(page).toContain('| `main-far-loose`, hard | SFT | 1 |');
+    expect(page).toContain('| GRPO | `main-far-loose`, hard | 1 |');
     expect(page).toContain('All 19 cells');
   }, 300_000);
 

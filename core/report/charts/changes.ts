@@ -30,7 +30,9 @@ export function estimatesChart(estimates: Estimate[], width: number, unit: strin
   const bottom = height - 26;
   const values = estimates.flatMap(({ value, interval }) => [value, ...(interval ?? [])]);
   const x = linearScale(niceDomain(values, [0]), [nameWidth, width - valueWidth], 6);
-  const marks: Mark[] = verticalGrid(x, top, bottom, 2, true);
+  // Steps of .025 need a third decimal.
+  const digits = x.ticks.every((tick) => Math.abs(tick * 100 - Math.round(tick * 100)) < 1e-6) ? 2 : 3;
+  const marks: Mark[] = verticalGrid(x, top, bottom, digits, true);
   marks.push(
     line(
       [

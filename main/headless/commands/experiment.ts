@@ -50,7 +50,7 @@ export async function experiment(
   output.result({ experiment: name, page, waiting, ...results }, () =>
     [
       ...results.arms.map(
-        ({ world, reward, seeds, pattern }) => `${world}, ${reward}: ${pattern} (${seeds.length} seeds)`,
+        ({ world, reward, seeds, pattern }) => `${world}, ${reward}: ${pattern} (seeds ${seeds.join(', ')})`,
       ),
       `Cells: ${done} of ${total}${waiting > 0 ? `; ${waiting} wait for another process` : ''}`,
       `Page: ${page}`,
