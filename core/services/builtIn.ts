@@ -13,7 +13,7 @@ import { Workspace } from '../workspace/workspace.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Collections } from './collections.ts';
 import type { Collection, ScanProgress } from './contract.ts';
-import { TRACES_FILE } from './trainings.ts';
+import { TRACES_FILE } from './trainingInput.ts';
 
 /** Folders of resources/models; their cards' names make the same ids. */
 export const BUILT_IN_CHECKPOINTS = ['base', 'sft', 'grpo'] as const;

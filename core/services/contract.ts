@@ -47,6 +47,14 @@ export {
   parameters,
 } from './contract/parameters.ts';
 export type { ProgressOf, Results } from './contract/results.ts';
-export type { CompletionRow, LeftOut, ProbePart, TrainingProgress, TrainingRun } from './contract/training.ts';
+export type {
+  CompletionRow,
+  LeftOut,
+  ProbePart,
+  TrainingDraw,
+  TrainingExport,
+  TrainingProgress,
+  TrainingRun,
+} from './contract/training.ts';
 export type { Engine, EngineEvent, Envelope, EnvelopePort } from './contract/transport.ts';
 export type { NewReaderFindings, ReaderFindings } from './readers.ts';

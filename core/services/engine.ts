@@ -562,6 +562,14 @@ class LocalEngine implements Engine {
       'training.log': ({ runId }) => this.session.trainings.log(runId),
       'training.plan': (params) => this.session.trainings.plan(params),
       'training.completions': ({ runId, step }) => this.session.trainings.completions(runId, step),
+      'training.export': (params, call) =>
+        this.jobs.run('export', 'Exporting a run for TRL', call, (work) =>
+          this.session.trainingExports.write(params, work),
+        ),
+      'training.import': (params) => {
+        const read = this.session.trainingImports.read(params);
+        return this.trained(read.then((runId) => this.session.trainings.run(runId)));
+      },
       'training.run': async (params, call) =>
         train(`${titles[params.kind]}: ${params.name}`, await this.session.trainings.begin(params), call),
       'training.resume': ({ runId }, call) => train(`Training goes on: ${runId}`, runId, call),

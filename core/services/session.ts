@@ -18,6 +18,9 @@ import { Reports } from './reports.ts';
 import { Selection } from './selection.ts';
 import type { Servers } from './servers.ts';
 import { Thumbnails } from './thumbnails.ts';
+import { TrainingExports } from './trainingExport.ts';
+import { TrainingImports } from './trainingImport.ts';
+import { TrainingInput } from './trainingInput.ts';
 import { Trainings } from './trainings.ts';
 
 export class Session {
@@ -32,6 +35,8 @@ export class Session {
   readonly evaluations: Evaluations;
   readonly imported: ImportedEvaluations;
   readonly trainings: Trainings;
+  readonly trainingExports: TrainingExports;
+  readonly trainingImports: TrainingImports;
   readonly reports: Reports;
   readonly annotations: AnnotationStore;
   readonly boxes = new Boxes();
@@ -72,7 +77,17 @@ export class Session {
       platform.now,
       this.selection,
     );
-    this.trainings = new Trainings(platform, workspace, this.collections, this.checkpoints, prompts);
+    const input = new TrainingInput(this.collections, this.checkpoints, prompts);
+    this.trainings = new Trainings(platform, workspace, this.collections, this.checkpoints, input);
+    this.trainingExports = new TrainingExports(
+      platform,
+      workspace,
+      this.collections,
+      this.checkpoints,
+      input,
+      this.trainings,
+    );
+    this.trainingImports = new TrainingImports(platform, workspace, this.checkpoints);
     this.reports = new Reports(
       platform,
       this.collections,

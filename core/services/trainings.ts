@@ -3,29 +3,26 @@
  * core/training; the result is added as a checkpoint.
  */
 import { readFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
 import type { Progress, Work } from '../base/progress.ts';
-import { CHEXPERT_LABELS, type Label } from '../labels/labels.ts';
-import { positiveLabels } from '../labels/uncertainty.ts';
+import type { Label } from '../labels/labels.ts';
 import { loadProcessor, loadPromptModel } from '../models/architectures.ts';
 import { openModelFolder } from '../models/modelFolder.ts';
 import { openRunner } from '../models/openRunner.ts';
 import type { Runner } from '../models/runner.ts';
 import { TfjsModel } from '../models/tfjsModel.ts';
-import type { Adapter } from '../peft/adapter.ts';
 import type { Platform } from '../platform/platform.ts';
-import { toModelImage } from '../preprocessing/presets.ts';
 import { openReward } from '../rewards/rewards.ts';
 import type { UserRewardFile } from '../rewards/userReward.ts';
 import { openTfjs } from '../tensor/tfjs/backend.ts';
-import type { Prompt } from '../text/types.ts';
 import { configFields, type GrpoConfig, parseTrainingConfig, rewardSettings } from '../training/config.ts';
 import { trainGrpo } from '../training/grpo.ts';
 import { demandFit, type MemoryPlan } from '../training/plan.ts';
 import type { Probe } from '../training/probe.ts';
 import type { RunHeader, RunProgress, RunState } from '../training/run.ts';
 import { trainSft } from '../training/sft.ts';
+import { drawExamples } from '../training/split.ts';
 import type { TrainingExample } from '../training/types.ts';
 import { writeCard } from '../workspace/card.ts';
 import { slug, type Workspace } from '../workspace/workspace.ts';
@@ -40,22 +37,20 @@ import type {
   GateResult,
   LeftOut,
   Results,
+  TrainingDraw,
   TrainingLogLine,
   TrainingProgress,
   TrainingRun,
 } from './contract.ts';
-import { readAdapter } from './models.ts';
+import { readTrainedOn, trainedFurther, writeTrainedOn } from './lineage.ts';
 import { planRun } from './plans.ts';
 import { type ChosenProbe, chooseProbe, openProbe } from './probes.ts';
-import type { Prompts } from './prompts.ts';
-import { decodable, LeftOuts, readTraces } from './trainingData.ts';
+import type { TrainingInput } from './trainingInput.ts';
 
-const FOLDER = 'runs';
-/** Where the answers to learn from are looked for, beside the label table: `{"path": image as in the table, "text": ...}`. */
-export const TRACES_FILE = 'traces.jsonl';
+export const RUNS = 'runs';
 
 /** `run.json` of a run's folder: what this room adds to what core/training writes there. */
-interface RunFile {
+export interface RunFile {
   id: string;
   name: string;
   kind: 'sft' | 'grpo';
@@ -65,6 +60,19 @@ interface RunFile {
   config: TrainingConfigValues;
   /** Absent in runs of earlier versions. */
   probe?: ChosenProbe[];
+  /** It was trained elsewhere; the data set is not of this workspace then. */
+  imported?: {
+    exportedAt: string;
+    versions: Record<string, string | number>;
+    dataset: { name: string; examples: number };
+    start: { name: string };
+  };
+}
+
+/** `draw.json` of a run's folder: the patients whose films it may draw, by key. */
+interface DrawnFile {
+  draw: TrainingDraw;
+  patients: string[];
 }
 
 type TrainingConfigValues = CheckedParameters<'training.run'>['config'];
@@ -77,7 +85,7 @@ export class Trainings {
     private readonly workspace: Workspace,
     private readonly collections: Collections,
     private readonly checkpoints: Checkpoints,
-    private readonly prompts: Prompts,
+    private readonly input: TrainingInput,
   ) {}
 
   fields(kind: 'sft' | 'grpo'): ConfigField[] {
@@ -86,8 +94,8 @@ export class Trainings {
 
   async list(): Promise<TrainingRun[]> {
     const runs: TrainingRun[] = [];
-    for (const id of await this.workspace.names(FOLDER)) {
-      const file = await this.workspace.read<RunFile>(FOLDER, id, 'run.json');
+    for (const id of await this.workspace.names(RUNS)) {
+      const file = await this.workspace.read<RunFile>(RUNS, id, 'run.json');
       if (file) runs.push(await this.describe(file));
     }
     return runs.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
@@ -95,17 +103,17 @@ export class Trainings {
 
   async log(runId: string): Promise<TrainingLogLine[]> {
     const { id } = await this.file(runId);
-    return this.workspace.lines<TrainingLogLine>(FOLDER, id, 'log.jsonl');
+    return this.workspace.lines<TrainingLogLine>(RUNS, id, 'log.jsonl');
   }
 
   /** What such a run would need of memory; nothing is started. */
   async plan(params: CheckedParameters<'training.plan'>): Promise<MemoryPlan> {
-    const datasetId = params.datasetId ?? this.trainingSource();
+    const datasetId = params.datasetId ?? this.input.trainingSource();
     const { kind, startFromId, config } = params;
     const start = this.checkpoints.usable(startFromId);
     const file = { id: '', name: '', createdAt: '', kind, startFromId, datasetId, config };
     const probes = this.collections.list().some(({ role }) => role.startsWith('probe-')) && config['probeEvery'] !== 0;
-    return this.planOf(file, start, await this.examples(file, start), probes);
+    return this.planOf(file, start, (await this.input.examples(file)).examples, probes);
   }
 
   private async planOf(file: RunFile, start: Checkpoint, examples: readonly TrainingExample[], probes: boolean) {
@@ -113,14 +121,14 @@ export class Trainings {
     return planRun({
       ...{ kind: file.kind, baseFolder, examples, sampler: file.kind === 'grpo' || probes },
       config: parseTrainingConfig(file.kind as 'sft', file.config),
-      start: start.baseId === null ? null : await this.adapterOf(start, baseFolder),
+      start: await this.input.adapterOf(start),
     });
   }
 
   /** Of one step; absent: of the last that drew completions. */
   async completions(runId: string, step?: number): Promise<Results['training.completions']> {
     const { id } = await this.file(runId);
-    const all = await this.workspace.lines<CompletionRow>(FOLDER, id, 'completions.jsonl');
+    const all = await this.workspace.lines<CompletionRow>(RUNS, id, 'completions.jsonl');
     const steps = [...new Set(all.map((row) => row.step))];
     const wanted = step ?? steps[steps.length - 1] ?? null;
     return { step: wanted, steps, rows: all.filter((row) => row.step === wanted) };
@@ -130,20 +138,25 @@ export class Trainings {
   async begin(params: CheckedParameters<'training.run'>): Promise<string> {
     const { kind, name, startFromId, config } = params;
     const createdAt = this.platform.now().toISOString();
-    const datasetId = params.datasetId ?? this.trainingSource();
+    const datasetId = params.datasetId ?? this.input.trainingSource();
     this.checkpoints.usable(startFromId);
     const { probeEvery, probeFilms: films, seed } = parseTrainingConfig(kind as 'sft', config);
     const probe = probeEvery === 0 ? [] : await chooseProbe(this.collections, params.probe ?? {}, { films, seed });
     if (kind === 'grpo') await this.rewardFile(parseTrainingConfig('grpo', config));
     const id = `${slug(name)}-${createdAt.replace(/\D/g, '').slice(0, 14)}`;
     const file: RunFile = { id, name, kind, createdAt, startFromId, datasetId, config, probe };
-    await this.workspace.write(file, FOLDER, id, 'run.json');
+    await this.workspace.write(file, RUNS, id, 'run.json');
     return id;
   }
 
   /** Trains until the run is complete or cancelled, from its last checkpoint where it was interrupted. */
   async resume(runId: string, work: Work<TrainingProgress>): Promise<TrainingRun> {
     return this.train(await this.file(runId), work);
+  }
+
+  /** One run. @throws TRAINING_UNKNOWN */
+  async run(runId: string): Promise<TrainingRun> {
+    return this.describe(await this.file(runId));
   }
 
   private async train(file: RunFile, work: Work<TrainingProgress>): Promise<TrainingRun> {
@@ -166,7 +179,7 @@ export class Trainings {
     const folder = await openModelFolder(baseFolder);
     const probe = await this.probe(file, start);
     const check = { signal: work.signal, report: (p: Progress) => work.report({ ...p, runId: file.id, line: null }) };
-    const examples = await this.checkedExamples(file, start, check);
+    const examples = await this.checkedExamples(file, check);
     demandFit(await this.planOf(file, start, examples, probe !== null));
     const model = await TfjsModel.load(folder, await openTfjs());
     let runner: Runner | null = null;
@@ -177,7 +190,7 @@ export class Trainings {
         prompt: await loadPromptModel(baseFolder),
         processor: await loadProcessor(baseFolder),
         examples,
-        folder: this.workspace.pathOf(FOLDER, file.id),
+        folder: this.workspace.pathOf(RUNS, file.id),
         baseName: baseFolder,
         now: new Date(file.createdAt),
         work: {
@@ -185,7 +198,7 @@ export class Trainings {
           report: (progress: RunProgress) => work.report({ ...progress, runId: file.id }),
         },
       };
-      const adapter = start.baseId === null ? null : await this.adapterOf(start, baseFolder);
+      const adapter = await this.input.adapterOf(start);
       if (file.kind === 'grpo') {
         if (!adapter) throw grpoNeedsAdapter(start);
         const config = parseTrainingConfig('grpo', file.config);
@@ -214,9 +227,9 @@ export class Trainings {
   }
 
   private async probe(file: RunFile, start: Checkpoint): Promise<Probe | null> {
-    const prompt = await this.prompt(file);
+    const prompt = await this.input.prompt(file);
     const example = (film: FilmEntry, labels: Label[]) => ({
-      ...this.example(film, start, prompt),
+      ...this.input.example(film, start, prompt),
       targetText: '',
       labels,
     });
@@ -240,64 +253,23 @@ export class Trainings {
     }
   }
 
-  private prompt(file: RunFile): Promise<Prompt> {
-    return this.prompts.named(parseTrainingConfig(file.kind as 'sft', file.config).promptId);
-  }
-
-  private example({ id, patientId }: FilmEntry, start: Checkpoint, prompt: Prompt) {
-    const image = async () => toModelImage(await this.collections.open(id), start.preprocessing);
-    return { id, patientId, image, promptText: prompt.text };
-  }
-
-  private async adapterOf(checkpoint: Checkpoint, baseFolder: string): Promise<Adapter> {
-    return (await readAdapter(this.checkpoints.folder(checkpoint), baseFolder)).adapter;
-  }
-
-  /** Frontal films of the data set with what SFT is to answer (the teacher's trace, else the labels alone) and the labels. */
-  private async examples(file: RunFile, start: Checkpoint, leftOut = new LeftOuts()): Promise<TrainingExample[]> {
-    const prompt = await this.prompt(file);
-    const collection = this.collections.collection(file.datasetId);
-    const folder = dirname(collection.path);
-    // GRPO learns from labels, and reads no trace.
-    const read = file.kind === 'sft' ? await readTraces(join(folder, TRACES_FILE), leftOut) : new Map<string, string>();
-    const traces = new Map([...read].map(([path, text]) => [resolve(folder, path), text]));
-    const films = (await this.collections.films(file.datasetId)).filter((film) => !film.cautions.includes('lateral'));
-    const there = new Set(films.map(({ path }) => path));
-    for (const path of traces.keys()) if (!there.has(path)) leftOut.add('trace-without-film', path);
-    return films.flatMap((film) => {
-      const labels = film.truth ? positiveLabels(film.truth, CHEXPERT_LABELS, collection.policy) : null;
-      const targetText = traces.size > 0 ? traces.get(film.path) : labels && solutionOf(labels);
-      if (targetText) return [{ ...this.example(film, start, prompt), targetText, labels }];
-      leftOut.add(traces.size > 0 ? 'film-without-trace' : 'film-without-labels', film.id);
-      return [];
-    });
-  }
-
-  /** As `examples`, with images that decode; what is left out is written into the run. @throws TRAINING_INPUT */
-  private async checkedExamples(file: RunFile, start: Checkpoint, work: Work): Promise<TrainingExample[]> {
-    const leftOut = new LeftOuts();
-    const config = parseTrainingConfig(file.kind as 'sft', file.config);
-    const examples = await decodable(await this.examples(file, start, leftOut), config, leftOut, work);
-    await this.workspace.write(leftOut.all, FOLDER, file.id, 'left-out.json');
-    if (config.badInput === 'stop') leftOut.demandNone();
+  /** What the run learns from; what is left out and which patients were drawn is written into it. @throws TRAINING_INPUT */
+  private async checkedExamples(file: RunFile, work: Work): Promise<TrainingExample[]> {
+    const { examples, draw, leftOut } = await this.input.checked(file, work);
+    await this.workspace.write(leftOut.all, RUNS, file.id, 'left-out.json');
+    const { badInput, samples, seed } = parseTrainingConfig(file.kind as 'sft', file.config);
+    if (badInput === 'stop') leftOut.demandNone();
+    const drawn = drawExamples(examples, samples, seed);
+    const patients = [...new Set(drawn.map(({ patientId }) => patientId))];
+    const written = { draw: { ...draw, films: drawn.length, patients: patients.length }, patients };
+    await this.workspace.write(written satisfies DrawnFile, RUNS, file.id, 'draw.json');
     return examples;
-  }
-
-  private trainingSource(): string {
-    const source = this.collections.list().find((collection) => collection.role === 'training-source');
-    if (source) return source.id;
-    throw new WorkbenchError(
-      'TRAINING_WITHOUT_FILMS',
-      'No data set of this workspace is the training source.',
-      {},
-      'Add a data set with that role, or name one for this run.',
-    );
   }
 
   private async addCheckpoint(file: RunFile): Promise<void> {
     const start = this.checkpoints.usable(file.startFromId);
-    const folder = this.workspace.pathOf(FOLDER, file.id, 'adapter');
-    const state = await this.workspace.read<RunState>(FOLDER, file.id, 'state.json');
+    const folder = this.workspace.pathOf(RUNS, file.id, 'adapter');
+    const state = await this.workspace.read<RunState>(RUNS, file.id, 'state.json');
     await writeCard(folder, {
       name: file.name,
       role: file.kind,
@@ -308,19 +280,24 @@ export class Trainings {
       phantomOnly: start.phantomOnly,
       chosenOn: state?.chosen?.on ?? 'last',
     });
+    const drawn = await this.workspace.read<DrawnFile>(RUNS, file.id, 'draw.json');
+    const before = start.baseId === null ? null : await readTrainedOn(this.checkpoints.folder(start));
+    const { name: dataset } = this.collections.collection(file.datasetId);
+    await writeTrainedOn(folder, trainedFurther(before, file.kind, dataset, drawn?.patients ?? []));
     await this.checkpoints.add({ path: folder });
   }
 
-  private async file(runId: string): Promise<RunFile> {
-    const known = (await this.workspace.names(FOLDER)).includes(runId);
-    const file = known ? await this.workspace.read<RunFile>(FOLDER, runId, 'run.json') : undefined;
+  /** As it was asked for. @throws TRAINING_UNKNOWN */
+  async file(runId: string): Promise<RunFile> {
+    const known = (await this.workspace.names(RUNS)).includes(runId);
+    const file = known ? await this.workspace.read<RunFile>(RUNS, runId, 'run.json') : undefined;
     if (!file) throw new WorkbenchError('TRAINING_UNKNOWN', 'This run is not in the workspace.', { run: runId });
     return file;
   }
 
-  private async describe({ id, name, kind, createdAt, probe = [] }: RunFile): Promise<TrainingRun> {
-    const header = await this.workspace.read<RunHeader>(FOLDER, id, 'config.json');
-    const state = await this.workspace.read<RunState>(FOLDER, id, 'state.json');
+  private async describe({ id, name, kind, createdAt, probe = [], imported }: RunFile): Promise<TrainingRun> {
+    const header = await this.workspace.read<RunHeader>(RUNS, id, 'config.json');
+    const state = await this.workspace.read<RunState>(RUNS, id, 'state.json');
     const active = state?.state === 'running' || state?.state === 'paused';
     const interrupted = active && !this.running.has(id);
     return {
@@ -331,22 +308,19 @@ export class Trainings {
       state: interrupted ? 'stopped' : (state?.state ?? (this.running.has(id) ? 'running' : 'stopped')),
       steps: state?.steps ?? 0,
       totalSteps: state?.totalSteps ?? 0,
-      path: this.workspace.pathOf(FOLDER, id),
+      path: this.workspace.pathOf(RUNS, id),
       config: header?.config ?? {},
       departures: header?.departures ?? [],
-      checkpointId: this.checkpoints.inFolder(this.workspace.pathOf(FOLDER, id, 'adapter'))?.id ?? null,
+      checkpointId: this.checkpoints.inFolder(this.workspace.pathOf(RUNS, id, 'adapter'))?.id ?? null,
       probe: probe.map(({ role, name: set, films, patientsLeftOut }) => ({ role, name: set, films, patientsLeftOut })),
-      leftOut: (await this.workspace.read<LeftOut[]>(FOLDER, id, 'left-out.json')) ?? [],
-      gates: await this.workspace.lines<GateResult>(FOLDER, id, 'gates.jsonl'),
+      trainedBy: imported ? `TRL ${imported.versions['trl'] ?? ''}`.trim() : null,
+      draw: (await this.workspace.read<DrawnFile>(RUNS, id, 'draw.json'))?.draw ?? null,
+      leftOut: (await this.workspace.read<LeftOut[]>(RUNS, id, 'left-out.json')) ?? [],
+      gates: await this.workspace.lines<GateResult>(RUNS, id, 'gates.jsonl'),
       chosen: state?.chosen ?? null,
       error: state?.error ?? null,
     };
   }
-}
-
-/** The answer of the Only Label format. */
-function solutionOf(labels: readonly Label[]): string {
-  return `<solution>${labels.join(', ')}</solution>`;
 }
 
 function grpoNeedsAdapter(start: Checkpoint): WorkbenchError {

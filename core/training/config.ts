@@ -85,6 +85,11 @@ export const sftConfig = z
       '2000',
       'Most films to train on, held-out ones included; drawn by the seed.',
     ),
+    reserveForGrpo: field(
+      share.default(1 / 3),
+      '',
+      'Share of the patients that are not drawn here, so that GRPO has films of patients that SFT did not see.',
+    ),
     heldOut: field(share.default(0.1), '10 %', 'Share of the patients that are kept out, for the validation loss.'),
     epochs: field(integer(1, 1000).default(6), '6', 'Most passes over the films.'),
     patience: field(

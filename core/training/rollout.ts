@@ -136,6 +136,7 @@ export function completionRows(
     id: questions[i]!.example.id,
     completion,
     tokens: completions[i]!.tokenIds.length,
+    tokenIds: completions[i]!.tokenIds,
     stop: completions[i]!.stop,
     reward: rewards[i]!,
     terms: terms[i]!,

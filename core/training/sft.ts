@@ -17,7 +17,7 @@ import { adapterTarget } from '../models/network.ts';
 import type { ImageFeatures, Runner } from '../models/runner.ts';
 import type { TrainableModel } from '../models/trainable.ts';
 import type { Adapter } from '../peft/adapter.ts';
-import { createAdapter } from '../peft/adapterFolder.ts';
+import { createAdapter, type LoraSettings } from '../peft/adapterFolder.ts';
 import type { ImageProcessor } from '../preprocessing/imageProcessor.ts';
 import { answerSequence, type PromptModel, type TrainingSequence } from './batch.ts';
 import { fallbacks, fieldDepartures, type SftConfig } from './config.ts';
@@ -361,13 +361,17 @@ class SftTrainer {
 }
 
 function newAdapter(engine: TrainingEngine, config: SftConfig): Adapter {
-  const settings = {
-    r: config.rank,
-    lora_alpha: config.alpha,
-    lora_dropout: config.dropout,
-    target_modules: config.targets.split(',').map((name) => name.trim()),
+  return createAdapter(adapterTarget(engine), loraSettings(config), new Random(config.seed).fork('adapter'));
+}
+
+/** The new adapter of a run. */
+export function loraSettings({ rank, alpha, dropout, targets }: SftConfig): LoraSettings {
+  return {
+    r: rank,
+    lora_alpha: alpha,
+    lora_dropout: dropout,
+    target_modules: targets.split(',').map((name) => name.trim()),
   };
-  return createAdapter(adapterTarget(engine), settings, new Random(config.seed).fork('adapter'));
 }
 
 export interface AnswerLossOptions {

@@ -175,11 +175,30 @@ mapsColumns(subcommand('dataset', 'counts what is in a label table; of a custom 
   .addOption(json())
   .action(runs(async () => (await import('./commands/datasets.ts')).dataset));
 
-subcommand('train', 'SFT or GRPO with LoRA; the result is a run folder with log.jsonl and an adapter')
-  .addArgument(new Argument('<kind>', 'training stage').choices(['sft', 'grpo']))
-  .requiredOption('--config <file>', 'JSON: name, model, adapter, dataset {kind, csv, images, policy}, settings {…}')
-  .option('--workspace <dir>', 'where the run is kept (default: the folder workspace beside the file)')
+subcommand('train', 'SFT or GRPO with LoRA: a run folder with log.jsonl and an adapter; export and import for TRL')
+  .addArgument(
+    new Argument('<what>', 'training stage; a run as a folder for TRL; what came back').choices([
+      'sft',
+      'grpo',
+      'export',
+      'import',
+    ]),
+  )
+  .option('--config <file>', 'JSON: name, model, adapter, dataset {kind, csv, images, mapping, policy}, settings {…}')
+  .option('--workspace <dir>', 'where runs are kept (default: the folder workspace beside the file)')
   .option('--resume <run>', 'id of a stopped run of the workspace: goes on from its last checkpoint')
+  .option('--run <run>', 'export: id of a run of the workspace')
+  .addOption(new Option('--kind <name>', 'export: stage of a configuration file').choices(['sft', 'grpo']))
+  .option('--out <dir>', 'export: a new or an empty folder')
+  .addOption(
+    new Option('--model <how>', 'export: whether the base is copied (auto: up to 2 GiB)').choices([
+      'auto',
+      'copy',
+      'leave',
+    ]),
+  )
+  .option('--from <dir>', 'import: the exported folder after training')
+  .option('--name <name>', 'import: of run and checkpoint')
   .addOption(json())
   .action(runs(async () => (await import('./commands/training.ts')).train));
 

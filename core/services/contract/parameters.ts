@@ -64,6 +64,17 @@ const policies = z.union([
 /** Films that the models were not made for (lateral, for processing, no chest, view not known): left out, or read too. */
 const unsuitable = z.enum(['exclude', 'include']).default('exclude');
 
+const trainingRequest = z
+  .object({
+    kind: z.enum(['sft', 'grpo']),
+    name: z.string().min(1).max(120),
+    startFromId: id,
+    /** The films that are learned from; absent: the collection whose part is the training source. */
+    datasetId: id.optional(),
+    config: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  })
+  .strict();
+
 /** What a request may carry; checked at the engine's door. */
 export const parameters = {
   'app.state': none,
@@ -258,27 +269,25 @@ export const parameters = {
   'training.fields': z.object({ kind: z.enum(['sft', 'grpo']) }).strict(),
   'training.list': none,
   /** Progress: TrainingProgress. */
-  'training.run': z
-    .object({
-      kind: z.enum(['sft', 'grpo']),
-      name: z.string().min(1).max(120),
-      startFromId: id,
-      /** The films that are learned from; absent: the collection whose part is the training source. */
-      datasetId: id.optional(),
-      /** Films that are looked at while training; absent: the data sets whose part that is. */
-      probe: z.object({ sourceId: id.optional(), targetId: id.optional() }).strict().optional(),
-      config: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-    })
-    .strict(),
+  'training.run': trainingRequest.extend({
+    /** Films that are looked at while training; absent: the data sets whose part that is. */
+    probe: z.object({ sourceId: id.optional(), targetId: id.optional() }).strict().optional(),
+  }),
   /** What such a run would need of memory, before it starts. */
-  'training.plan': z
+  'training.plan': trainingRequest.omit({ name: true }),
+  /**
+   * Writes a run, or one that is only described, as a folder that TRL, PEFT and accelerate train as it stands. `model`: whether
+   * the base is copied into it (`auto`: up to 2 GiB).
+   */
+  'training.export': z
     .object({
-      kind: z.enum(['sft', 'grpo']),
-      startFromId: id,
-      datasetId: id.optional(),
-      config: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+      run: z.union([z.object({ runId: id }).strict(), trainingRequest]),
+      path,
+      model: z.enum(['auto', 'copy', 'leave']).default('auto'),
     })
     .strict(),
+  /** Takes back what such a folder was trained to: a complete run, and its adapter as a checkpoint. */
+  'training.import': z.object({ path, name: z.string().min(1).max(120).optional() }).strict(),
   'training.resume': z.object({ runId: id }).strict(),
   'training.log': z.object({ runId: id }).strict(),
   /** The completions of a GRPO run's step; absent: of the last one that drew some. */

@@ -19,7 +19,7 @@ import type { Checkpoint, PrecisionForm, ServerInfo } from './checkpoints.ts';
 import type { EvaluationCost, EvaluationProgress, EvaluationSummary, ReportFilm } from './evaluations.ts';
 import type { Collection, DeidentifySummary, FilmEntry, FilmView, ModelView, ScanProgress } from './films.ts';
 import type { Method } from './parameters.ts';
-import type { CompletionRow, TrainingProgress, TrainingRun } from './training.ts';
+import type { CompletionRow, TrainingExport, TrainingProgress, TrainingRun } from './training.ts';
 
 export interface Results {
   'app.state': AppState;
@@ -73,6 +73,8 @@ export interface Results {
   'training.fields': ConfigField[];
   'training.list': TrainingRun[];
   'training.run': TrainingRun;
+  'training.export': TrainingExport;
+  'training.import': TrainingRun;
   'training.resume': TrainingRun;
   'training.log': TrainingLogLine[];
   'training.plan': MemoryPlan;

@@ -17,6 +17,37 @@ export interface LeftOut {
   first: string[];
 }
 
+/** A run as a folder for TRL. */
+export interface TrainingExport {
+  path: string;
+  kind: 'sft' | 'grpo';
+  films: number;
+  heldOut: number;
+  /** Completions of the run's own rollouts, with which both programs can be compared. */
+  rollouts: number;
+  /** The base is in the folder. */
+  model: boolean;
+  /** Settings that TRL has otherwise, or not at all. */
+  departures: { field: string; why: string }[];
+  leftOut: LeftOut[];
+}
+
+/** What a run drew of its data set, by patient. */
+export interface TrainingDraw {
+  /** Most films, as it was asked. */
+  asked: number;
+  films: number;
+  patients: number;
+  /** Films of the data set that it could learn from. */
+  filmsThere: number;
+  /** SFT: patients that are left for GRPO. */
+  patientsReserved: number;
+  /** GRPO: patients that were left out because the SFT run before it used them. */
+  patientsOfSft: number;
+  /** It is known on whom the start was trained. */
+  sftKnown: boolean;
+}
+
 /** One institution's part of a run's probe. */
 export interface ProbePart {
   role: ProbeRole;
@@ -33,6 +64,8 @@ export interface CompletionRow {
   id: string;
   completion: string;
   tokens: number;
+  /** Absent in runs of earlier versions. */
+  tokenIds?: number[];
   stop: 'end' | 'length';
   reward: number | null;
   terms: Record<string, number>;
@@ -56,6 +89,10 @@ export interface TrainingRun {
   checkpointId: string | null;
   /** The films that are looked at while it trains; empty: none. */
   probe: ProbePart[];
+  /** Where it was trained elsewhere and imported, by what; null: here. */
+  trainedBy: string | null;
+  /** null: not drawn yet. */
+  draw: TrainingDraw | null;
   /** Films and traces that it leaves out, and why. */
   leftOut: LeftOut[];
   /** What the integrity gates found so far. */
