@@ -11,6 +11,7 @@ import { report } from './text/report.ts';
 import { settings } from './text/settings.ts';
 import { agreement, doubt, exportFilms, studies } from './text/studies.ts';
 import { train } from './text/train.ts';
+import { trl } from './text/trl.ts';
 import { viewer } from './text/viewer.ts';
 
 export { bytes, count, duration, percent, plural, pValue, score, signed } from './text/format.ts';
@@ -33,6 +34,7 @@ export const text = {
   evaluate,
   analysis,
   train,
+  trl,
   report,
   servers,
   precisions,

@@ -184,6 +184,19 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
     }
   }
 
+  /** The run that the form describes; null: nothing to start from. */
+  function request() {
+    const { kind, name, startFromId, datasetId, changed } = store.getState();
+    if (!startFromId) return null;
+    return {
+      kind,
+      name: name.trim() || text.train.newName(kind),
+      startFromId,
+      ...(datasetId ? { datasetId } : {}),
+      config: changed[kind],
+    };
+  }
+
   return {
     store,
     refresh,
@@ -211,16 +224,10 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
       const { [name]: _, ...rest } = changed[kind];
       store.setState({ changed: { ...changed, [kind]: value === null ? rest : { ...rest, [name]: value } } });
     },
+    request,
     run(): Promise<void> {
-      const { kind, name, startFromId, datasetId, changed } = store.getState();
-      if (!startFromId) return Promise.resolve();
-      const asked = {
-        kind,
-        name: name.trim() || text.train.newName(kind),
-        startFromId,
-        ...(datasetId ? { datasetId } : {}),
-        config: changed[kind],
-      };
+      const asked = request();
+      if (!asked) return Promise.resolve();
       return attend((signal) => bridge.engine.call('training.run', asked, { signal, onProgress }));
     },
     resume: (runId: string) =>

@@ -18,6 +18,7 @@ import { createReporting } from './reporting.ts';
 import { createServers } from './servers.ts';
 import { createThumbnails } from './thumbnails.ts';
 import { createTraining } from './training.ts';
+import { createTrlExchange } from './trlExchange.ts';
 
 export type Workbench = ReturnType<typeof createWorkbench>;
 
@@ -38,6 +39,7 @@ export function createWorkbench(bridge: HostBridge) {
   const interfaceSize = createInterfaceSize(bridge, (thrown) => frame.fail(text.settings.sizeFailed, thrown));
   const evaluating = createEvaluating(bridge, frame, library, checkpoints);
   const training = createTraining(bridge, frame, checkpoints);
+  const trlExchange = createTrlExchange(bridge, frame, training);
   const reporting = createReporting(bridge, frame, evaluating);
   /** What the agreement filter judges by; read only while it is on. */
   async function refreshAgreement(): Promise<void> {
@@ -155,6 +157,7 @@ export function createWorkbench(bridge: HostBridge) {
     display: panes.all[0].display,
     evaluating,
     training,
+    trlExchange,
     reporting,
     openPaths,
     openWorkspace,

@@ -1,6 +1,6 @@
 /** One run: how far it is, its curves, its last numbers, and what differs from the paper. */
 import { useMemo } from 'react';
-import type { TrainingLogLine, TrainingRun } from '../../core/services/contract.ts';
+import type { TrainingDraw, TrainingLogLine, TrainingRun } from '../../core/services/contract.ts';
 import { type Alarm, alarmsOf } from '../../core/training/alarms.ts';
 import { Chart } from '../frame/Chart.tsx';
 import { useFrom, useWorkbench } from '../frame/context.ts';
@@ -36,6 +36,7 @@ export function RunView() {
       )}
       {run?.error && <ErrorBox title={text.train.failed} error={run.error} />}
       {run?.chosen && <p>{text.train.chosen[run.chosen.on](run.chosen.step)}</p>}
+      {run?.draw && <Draw draw={run.draw} kind={run.kind} />}
       {run && run.leftOut.length > 0 && (
         <p className="muted" title={run.leftOut.flatMap(({ first }) => first).join('\n')}>
           {text.train.leftOut(run.leftOut.map(({ reason, count }) => text.train.leftOutReason[reason](count)))}
@@ -54,6 +55,18 @@ export function RunView() {
       {run && run.departures.length > 0 && <Departures run={run} />}
     </>
   );
+}
+
+/** Whom the run learns from. */
+function Draw({ draw, kind }: { draw: TrainingDraw; kind: TrainingRun['kind'] }) {
+  const sentences = [
+    text.trl.draw(draw.films, draw.patients, draw.filmsThere),
+    draw.films < draw.asked ? text.trl.fewer(draw.asked) : '',
+    draw.patientsReserved > 0 ? text.trl.reserved(draw.patientsReserved) : '',
+    draw.patientsOfSft > 0 ? text.trl.ofSft(draw.patientsOfSft) : '',
+    kind === 'grpo' && !draw.sftKnown ? text.trl.sftUnknown : '',
+  ];
+  return <p className="muted">{sentences.filter(Boolean).join(' ')}</p>;
 }
 
 function RunHead({ run }: { run: TrainingRun | null }) {
@@ -79,6 +92,7 @@ function RunHead({ run }: { run: TrainingRun | null }) {
       {run && (
         <span>
           {text.train.kinds[run.kind]} · {text.train.states[run.state]} · {text.train.steps(run.steps, run.totalSteps)}
+          {run.trainedBy && ` · ${text.trl.trainedBy(run.trainedBy)}`}
         </span>
       )}
       {resumable && (

@@ -8,6 +8,7 @@ import { Empty, IconButton } from '../frame/parts.tsx';
 import { type FieldValue, trainingJob } from '../state/training.ts';
 import { text } from '../text.ts';
 import { RunView } from './RunView.tsx';
+import { ExchangeButtons, ExchangeForms } from './TrlExchange.tsx';
 
 export function TrainScreen() {
   const { training } = useWorkbench();
@@ -17,6 +18,8 @@ export function TrainScreen() {
     <div className="train">
       <RunForm />
       <div className="run-side page" data-area="run">
+        <ExchangeButtons />
+        <ExchangeForms />
         {runs.length === 0 && !running ? <Empty title={text.train.noRuns} hint={text.train.noRunsHint} /> : <RunView />}
       </div>
     </div>
@@ -24,7 +27,7 @@ export function TrainScreen() {
 }
 
 function RunForm() {
-  const { training, checkpoints, frame } = useWorkbench();
+  const { training, checkpoints, frame, trlExchange } = useWorkbench();
   const state = useFrom(training, (all) => all);
   const usable = useFrom(checkpoints, (all) => all.list).filter((each) => !each.error);
   const busy = useFrom(frame, (all) => trainingJob(all.jobs) !== undefined) || state.running;
@@ -80,15 +83,20 @@ function RunForm() {
         <p className="field-help" aria-hidden="true">
           {help}
         </p>
-        {busy ? (
-          <button type="button" onClick={training.stop}>
-            {text.train.stop}
+        <div className="row">
+          {busy ? (
+            <button type="button" onClick={training.stop}>
+              {text.train.stop}
+            </button>
+          ) : (
+            <button type="submit" className="primary" disabled={!state.startFromId}>
+              {text.train.start}
+            </button>
+          )}
+          <button type="button" disabled={!state.startFromId} onClick={() => trlExchange.show('export-form')}>
+            {text.trl.exportForm}
           </button>
-        ) : (
-          <button type="submit" className="primary" disabled={!state.startFromId}>
-            {text.train.start}
-          </button>
-        )}
+        </div>
       </div>
     </form>
   );

@@ -86,6 +86,21 @@ class RunTrainer(GRPOTrainer):
         return given, None
 
 
+def begun_once(processor):
+    """TRL renders the prompt, whose template writes the beginning of the text, and its processor then adds a second one: the
+    token types of the image would stand one place too far."""
+
+    class Once(type(processor)):
+        def __call__(self, *args, **kwargs):
+            kwargs.setdefault("add_special_tokens", False)
+            return super().__call__(*args, **kwargs)
+
+    Once.__name__ = type(processor).__name__
+    processor.__class__ = Once
+    processor.tokenizer.padding_side = "left"
+    return processor
+
+
 def replayed():
     rollouts = {}
     for row in common.read_rows("rollouts.jsonl"):
@@ -103,7 +118,6 @@ def main():
     if args.replay and (args.vllm or common.world_size() > 1):
         raise SystemExit("--replay is for one process without vLLM.")
     model, processor = common.load(args, settings)
-    processor.tokenizer.padding_side = "left"
     films = common.read_rows("train.jsonl")
     order = [index for epoch in common.read_json("data", "order.json") for index in epoch]
     rows = [
@@ -136,7 +150,7 @@ def main():
         reward_funcs=[reward],
         args=config,
         train_dataset=Dataset.from_list(rows),
-        processing_class=processor,
+        processing_class=begun_once(processor),
         callbacks=callbacks,
     )
     if args.resume:

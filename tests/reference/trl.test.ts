@@ -57,7 +57,7 @@ describe.skipIf(trlPython === null)('TRL (skipped where CHEXREASON_PYTHON has no
     expect(exported).toMatchObject({ kind: 'sft', model: true, leftOut: [] });
     const { first_step: theirs, chexreason: ours, loss_difference } = await trainThere(path, 'train_sft.py');
     expect(loss_difference).toBeLessThan(1e-3);
-    expect(theirs.grad_norm / ours.grad_norm).toBeCloseTo(1, 3);
+    expect(theirs.grad_norm / ours.grad_norm).toBeCloseTo(1, 4);
     const back = await engine.call('training.import', { path });
     expect(back).toMatchObject({ kind: 'sft', state: 'complete', steps: 2, draw: sft.draw });
     expect(back.trainedBy).toMatch(/^TRL 1\./);
@@ -86,9 +86,8 @@ describe.skipIf(trlPython === null)('TRL (skipped where CHEXREASON_PYTHON has no
     const { first_step: theirs, chexreason: ours, loss_difference } = await trainThere(path, 'train_grpo.py', '--replay');
     // Else the comparison would say nothing.
     expect(ours.loss).not.toBe(0);
-    console.log(theirs, ours);
     expect(loss_difference).toBeLessThan(1e-3);
-    expect(theirs.grad_norm / ours.grad_norm).toBeCloseTo(1, 2);
+    expect(theirs.grad_norm / ours.grad_norm).toBeCloseTo(1, 4);
     const back = await engine.call('training.import', { path, name: 'Back' });
     const log = await engine.call('training.log', { runId: back.id });
     const own = await engine.call('training.log', { runId: grpo.id });

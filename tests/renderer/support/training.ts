@@ -74,6 +74,8 @@ export function trainingRun(id: string, rest: Partial<TrainingRun> = {}): Traini
     checkpointId: null,
     probe: [],
     gates: [],
+    trainedBy: null,
+    draw: null,
     leftOut: [{ reason: 'trace-form', count: 2, first: ['line 3, films/1.png: no-solution'] }],
     chosen: null,
     error: null,
