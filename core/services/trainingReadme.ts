@@ -48,10 +48,7 @@ Besides, in every run: ${facts.fixed.join('; ')}.
 
 What differs from the same run in ChexReason Workbench:
 
-${facts.rows
-  .filter(({ departure }) => departure)
-  .map(({ field, departure }) => `- ${field}: ${departure}`)
-  .join('\n')}
+${departuresText(facts.rows)}
 - No integrity gates after the first and the last step; the import checks the adapter against its base.
 ${run.kind === 'grpo' ? '- A film without readable labels has been left out: TRL would count it as the reward 0.\n' : ''}`;
 }
@@ -65,6 +62,15 @@ function comparison({ firstStep, kind }: ExportedRun, { rollouts }: ReadmeFacts)
   return rollouts > 0
     ? `${loss} Both must have the same completions for that: \`--replay\` takes the ${rollouts} of data/rollouts.jsonl instead of sampling.`
     : loss;
+}
+
+/** Fields with one reason stand together. */
+function departuresText(rows: readonly TrlRow[]): string {
+  const fields = new Map<string, string[]>();
+  for (const { field, departure } of rows) {
+    if (departure) fields.set(departure, [...(fields.get(departure) ?? []), field]);
+  }
+  return [...fields].map(([departure, names]) => `- ${names.join(', ')}: ${departure}`).join('\n');
 }
 
 function leftOutText(leftOut: readonly LeftOut[]): string {

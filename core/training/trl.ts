@@ -48,6 +48,7 @@ const DATA: Where = ['data/: the rows that were drawn'];
 const ADAPTER: Where = ['adapter/adapter_config.json'];
 const NO_ALARM: Where = ['', 'TRL has no alarms; the log that comes back is judged by them.'];
 const NO_PROBE: Where = ['', 'TRL has no probe of two institutions.'];
+const NO_STOP: Where = ['', 'TRL does not stop a run that diverges.'];
 const REWARD: Where = ['settings.json: rewardSettings, read by rewards.py'];
 
 const SHARED: Record<string, Where> = {
@@ -64,6 +65,7 @@ const SHARED: Record<string, Where> = {
   probeEvery: NO_PROBE,
   probeFilms: NO_PROBE,
   alarmProbeDrop: NO_PROBE,
+  diverging: NO_STOP,
   samples: DATA,
   epochs: ['num_train_epochs'],
   learningRate: ['learning_rate'],
@@ -91,6 +93,7 @@ const FIELDS: Record<TrainingKind, Record<string, Where>> = {
     targets: ADAPTER,
     keep: ['load_best_model_at_end', 'The validation loss is a mean over batches there, over tokens here.'],
     alarmLoss: NO_ALARM,
+    divergeLoss: NO_STOP,
   },
   grpo: {
     ...SHARED,
@@ -114,10 +117,11 @@ const FIELDS: Record<TrainingKind, Record<string, Where>> = {
     iterations: ['num_iterations'],
     reward: ['rewards.py'],
     rewardFile: ['', 'A reward of your own is not exported.'],
-    rewardSeconds: ['', 'It is a limit on your own reward.'],
-    rewardMegabytes: ['', 'It is a limit on your own reward.'],
+    rewardSeconds: [''],
+    rewardMegabytes: [''],
     keep: ['', 'The last adapter is kept: there is no probe to choose by.'],
     alarmEntropy: NO_ALARM,
+    divergeKl: NO_STOP,
     alarmLength: NO_ALARM,
     alarmDominance: NO_ALARM,
     alarmSpread: NO_ALARM,
@@ -142,9 +146,17 @@ export function trlRows(kind: TrainingKind, config: SftConfig | GrpoConfig): Trl
   const values = config as Record<string, unknown>;
   return configFields(kind).map(({ name }) => {
     const [there, departure] = FIELDS[kind][name] ?? (/^(hard|nuanced)\./.test(name) ? REWARD : NOWHERE);
-    return { field: name, value: String(values[name]), there, ...(departure ? { departure } : {}) };
+    const holds = departure !== undefined && values[name] !== IDLE[name];
+    return { field: name, value: String(values[name]), there, ...(holds ? { departure } : {}) };
   });
 }
+
+/** With these values a field does nothing here either. */
+const IDLE: Record<string, unknown> = {
+  ...{ alarmProbeDrop: 0, alarmLoss: 0, alarmEntropy: 0, alarmLength: 0, alarmDominance: 0, alarmSpread: 0 },
+  ...{ alarmMismatch: 0, divergeLoss: 0, divergeKl: 0, probeEvery: 0, importanceCap: 0, samplingBatch: 0 },
+  ...{ keep: 'last', precision: 'f32', rewardFile: '' },
+};
 
 const NOWHERE: Where = ['', 'It has no counterpart there.'];
 
