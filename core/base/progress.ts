@@ -18,6 +18,11 @@ export interface Work<P = Progress> {
   report(progress: P): void;
 }
 
+/** Of bytes or parameters: such numbers are read in millions. */
+export function inMillions(done: number, total: number): { done: number; total: number } {
+  return { done: Math.floor(done / 1e6), total: Math.ceil(total / 1e6) };
+}
+
 /** Work that nobody watches or cancels. */
 export function unattended<P = Progress>(): Work<P> {
   return { signal: new AbortController().signal, report: () => {} };

@@ -1,6 +1,8 @@
 /** A network as two ONNX graphs: one for images, one for text. Names of inputs and outputs are those used by onnxRunner.ts. */
+
+import { opsFor } from '../tensor/onnx/gpuOps.ts';
 import { type DataType, type Dimension, type EncodedGraph, OnnxGraph, type Value } from '../tensor/onnx/graph.ts';
-import { type LocateWeight, OnnxOps, type OnnxOpsOptions } from '../tensor/onnx/ops.ts';
+import type { LocateWeight, OnnxOps, OnnxOpsOptions } from '../tensor/onnx/ops.ts';
 import { layerKinds } from './config.ts';
 import type { ByKind, Network, Watch } from './network.ts';
 
@@ -15,7 +17,7 @@ export function visionGraph(
   watched: Watched = [],
 ): EncodedGraph {
   const graph = new OnnxGraph('vision');
-  recordVision(network, graph, new OnnxOps(graph, locate, options), watched);
+  recordVision(network, graph, opsFor(graph, locate, options), watched);
   return graph.encode();
 }
 
@@ -40,7 +42,7 @@ export function languageGraph(
   watched: Watched = [],
 ): EncodedGraph {
   const graph = new OnnxGraph('language');
-  recordLanguage(network, graph, new OnnxOps(graph, locate, options), watched);
+  recordLanguage(network, graph, opsFor(graph, locate, options), watched);
   return graph.encode();
 }
 

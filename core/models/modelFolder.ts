@@ -7,11 +7,19 @@ import { appendFile, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
+import type { Work } from '../base/progress.ts';
 import { readJson, readJsonIfThere, readJsonLines } from '../platform/files.ts';
 import { elements } from '../tensor/dtypes.ts';
 import type { FileRegion } from '../tensor/onnx/graph.ts';
 import type { StoredWeight } from '../tensor/onnx/ops.ts';
-import { hashTensors, openCheckpoint, Safetensors, type TensorEntry, writeSafetensors } from '../tensor/safetensors.ts';
+import {
+  hashTensors,
+  type NamedTensors,
+  openCheckpoint,
+  Safetensors,
+  type TensorEntry,
+  writeSafetensors,
+} from '../tensor/safetensors.ts';
 import { architectureOf } from './architectures.ts';
 import type { Network } from './network.ts';
 import type { ModelInfo } from './runner.ts';
@@ -50,8 +58,9 @@ const FILES = {
  * Errors: FILE_NOT_FOUND, JSON_UNREADABLE, MODEL_ARCHITECTURE, MODEL_CONFIG, MODEL_WEIGHTS_MISSING, SAFETENSORS_*,
  * TENSOR_MISSING and TENSOR_SHAPE with the tensor's name, expected and actual shape.
  * @param cacheDir where the hash of the weights is remembered
+ * @param work hears of the hashing of a large checkpoint
  */
-export async function openModelFolder(dir: string, cacheDir?: string): Promise<ModelFolder> {
+export async function openModelFolder(dir: string, cacheDir?: string, work?: Work): Promise<ModelFolder> {
   const configFile = join(dir, 'config.json');
   const json = await readJson<Record<string, unknown>>(configFile);
   const network = architectureOf(json, configFile).open(json, configFile);
@@ -61,7 +70,7 @@ export async function openModelFolder(dir: string, cacheDir?: string): Promise<M
     dir,
     network,
     weights: weightsOf(entries),
-    info: await describe(network, entries, generation ?? {}, cacheDir),
+    info: await describe(network, entries, generation ?? {}, cacheDir, work),
     files: await findFiles(dir),
     warnings: unused.length > 0 ? [unusedWarning(unused)] : [],
   };
@@ -121,6 +130,7 @@ async function describe(
   entries: ReadonlyMap<string, TensorEntry>,
   generation: Record<string, unknown>,
   cacheDir?: string,
+  work?: Work,
 ): Promise<ModelInfo> {
   const sorted = [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
   return {
@@ -135,7 +145,7 @@ async function describe(
     padTokenId: tokenIds(generation['pad_token_id'])?.[0] ?? config.padTokenId,
     contextLength: config.text.maxPositions,
     parameters: [...shapes.values()].reduce((sum, shape) => sum + elements(shape), 0),
-    weightsHash: await hashOnce(sorted, cacheDir),
+    weightsHash: await hashOnce(sorted, cacheDir, work),
     dtype: entries.get('language.embed_tokens.weight')!.dtype,
   };
 }
@@ -147,26 +157,22 @@ const HASHES = 'hashes.jsonl';
  * Hashing reads every byte, seconds to minutes for a large checkpoint, so it is done once while the files stay as they are
  * (path, size, time of change, inode): in this process, and in later ones where there is a cache folder.
  */
-async function hashOnce(named: readonly (readonly [name: string, entry: TensorEntry])[], cacheDir?: string) {
+async function hashOnce(named: NamedTensors, cacheDir?: string, work?: Work) {
   const files = [...new Set(named.map(([, { file }]) => file))];
   const states = await Promise.all(files.map((file) => stat(file)));
   const key = sha256(states.map(({ size, mtimeMs, ino }, i) => `${files[i]} ${size} ${mtimeMs} ${ino}`).join('\n'));
-  const hash = hashes.get(key) ?? hashOrRecall(named, key, cacheDir);
+  const hash = hashes.get(key) ?? hashOrRecall(named, key, cacheDir, work);
   hashes.set(key, hash);
   hash.catch(() => hashes.delete(key));
   return hash;
 }
 
-async function hashOrRecall(
-  named: readonly (readonly [name: string, entry: TensorEntry])[],
-  key: string,
-  cacheDir?: string,
-): Promise<string> {
-  if (cacheDir === undefined) return hashTensors(named);
+async function hashOrRecall(named: NamedTensors, key: string, cacheDir?: string, work?: Work): Promise<string> {
+  if (cacheDir === undefined) return hashTensors(named, work);
   const file = join(cacheDir, HASHES);
   const known = (await readJsonLines<{ key: string; hash: string }>(file)).find((line) => line.key === key);
   if (known) return known.hash;
-  const hash = await hashTensors(named);
+  const hash = await hashTensors(named, work);
   // A folder that cannot be written makes the next start slower, nothing else.
   await mkdir(cacheDir, { recursive: true })
     .then(() => appendFile(file, `${JSON.stringify({ key, hash })}\n`))

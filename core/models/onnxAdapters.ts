@@ -30,22 +30,25 @@ export class AdapterInputs {
 
 /**
  * One graph serves every batch, so that a large model is in memory once: layers without an adapter get zeros, a batch
- * without adapters gets them of rank 0.
+ * without adapters gets them of rank 0, or 1 on a GPU: there ONNX Runtime 1.30 divides by the rank, and the process ends.
  */
 export class OneGraphAdapterInputs {
   private readonly plan: LoraPlan;
   private readonly sets: AdapterSets<Inputs>;
   private readonly none: Inputs;
 
-  constructor(linears: Linears) {
+  constructor(
+    linears: Linears,
+    private readonly rankOfNone: 0 | 1 = 0,
+  ) {
     this.plan = { modules: new Set(linears.keys()), mixed: true };
     this.sets = new AdapterSets((stacked) => ({ ...zeros(linears, stacked.rank), ...asInputs(stacked) }));
-    this.none = zeros(linears, 0);
+    this.none = zeros(linears, rankOfNone);
   }
 
   feeds(adapter: ForwardInput['adapter'], batch: number): AdapterFeeds {
     const feed = this.sets.feed(adapter, batch);
-    const rank = feed?.stacked.rank ?? 0;
+    const rank = feed?.stacked.rank ?? this.rankOfNone;
     const mask = feed?.rankMask ?? new Float32Array(batch * rank).fill(1);
     return { plan: this.plan, inputs: { ...(feed?.value ?? this.none), 'lora.rows': rowsOf(mask, batch) } };
   }

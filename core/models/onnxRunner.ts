@@ -1,5 +1,5 @@
 /**
- * A model on ONNX Runtime. Graphs are recorded and loaded when they are first needed: the image encoder, the language
+ * A model on ONNX Runtime, on the processor or a GPU. Graphs are recorded and loaded when they are first needed: the image encoder, the language
  * model alone, with one adapter for all rows, with an adapter for each row (or, for a large model, one for all of these).
  * All read their weights from the checkpoint's own files, and adapters are inputs, so that changing the checkpoint costs
  * nothing.
@@ -9,19 +9,21 @@ import { WorkbenchError } from '../base/errors.ts';
 import type { Work } from '../base/progress.ts';
 import type { PixelValues } from '../preprocessing/imageProcessor.ts';
 import { elements } from '../tensor/dtypes.ts';
+import type { Device } from '../tensor/executor.ts';
+import { findGpu } from '../tensor/onnx/gpu.ts';
 import type { EncodedGraph } from '../tensor/onnx/graph.ts';
 import { EMBEDDING_INPUT, type LocateWeight, type LoraPlan, type OnnxOpsOptions } from '../tensor/onnx/ops.ts';
 import { loadOnnxRuntime, OnnxSession, type OnnxSettings, type PlainTensor } from '../tensor/onnx/session.ts';
 import type { Precision } from '../tensor/precision.ts';
 import { RowReader } from '../tensor/rowReader.ts';
 import type { LayerType } from './config.ts';
+import { convertedWeights, EMBEDDING_TABLE } from './convertedWeights.ts';
 import { languageGraph, visionGraph } from './graphs.ts';
 import type { HostInputs } from './hostInputs.ts';
 import { type ModelFolder, storedWeight } from './modelFolder.ts';
 import type { TokenPositions } from './network.ts';
 import { AdapterInputs, OneGraphAdapterInputs } from './onnxAdapters.ts';
 import { OnnxCache } from './onnxCache.ts';
-import { EMBEDDING_TABLE, quantizedWeights } from './quantizedWeights.ts';
 import {
   type ExecutorInfo,
   type ForwardInput,
@@ -55,16 +57,19 @@ export interface OnnxRunnerSettings extends OnnxSettings {
  */
 export async function openOnnxRunner(folder: ModelFolder, settings: OnnxRunnerSettings): Promise<OnnxRunner> {
   const oneGraph = settings.oneGraph ?? folder.info.parameters > ONE_GRAPH_PARAMETERS;
-  const adapters = oneGraph ? new OneGraphAdapterInputs(folder.network.linears) : new AdapterInputs();
+  const adapters = oneGraph
+    ? new OneGraphAdapterInputs(folder.network.linears, settings.device === 'webgpu' ? 1 : 0)
+    : new AdapterInputs();
   const executor = await onnxExecutor(settings);
   const precision = settings.precision ?? 'f32';
-  return new OnnxRunner(folder, executor, precision, await weightSource(folder, precision, settings), adapters);
+  const weights = await weightSource(folder, precision, settings);
+  return new OnnxRunner(folder, executor, precision, weights, adapters, settings);
 }
 
 /** What graphs are recorded with. */
 interface WeightSource {
   locate: LocateWeight;
-  options: Pick<OnnxOpsOptions, 'quantized' | 'embeddingWidth'>;
+  options: Omit<OnnxOpsOptions, 'lora' | 'maxTensorBytes'>;
   /** Set where embeddings are an input. */
   embeddings: RowReader | null;
 }
@@ -72,39 +77,42 @@ interface WeightSource {
 async function weightSource(
   folder: ModelFolder,
   precision: Precision,
-  { cacheDir, work }: OnnxRunnerSettings,
+  { cacheDir, device, work }: OnnxRunnerSettings,
 ): Promise<WeightSource> {
   const table = folder.weights.entry(EMBEDDING_TABLE);
   if (precision === 'f32') {
     const embeddings = 4 * elements(table.shape) > MAX_TABLE_BYTES ? await RowReader.open(table) : null;
     const embeddingWidth = embeddings && folder.info.width;
-    return { locate: await weightLocator(folder), options: { embeddingWidth }, embeddings };
+    return { locate: await weightLocator(folder), options: { device, embeddingWidth }, embeddings };
   }
-  if (precision === 'f16' || cacheDir === undefined) throw precisionUnavailable(precision);
-  const { quantized, locate } = await quantizedWeights(folder, precision, cacheDir, work);
-  return { locate, options: { quantized, embeddingWidth: folder.info.width }, embeddings: await RowReader.open(table) };
+  if (cacheDir === undefined) throw precisionUnavailable(precision, 'There is no folder to keep converted weights in.');
+  if (precision === 'f16') await checkHalves(device);
+  const { locate, ...forms } = await convertedWeights(folder, precision, cacheDir, work);
+  const options = { device, ...forms, embeddingWidth: folder.info.width };
+  return { locate, options, embeddings: await RowReader.open(table) };
 }
 
-function precisionUnavailable(precision: Precision): WorkbenchError {
-  return new WorkbenchError(
-    'PRECISION_UNAVAILABLE',
-    precision === 'f16'
-      ? 'ONNX Runtime has no f16 kernels on this processor: it would widen the weights to f32.'
-      : 'There is no folder to keep converted weights in.',
-    { precision },
-    'Choose f32, int8 or int4.',
-  );
+/** @throws PRECISION_UNAVAILABLE where f16 has no kernels */
+async function checkHalves(device: Device | undefined): Promise<void> {
+  const missing = device === 'webgpu' ? (await findGpu()).halfMissing : NO_HALF_KERNELS;
+  if (missing !== null) throw precisionUnavailable('f16', missing);
+}
+
+const NO_HALF_KERNELS =
+  'ONNX Runtime has no f16 kernels on this processor: it would widen the weights to f32. f16 needs a GPU.';
+
+function precisionUnavailable(precision: Precision, why: string): WorkbenchError {
+  return new WorkbenchError('PRECISION_UNAVAILABLE', why, { precision }, 'Choose f32, int8 or int4.');
 }
 
 /** Throws ONNXRUNTIME_UNAVAILABLE where ONNX Runtime cannot be loaded. */
-export async function onnxExecutor(settings: OnnxSettings): Promise<ExecutorInfo> {
+export async function onnxExecutor({ threads, device = 'cpu' }: OnnxSettings): Promise<ExecutorInfo> {
   const { env } = await loadOnnxRuntime();
-  return {
-    name: 'onnxruntime-cpu',
-    version: env.versions.node ?? env.versions.common,
-    threads: settings.threads,
-    reason: 'ONNX Runtime is the fastest executor for reading and generating text.',
-  };
+  const reason =
+    device === 'cpu'
+      ? 'ONNX Runtime is the fastest executor for reading and generating text.'
+      : 'The GPU was asked for, and computes.';
+  return { name: `onnxruntime-${device}`, version: env.versions.node ?? env.versions.common, threads, reason };
 }
 
 async function weightLocator({ weights }: ModelFolder): Promise<LocateWeight> {
@@ -129,6 +137,7 @@ export class OnnxRunner implements Runner {
     readonly precision: Precision,
     private readonly weights: WeightSource,
     private readonly adapters: AdapterInputs | OneGraphAdapterInputs,
+    private readonly settings: OnnxSettings,
   ) {}
 
   get info() {
@@ -195,7 +204,7 @@ export class OnnxRunner implements Runner {
     const { graph, feeds } = isImages(input)
       ? { graph: this.watchedVision(names), feeds: network.imageInputs(input) }
       : await this.watchedLanguage(input, names);
-    const session = await OnnxSession.open(graph, this.executor);
+    const session = await OnnxSession.open(graph, this.settings);
     const values = await session.run(feeds, names);
     await session.release();
     return new Map(Object.entries(values).map(([name, { data }]) => [name, data as Float32Array]));
@@ -225,7 +234,7 @@ export class OnnxRunner implements Runner {
   private session(key: string, record: () => EncodedGraph): Promise<OnnxSession> {
     let session = this.sessions.get(key);
     if (!session) {
-      session = OnnxSession.open(record(), this.executor);
+      session = OnnxSession.open(record(), this.settings);
       this.sessions.set(key, session);
       session.catch(() => this.sessions.delete(key));
     }

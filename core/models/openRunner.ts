@@ -2,6 +2,8 @@
 import { cpus, totalmem } from 'node:os';
 import { toErrorData, WorkbenchError } from '../base/errors.ts';
 import type { Work } from '../base/progress.ts';
+import type { Device } from '../tensor/executor.ts';
+import { findGpu } from '../tensor/onnx/gpu.ts';
 import { bytesPerParameter, PRECISIONS, type Precision } from '../tensor/precision.ts';
 import { openTfjs, type TfjsBackend } from '../tensor/tfjs/backend.ts';
 import { type ModelFolder, openModelFolder } from './modelFolder.ts';
@@ -17,6 +19,8 @@ export interface RunnerOptions {
   model: ModelFolder | string;
   /** `auto`: ONNX Runtime, else tfjs on libtensorflow, else on WebAssembly. */
   executor?: ExecutorChoice;
+  /** Where ONNX Runtime computes. Absent, and where the GPU cannot: the processor, and `runner.executor.reason` says why. */
+  device?: Device;
   /** ONNX Runtime's threads; absent: as many as the model is worth, and no more than processors. */
   threads?: number;
   /** `auto`: f32 where half of the machine's memory holds the weights, else int8 on ONNX Runtime. Absent: f32. */
@@ -35,9 +39,10 @@ export function usefulPrecision(parameters: number, memoryBytes = totalmem()): P
 }
 
 /** What `auto` would run, found out without a model. */
-export async function bestExecutor(threads = cpus().length): Promise<ExecutorInfo> {
+export async function bestExecutor(threads = cpus().length, asked?: Device): Promise<ExecutorInfo> {
   try {
-    return await onnxExecutor({ threads });
+    const { device, missing } = await usableDevice(asked);
+    return withReason(await onnxExecutor({ threads, device }), missing);
   } catch (error) {
     const { executor } = await openTfjs();
     return { ...executor, reason: `${toErrorData(error).message} ${executor.reason}` };
@@ -52,6 +57,7 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
   const folder = typeof options.model === 'string' ? await openModelFolder(options.model) : options.model;
   const threads = options.threads ?? usefulThreads(folder.info.parameters);
   const executor = options.executor ?? 'auto';
+  if (executor !== 'auto' && options.device === 'webgpu') throw onlyProcessor(executor);
   const asked = options.precision ?? 'f32';
   const precision = asked === 'auto' ? usefulPrecision(folder.info.parameters) : asked;
   if (executor === 'tfjs-tensorflow' || executor === 'tfjs-wasm') {
@@ -59,12 +65,43 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
     return openTfjsRunner(folder, options, executor === 'tfjs-wasm' ? 'wasm' : 'tensorflow');
   }
   try {
-    return await openOnnxRunner(folder, { threads, precision, cacheDir: options.cacheDir, work: options.work });
+    const { cacheDir, work } = options;
+    const { device, missing } = await usableDevice(options.device);
+    if (missing !== null && precision === 'f16') throw noGpu(missing);
+    const runner = await openOnnxRunner(folder, { threads, device, precision, cacheDir, work });
+    Object.assign(runner.executor, withReason(runner.executor, missing));
+    return runner;
   } catch (error) {
     const unavailable = error instanceof WorkbenchError && error.code === 'ONNXRUNTIME_UNAVAILABLE';
     if (!unavailable || executor !== 'auto' || (asked !== 'auto' && precision !== 'f32')) throw error;
     return openTfjsRunner(folder, options, undefined, error.message);
   }
+}
+
+/** The processor instead of a GPU that cannot compute, and why. */
+async function usableDevice(asked: Device = 'cpu'): Promise<{ device: Device; missing: string | null }> {
+  const { missing } = asked === 'webgpu' ? await findGpu() : { missing: null };
+  return { device: missing === null ? asked : 'cpu', missing };
+}
+
+/** @throws DEVICE_UNAVAILABLE with the reason */
+export async function requireDevice(device: Device): Promise<void> {
+  const { missing } = await usableDevice(device);
+  if (missing !== null) throw new WorkbenchError('DEVICE_UNAVAILABLE', `No GPU can be used: ${missing}`, { device });
+}
+
+function withReason(executor: ExecutorInfo, missing: string | null): ExecutorInfo {
+  if (missing === null) return executor;
+  return { ...executor, reason: `No GPU can be used (${missing}), so the processor computes.` };
+}
+
+function noGpu(missing: string): WorkbenchError {
+  const remedy = 'Choose f32, int8 or int4, which the processor computes.';
+  return new WorkbenchError('DEVICE_UNAVAILABLE', `f16 needs a GPU, and none can be used: ${missing}`, {}, remedy);
+}
+
+function onlyProcessor(executor: string): WorkbenchError {
+  return new WorkbenchError('DEVICE_UNAVAILABLE', `${executor} computes on the processor only.`, { executor });
 }
 
 function onlyF32(executor: string, precision: Precision): WorkbenchError {

@@ -14,7 +14,7 @@ import { presetOfSource } from '../preprocessing/presets.ts';
 import { type CheckpointCard, readCard } from '../workspace/card.ts';
 import { slug, type Workspace } from '../workspace/workspace.ts';
 import type { CheckedParameters, Checkpoint, RemoteTarget } from './contract.ts';
-import { readAdapter } from './models.ts';
+import { type Opening, readAdapter } from './models.ts';
 import { modelGone } from './remoteAnswers.ts';
 import type { Servers } from './servers.ts';
 
@@ -51,6 +51,7 @@ export class Checkpoints {
     private readonly workspace: Workspace,
     private readonly servers: Servers,
     private readonly cacheDir?: string,
+    private readonly opening: Opening = (_, open) => open(),
   ) {}
 
   async load(): Promise<void> {
@@ -253,7 +254,7 @@ export class Checkpoints {
     if (stored.server) return this.inspectRemote(stored.server);
     const folder = resolve(this.workspace.path, stored.path);
     if (stored.baseId === null) {
-      const model = await openModelFolder(folder, this.cacheDir);
+      const model = await this.opening(folder, (work) => openModelFolder(folder, this.cacheDir, work));
       const { info, warnings } = model;
       return { hash: info.weightsHash, info, bytes: await bytesOf(folder), warnings };
     }

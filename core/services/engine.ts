@@ -2,19 +2,20 @@
  * The engine: every request of the contract, answered from one open workspace. Hosts make one and give it a connection
  * (server.ts); the command calls it directly.
  */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
 import type { Progress, Work } from '../base/progress.ts';
 import { VERSION } from '../base/version.ts';
 import { lookAtTable } from '../datasets/custom.ts';
 import { predictionsText } from '../evaluation/predictionSources.ts';
 import { CHEXPERT_LABELS, NIH_NINE } from '../labels/labels.ts';
-import { bestExecutor, usefulPrecision } from '../models/openRunner.ts';
-import { removeForms } from '../models/quantizedWeights.ts';
+import { removeForms } from '../models/convertedWeights.ts';
+import { bestExecutor, requireDevice, usefulPrecision } from '../models/openRunner.ts';
 import { writeFileAtomic } from '../platform/files.ts';
 import { cacheDirectory } from '../platform/node.ts';
 import type { Platform } from '../platform/platform.ts';
 import { trace } from '../platform/trace.ts';
+import type { Device } from '../tensor/executor.ts';
 import type { Precision } from '../tensor/precision.ts';
 import { openTfjs } from '../tensor/tfjs/backend.ts';
 import { Workspace } from '../workspace/workspace.ts';
@@ -39,7 +40,7 @@ import {
 import { deidentifyFiles } from './deidentification.ts';
 import { Jobs } from './jobs.ts';
 import { Journal, type LastingWork } from './journal.ts';
-import type { ModelOptions } from './models.ts';
+import type { ModelOptions, Opening } from './models.ts';
 import { measurePrecision, precisionForms, rememberDistance } from './precisions.ts';
 import { DEFAULT_PROMPT } from './prompts.ts';
 import { Recent } from './recent.ts';
@@ -119,7 +120,9 @@ class LocalEngine implements Engine {
         ? await openBuiltIn(platform, join(platform.userDir, 'workspace'))
         : await Workspace.open(folder, { name: folder, builtIn: false, now: platform.now() });
     const before = this.session;
-    this.session = await Session.open(platform, workspace, this.servers, this.options);
+    const opening: Opening = (dir, open) => this.jobs.runOnceReported('load', `Opening ${basename(dir)}`, open);
+    const models = { deviceOf: () => this.settings.device(), opening, ...this.options };
+    this.session = await Session.open(platform, workspace, this.servers, models);
     await before?.close();
     if (workspace.file.builtIn) this.fillBuiltIn();
     else this.askCanaries();
@@ -236,7 +239,7 @@ class LocalEngine implements Engine {
     return {
       version: VERSION,
       engine: {
-        generation: await bestExecutor(this.options.threads),
+        generation: await bestExecutor(this.options.threads, this.device()),
         training: (await openTfjs()).executor,
         processId: process.pid,
         memoryBytes: process.memoryUsage().rss,
@@ -245,6 +248,18 @@ class LocalEngine implements Engine {
       network: this.servers.addresses(),
       paperLabels: { chexpert: CHEXPERT_LABELS, nih: NIH_NINE },
     };
+  }
+
+  private device(): Device {
+    return this.options.device ?? this.settings.device();
+  }
+
+  private async setDevice(device: Device): Promise<AppState> {
+    await requireDevice(device);
+    await this.settings.setDevice(device);
+    this.changed('checkpoints');
+    this.changed('predictions');
+    return this.state();
   }
 
   private makeHandlers(): Handlers {
@@ -274,6 +289,7 @@ class LocalEngine implements Engine {
         this.jobs.cancel(jobId);
         return null;
       },
+      'engine.setDevice': ({ device }) => this.setDevice(device),
       'settings.get': () => this.settings.all(),
       'settings.set': async ({ key, value }) => {
         await this.settings.set(key, value);
@@ -410,9 +426,11 @@ class LocalEngine implements Engine {
           const model = checkpoints.baseFolder(checkpoints.usable(checkpointId));
           const prompt = (prompts.get(promptId) ?? prompts.get(DEFAULT_PROMPT))!.text;
           const { cacheDir = '', threads } = this.options;
-          const question = { model, prompt, preprocessing, answerFormat, maxNewTokens, films, cacheDir, threads };
+          const machine = { cacheDir, threads, device: this.device() };
+          const question = { model, prompt, preprocessing, answerFormat, maxNewTokens, films, ...machine };
           const distance = await measurePrecision(question, precision, work);
-          await rememberDistance(cacheDir, checkpoints.baseModel(checkpointId).hash, precision, distance);
+          const { hash } = checkpoints.baseModel(checkpointId);
+          await rememberDistance(cacheDir, hash, precision, distance, machine.device);
           return this.precisions(checkpointId);
         }),
       'checkpoints.removeForms': async ({ checkpointId }) => {
@@ -457,7 +475,7 @@ class LocalEngine implements Engine {
     const { info, precision = 'auto' } = checkpoints.baseModel(checkpointId);
     if (!info) return [];
     const used = precision === 'auto' ? usefulPrecision(info.parameters) : (precision as Precision);
-    return precisionForms(info, used, this.options.cacheDir ?? '');
+    return precisionForms(info, used, this.options.cacheDir ?? '', this.device());
   }
 
   private predictionHandlers() {

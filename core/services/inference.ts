@@ -7,6 +7,7 @@ import { access, readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { locate, WorkbenchError } from '../base/errors.ts';
+import type { Work } from '../base/progress.ts';
 import type { Film } from '../dicom/film.ts';
 import { openFilm } from '../dicom/openFilm.ts';
 import { readCompletion } from '../findings/parse.ts';
@@ -21,7 +22,7 @@ import type { ExecutorChoice, PrecisionChoice } from '../models/openRunner.ts';
 import { type ImageFeatures, joinFeatures, tokensOf } from '../models/runner.ts';
 import type { Adapter } from '../peft/adapter.ts';
 import { type Preset, presetOfSource } from '../preprocessing/presets.ts';
-import type { ExecutorInfo } from '../tensor/executor.ts';
+import type { Device, ExecutorInfo } from '../tensor/executor.ts';
 import type { Precision } from '../tensor/precision.ts';
 import { promptInput } from '../text/promptInput.ts';
 import type { ContentPart, Message } from '../text/types.ts';
@@ -44,10 +45,14 @@ export interface InferenceOptions {
   adapter?: string;
   executor?: ExecutorChoice;
   threads?: number;
+  /** Absent: the processor. */
+  device?: Device;
   /** Absent: `auto`. */
   precision?: PrecisionChoice;
   /** As in `ModelOptions`. */
   cacheDir?: string;
+  /** Hears of the opening: the weights of a large checkpoint are converted once. */
+  work?: Work;
   /** Name of the preset that turns a film into model input; absent: the checkpoint's own, else by the kind of file. */
   preprocessing?: string;
   /** How the answers are written; absent: what the checkpoint's card says, else the paper's format. */
@@ -130,9 +135,9 @@ export class Inference implements Asks {
 
   static async open(options: InferenceOptions): Promise<Inference> {
     const start = performance.now();
-    const { executor, threads, precision, cacheDir } = options;
-    const models = new Models({ executor, threads, precision, cacheDir });
-    const model = await models.base(options.model);
+    const { executor, threads, device, precision, cacheDir, work } = options;
+    const models = new Models({ executor, threads, device, precision, cacheDir });
+    const model = await models.base(options.model, work);
     const adapter = options.adapter === undefined ? null : await models.adapter(options.adapter, options.model);
     const card = (await readCard(options.adapter ?? options.model)) ?? (await readCard(options.model));
     const preprocessing = options.preprocessing ?? card?.preprocessing ?? (card && presetOfSource(card.trainingSource));

@@ -62,6 +62,27 @@ export class Jobs {
     }
   }
 
+  /**
+   * The same for work that mostly is done at once: it becomes a job with its first report. What it throws is for the caller;
+   * the job shows it too.
+   */
+  async runOnceReported<T>(kind: JobInfo['kind'], title: string, work: (work: Work) => Promise<T>): Promise<T> {
+    const controller = new AbortController();
+    let shown: ((progress: Progress) => void) | undefined;
+    const report = (progress: Progress) => {
+      if (!shown) this.run(kind, title, {}, follow).catch(() => {});
+      shown?.(progress);
+    };
+    const follow = (job: Work) => {
+      shown = job.report;
+      job.signal.addEventListener('abort', () => controller.abort());
+      return result;
+    };
+    // `report` needs the result: the work must not report before its first pause.
+    const result = Promise.resolve().then(() => work({ signal: controller.signal, report }));
+    return result;
+  }
+
   private begin(kind: JobInfo['kind'], title: string): Job {
     const id = `job-${this.next++}`;
     const startedAt = this.now().toISOString();

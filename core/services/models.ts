@@ -12,6 +12,7 @@ import type { Adapter } from '../peft/adapter.ts';
 import { openAdapter } from '../peft/adapterFolder.ts';
 import type { ImageProcessor } from '../preprocessing/imageProcessor.ts';
 import { toModelImage } from '../preprocessing/presets.ts';
+import type { Device } from '../tensor/executor.ts';
 
 export interface LoadedModel extends PromptModel {
   runner: Runner;
@@ -20,12 +21,21 @@ export interface LoadedModel extends PromptModel {
   featuresOf(film: Film, preprocessing: string): Promise<ImageFeatures>;
 }
 
+/** Runs the opening of a folder, and may watch it. */
+export type Opening = <T>(dir: string, open: (work?: Work) => Promise<T>) => Promise<T>;
+
 export interface ModelOptions {
   /** Absent: the fastest that is there. */
   executor?: ExecutorChoice;
   threads?: number;
+  /** Where ONNX Runtime computes; absent: the processor. */
+  device?: Device;
+  /** The same, where it may change meanwhile. */
+  deviceOf?(): Device;
   /** Absent: `auto`. */
   precision?: PrecisionChoice;
+  /** Around an opening that nobody watches: shows its progress. */
+  opening?: Opening;
   /** What is chosen for the base model in a folder, before `precision`. */
   precisionOf?(dir: string): PrecisionChoice | undefined;
   /** Where converted weights and image features are kept; absent: features in memory only, and f32. */
@@ -47,19 +57,27 @@ export class Models {
 
   /** @param dir folder of a base model */
   async base(dir: string, work?: Work): Promise<LoadedModel> {
-    const there = this.bases.get(dir) ?? loadModel(dir, this.options, this.features, work);
-    this.bases.delete(dir);
-    this.bases.set(dir, there);
-    there.catch(() => this.bases.delete(dir));
+    const { opening } = this.options;
+    const open = (work?: Work) => loadModel(dir, this.options, this.features, work);
+    const key = this.key(dir);
+    const there = this.bases.get(key) ?? (work || !opening ? open(work) : opening(dir, open));
+    this.bases.delete(key);
+    this.bases.set(key, there);
+    there.catch(() => this.bases.delete(key));
     await this.forgetOldest();
     return there;
   }
 
   /** After another precision was chosen. */
   async forgetBase(dir: string): Promise<void> {
-    const there = this.bases.get(dir);
-    this.bases.delete(dir);
+    const there = this.bases.get(this.key(dir));
+    this.bases.delete(this.key(dir));
     await there?.then((model) => model.runner.dispose()).catch(() => {});
+  }
+
+  /** A model on another device is another one in memory. */
+  private key(dir: string): string {
+    return `${deviceOf(this.options)} ${dir}`;
   }
 
   /** @param dir folder of an adapter  @param baseDir of the base that it belongs to */
@@ -101,12 +119,21 @@ async function loadModel(
   work?: Work,
 ): Promise<LoadedModel> {
   // First, so that a folder that is no model is said to be that, and not to lack a tokenizer.
-  const folder = await openModelFolder(dir, options.cacheDir);
+  const folder = await openModelFolder(dir, options.cacheDir, work);
   const prompt = await loadPromptModel(dir);
   const processor = await loadProcessor(dir);
   const { executor: asked, threads, cacheDir } = options;
   const wanted = options.precisionOf?.(dir) ?? options.precision ?? defaultPrecision(options);
-  const runner = await openRunner({ model: folder, executor: asked, threads, cacheDir, precision: wanted, work });
+  const device = deviceOf(options);
+  const runner = await openRunner({
+    model: folder,
+    executor: asked,
+    threads,
+    device,
+    cacheDir,
+    precision: wanted,
+    work,
+  });
   const { executor, precision } = runner;
   const computedBy = `${executor.name} ${executor.version} ${precision}`;
   const featuresOf = (film: Film, preprocessing: string) =>
@@ -114,6 +141,10 @@ async function loadModel(
       runner.encodeImages([processor.pixelValues(toModelImage(film, preprocessing))]),
     );
   return { ...prompt, runner, processor, featuresOf };
+}
+
+function deviceOf({ device, deviceOf }: ModelOptions): Device {
+  return device ?? deviceOf?.() ?? 'cpu';
 }
 
 /** Converted weights need a place. */

@@ -15,11 +15,13 @@ import type { Prompt } from '../generation/prompt.ts';
 import { GREEDY } from '../generation/sampling.ts';
 import { completionLogits } from '../generation/score.ts';
 import { CHEXPERT_LABELS, type Label } from '../labels/labels.ts';
+import { storedForms } from '../models/convertedWeights.ts';
 import { usefulPrecision } from '../models/openRunner.ts';
-import { storedForms } from '../models/quantizedWeights.ts';
 import { type ModelInfo, tokensOf } from '../models/runner.ts';
 import { writePhantom } from '../phantom/generate.ts';
 import { readJsonIfThere, readJsonLines, writeJson } from '../platform/files.ts';
+import type { Device } from '../tensor/executor.ts';
+import { findGpu } from '../tensor/onnx/gpu.ts';
 import { bytesPerParameter, PRECISIONS, type Precision } from '../tensor/precision.ts';
 import { imageQuestion, promptInput } from '../text/promptInput.ts';
 import type { PrecisionDistance, PrecisionForm } from './contract.ts';
@@ -35,30 +37,43 @@ export interface PrecisionQuestion {
   films: number;
   cacheDir: string;
   threads?: number;
+  /** On which the other form computes; the f32 reference is always the processor's. */
+  device?: Device;
 }
 
 const SEED = 451;
 const SIZE = 512;
 
-/** The forms of a model: what each takes in memory and on disk. f16 has no kernels on a processor (tensor/precision.ts). */
+/** The forms of a model on a device: what each takes in memory and on disk. f16 needs a GPU (tensor/precision.ts). */
 export async function precisionForms(
   { parameters, weightsHash }: ModelInfo,
   used: Precision,
   cacheDir: string,
+  device: Device = 'cpu',
 ): Promise<PrecisionForm[]> {
   const stored = await storedForms(cacheDir, weightsHash);
   const distances = await readDistances(cacheDir, weightsHash);
-  return PRECISIONS.filter((precision) => precision !== 'f16').map((precision) => ({
+  return (await precisionsOn(device)).map((precision) => ({
     precision,
     used: precision === used,
     recommended: precision === usefulPrecision(parameters),
     memoryBytes: Math.round(parameters * bytesPerParameter(precision)),
     diskBytes: stored.find(({ file }) => file.includes(`-${precision}-`))?.bytes ?? 0,
-    distance: distances[precision] ?? null,
+    distance: distances[distanceKey(precision, device)] ?? null,
   }));
 }
 
-type Distances = Partial<Record<Precision, PrecisionDistance>>;
+async function precisionsOn(device: Device): Promise<Precision[]> {
+  const halves = device === 'webgpu' && (await findGpu()).halfMissing === null;
+  return PRECISIONS.filter((precision) => precision !== 'f16' || halves);
+}
+
+type Distances = Record<string, PrecisionDistance>;
+
+/** A GPU rounds otherwise than the processor. */
+function distanceKey(precision: Precision, device: Device = 'cpu'): string {
+  return device === 'cpu' ? precision : `${device} ${precision}`;
+}
 
 async function readDistances(cacheDir: string, weightsHash: string): Promise<Distances> {
   return (await readJsonIfThere<Distances>(distancesFile(cacheDir, weightsHash))) ?? {};
@@ -69,9 +84,10 @@ export async function rememberDistance(
   weightsHash: string,
   precision: Precision,
   distance: PrecisionDistance,
+  device?: Device,
 ): Promise<void> {
   const known = await readDistances(cacheDir, weightsHash);
-  await writeJson(distancesFile(cacheDir, weightsHash), { ...known, [precision]: distance });
+  await writeJson(distancesFile(cacheDir, weightsHash), { ...known, [distanceKey(precision, device)]: distance });
 }
 
 function distancesFile(cacheDir: string, weightsHash: string): string {
@@ -113,9 +129,11 @@ async function answersOf(
   work: Work,
 ): Promise<Answered[]> {
   const { cacheDir, threads } = question;
-  const models = new Models({ precision, cacheDir, threads, executor: 'onnxruntime-cpu' });
+  // Of two readings in f32 the first is the reference.
+  const device = reference === null ? 'cpu' : question.device;
+  const models = new Models({ precision, cacheDir, threads, device });
   try {
-    const model = await models.base(question.model);
+    const model = await models.base(question.model, work);
     if (precision === 'f32') checkMemory(model.runner.info);
     const answers: Answered[] = [];
     for (const [i, film] of films.entries()) {

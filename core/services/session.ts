@@ -53,7 +53,7 @@ export class Session {
     this.selection = new Selection(this.collections);
     this.thumbnails = new Thumbnails(workspace.pathOf('cache', 'thumbnails'));
     this.annotations = new AnnotationStore(workspace);
-    this.checkpoints = new Checkpoints(workspace, servers, options.cacheDir);
+    this.checkpoints = new Checkpoints(workspace, servers, options.cacheDir, options.opening);
     this.readers = new ReaderStore(workspace, platform.now);
     this.models = new Models({ ...options, precisionOf: (dir) => this.checkpoints.precisionIn(dir) });
     this.predictions = new PredictionStore(workspace);

@@ -62,3 +62,28 @@ function widenHalf(bits: number): number {
   if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
+
+/** Values as IEEE 754 binary16, rounded to the nearest, ties to even; what is too large for it becomes infinite. */
+export function narrowToHalf(values: Float32Array, to: Uint16Array): void {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < bits.length; i++) to[i] = narrowHalf(bits[i]!);
+}
+
+const INFINITE_HALF = 0x7c00;
+const SMALLEST_NORMAL_HALF = 0x38800000;
+const TOO_LARGE_FOR_HALF = 0x47800000;
+
+function narrowHalf(single: number): number {
+  const sign = (single >>> 16) & 0x8000;
+  const magnitude = single & 0x7fffffff;
+  if (magnitude >= TOO_LARGE_FOR_HALF) return sign | (magnitude > 0x7f800000 ? 0x7e00 : INFINITE_HALF);
+  if (magnitude >= SMALLEST_NORMAL_HALF)
+    return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
+  const shift = 126 - (magnitude >>> 23);
+  if (shift > 24) return sign;
+  const fraction = (magnitude & 0x7fffff) | 0x800000;
+  const rest = fraction & ((1 << shift) - 1);
+  const whole = fraction >>> shift;
+  const tie = 1 << (shift - 1);
+  return sign | (whole + (rest > tie || (rest === tie && whole & 1) ? 1 : 0));
+}

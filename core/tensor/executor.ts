@@ -1,6 +1,10 @@
+/** What computes: the processor, or a GPU through WebGPU (Vulkan, Direct3D 12, Metal). */
+export const DEVICES = ['cpu', 'webgpu'] as const;
+export type Device = (typeof DEVICES)[number];
+
 /** What runs a network, as the interface shows it. */
 export interface ExecutorInfo {
-  /** `onnxruntime-cpu`, `tfjs-tensorflow`, `tfjs-wasm`, later `onnxruntime-webgpu`, ... */
+  /** `onnxruntime-cpu`, `onnxruntime-webgpu`, `tfjs-tensorflow`, `tfjs-wasm`. */
   name: string;
   version: string;
   threads: number;

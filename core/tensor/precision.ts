@@ -1,11 +1,11 @@
 /**
  * The forms that a checkpoint's weights may have in memory. f32 is the reference. The others are made once, on first opening,
- * and are kept on disk by the hash of the weights (models/quantizedWeights.ts). Linear layers alone are changed: norms,
+ * and are kept on disk by the hash of the weights (models/convertedWeights.ts). Linear layers alone are changed: norms,
  * biases, the table of token embeddings (read row by row from the checkpoint) and the convolution stay what they are.
  *
  * `int8` and `int4` run on ONNX Runtime's MatMulNBits, which brings the activations of a block to 8 bits too while it
- * multiplies (accuracy level 4): without that it is slower than f32. f16 has no kernel on x86 processors (ONNX Runtime
- * widens it to f32 while it loads), so it is for a GPU.
+ * multiplies (accuracy level 4): without that it is slower than f32. `f16` is for a GPU (tensor/onnx/gpuOps.ts): ONNX Runtime
+ * has no f16 kernel for x86 processors, and would widen the weights to f32 while it loads them.
  */
 import type { QuantizedFormat } from './quantize.ts';
 

@@ -10,6 +10,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
 import { bytesOf } from '../base/hash.ts';
+import { inMillions, throwIfCancelled, type Work } from '../base/progress.ts';
 import { readJson } from '../platform/files.ts';
 import { DTYPE_BYTES, elements, type TensorDtype, WIDEN } from './dtypes.ts';
 import { type TensorSpec, writeTensorFile } from './safetensorsWriter.ts';
@@ -270,12 +271,24 @@ export async function writeSafetensors(
   await writeTensorFile(file, specs, metadata, ({ name }) => [bytesOf(byName.get(name)!.data)]);
 }
 
+/** Files of more bytes take seconds. */
+const WORTH_REPORTING = 2 ** 28;
+
+export type NamedTensors = readonly (readonly [name: string, entry: TensorEntry])[];
+
 /** sha256 over names, dtypes, shapes and bytes, in the order of the given names. */
-export async function hashTensors(named: readonly (readonly [name: string, entry: TensorEntry])[]): Promise<string> {
+export async function hashTensors(named: NamedTensors, work?: Work): Promise<string> {
   const hash = createHash('sha256');
+  const total = named.reduce((sum, [, { byteLength }]) => sum + byteLength, 0);
+  let done = 0;
   for (const [name, entry] of named) {
     hash.update(`${name} ${entry.dtype} ${entry.shape.join('x')}\n`);
-    for await (const bytes of readRange(entry)) hash.update(bytes);
+    for await (const bytes of readRange(entry)) {
+      throwIfCancelled(work?.signal);
+      hash.update(bytes);
+      done += bytes.length;
+      if (total > WORTH_REPORTING) work?.report({ stage: 'Reading the checkpoint (MB)', ...inMillions(done, total) });
+    }
   }
   return hash.digest('hex');
 }

@@ -6,6 +6,7 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import { toErrorData } from '../../core/base/errors.ts';
 import { VERSION } from '../../core/base/version.ts';
 import type { ExecutorChoice, PrecisionChoice } from '../../core/models/openRunner.ts';
+import type { Device } from '../../core/tensor/executor.ts';
 import { type Call, UsageError } from './call.ts';
 import { EXIT, Output } from './output.ts';
 
@@ -83,6 +84,9 @@ function real(lowest: number, highest: number): (text: string) => number {
 
 /** core/models/openRunner.ts says what they are; it is not loaded for an explanation. */
 const EXECUTORS: readonly ExecutorChoice[] = ['auto', 'onnxruntime-cpu', 'tfjs-tensorflow', 'tfjs-wasm'];
+const DEVICES: readonly Device[] = ['cpu', 'webgpu'];
+const device = () =>
+  new Option('--device <name>', 'where ONNX Runtime computes: the processor, or a GPU through WebGPU').choices(DEVICES);
 const PRECISIONS: readonly PrecisionChoice[] = ['auto', 'f32', 'f16', 'int8', 'int4'];
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
 const policy = () =>
@@ -133,6 +137,7 @@ function asksAModel(command: Command): Command {
     .option('--messages <file>', 'JSON list of messages; --image then fills its places in order')
     .addOption(new Option('--executor <name>', 'what runs the model').choices(EXECUTORS).default('auto'))
     .option('--preprocessing <name>', 'preset that turns a film into model input; by default the checkpoint’s own')
+    .addOption(device())
     .option('--threads <n>', 'threads of ONNX Runtime', integer(1, 1024))
     .addOption(new Option('--precision <name>', 'form of the weights').choices(PRECISIONS).default('auto'))
     .addOption(json());
@@ -159,9 +164,17 @@ asksAModel(subcommand('score', 'log-probabilities of a given completion'))
 
 subcommand('precision', 'the forms of a model’s weights, and how far each is from f32 on phantom films')
   .requiredOption('--model <dir>', 'folder of a model in Hugging Face’s layout')
-  .addOption(new Option('--precision <name...>', 'measure these (absent: say what is known)').choices(['int8', 'int4']))
+  .addOption(
+    new Option('--precision <name...>', 'measure these (absent: say what is known)').choices([
+      'f32',
+      'f16',
+      'int8',
+      'int4',
+    ]),
+  )
   .option('--films <n>', 'phantom films to read', integer(1, 1000), 8)
   .option('--max-new-tokens <n>', 'of each answer (default: the checkpoint’s own, else 128)', integer(1, 1_000_000))
+  .addOption(device())
   .option('--threads <n>', 'threads of ONNX Runtime', integer(1, 1024))
   .option('--remove', 'removes the converted weights of this model from the cache')
   .addOption(json())
@@ -235,6 +248,7 @@ mapsColumns(subcommand('evaluate', 'films of two institutions read by checkpoint
       .default('exclude'),
   )
   .option('--predictions <file>', 'writes every answer as JSON lines, as “metrics” reads them')
+  .addOption(device())
   .option('--threads <n>', 'threads of ONNX Runtime', integer(1, 1024))
   .addOption(policy())
   .addOption(json())

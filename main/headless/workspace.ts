@@ -4,6 +4,7 @@ import { startStatisticsThreads } from '../../core/evaluation/threads.ts';
 import type { DatasetKind } from '../../core/labels/mapping.ts';
 import type { Checkpoint, Engine, Parameters, ServerInfo } from '../../core/services/contract.ts';
 import { createEngine } from '../../core/services/engine.ts';
+import type { Device } from '../../core/tensor/executor.ts';
 import { statisticsThreadPath } from '../places.ts';
 import { UsageError } from './call.ts';
 import { commandPlatform, userPath } from './places.ts';
@@ -16,7 +17,7 @@ export const TABLE_KINDS: readonly string[] = ['chexpert', 'nih', 'mimic', 'cust
 /** @param workspace folder; absent: the built-in workspace, whose films and checkpoints are there when this returns */
 export async function openWorkspace(
   workspace: string | undefined,
-  options: { threads?: number } = {},
+  options: { threads?: number; device?: Device } = {},
 ): Promise<Engine> {
   startStatisticsThreads(statisticsThreadPath());
   const folder = workspace === undefined ? undefined : userPath(workspace);

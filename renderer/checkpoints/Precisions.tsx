@@ -6,12 +6,13 @@ import { ProgressBar } from '../frame/parts.tsx';
 import { bytes, percent, text } from '../text.ts';
 
 export function Precisions({ checkpoint }: { checkpoint: Checkpoint }) {
-  const { precisions } = useWorkbench();
+  const { precisions, frame } = useWorkbench();
   const { id, hash, precision } = checkpoint;
+  const executor = useFrom(frame, (state) => state.app?.engine.generation.name);
   const forms = useFrom(precisions, (state) => state.forms[id]);
   const working = useFrom(precisions, (state) => state.working);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another model, or another choice elsewhere, has other forms.
-  useEffect(() => void precisions.read(id), [precisions, id, hash, precision]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another model, or another choice elsewhere, has other forms, and so has another device.
+  useEffect(() => void precisions.read(id), [precisions, id, hash, precision, executor]);
   if (!forms || forms.length === 0) return null;
   const onDisk = forms.reduce((sum, { diskBytes }) => sum + diskBytes, 0);
   const here = working?.checkpointId === id ? working : null;
@@ -56,7 +57,7 @@ function Form(props: { form: PrecisionForm; checkpointId: string; busy: boolean 
   const { precisions } = useWorkbench();
   const { form, checkpointId, busy } = props;
   const { precision, used, recommended, memoryBytes, diskBytes, distance } = form;
-  const measurable = precision === 'int8' || precision === 'int4';
+  const measurable = precision !== 'f32';
   return (
     <tbody>
       <tr>

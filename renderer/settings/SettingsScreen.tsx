@@ -1,6 +1,6 @@
 /** Settings: the workspace, the engine and why it, the network, and what this program is for. */
 import { type FormEvent, type ReactNode, useState } from 'react';
-import type { ExecutorInfo } from '../../core/models/runner.ts';
+import { DEVICES, type Device, type ExecutorInfo } from '../../core/tensor/executor.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { PathField } from '../frame/PathField.tsx';
 import { Empty } from '../frame/parts.tsx';
@@ -23,6 +23,7 @@ export function SettingsScreen() {
       </Part>
       <Part title={text.settings.engine}>
         <Executor title={text.settings.generation} info={engine.generation} />
+        <DeviceChoice used={engine.generation.name.endsWith('webgpu') ? 'webgpu' : 'cpu'} />
         <Executor title={text.settings.training} info={engine.training} />
         <p className="muted">
           {text.settings.process} {engine.processId} · {text.settings.memory} {bytes(engine.memoryBytes)}
@@ -52,6 +53,29 @@ export function SettingsScreen() {
         <p>{text.settings.research}</p>
       </Part>
     </div>
+  );
+}
+
+/** Trying a GPU takes a moment, and may fail: then nothing changes but a message. */
+function DeviceChoice({ used }: { used: Device }) {
+  const { frame } = useWorkbench();
+  const [trying, setTrying] = useState(false);
+  async function choose(device: Device) {
+    setTrying(true);
+    await frame.setDevice(device);
+    setTrying(false);
+  }
+  return (
+    <label className="row" title={text.settings.deviceHint}>
+      {text.settings.device}
+      <select value={used} disabled={trying} onChange={(event) => void choose(event.target.value as Device)}>
+        {DEVICES.map((device) => (
+          <option key={device} value={device}>
+            {text.settings.devices[device]}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

@@ -2,6 +2,8 @@
 import { createStore } from 'zustand/vanilla';
 import { type ErrorData, toErrorData } from '../../core/base/errors.ts';
 import type { AppState, HostBridge, JobInfo } from '../../core/services/contract.ts';
+import type { Device } from '../../core/tensor/executor.ts';
+import { text } from '../text.ts';
 
 export const SCREENS = ['read', 'evaluate', 'train', 'report', 'checkpoints', 'settings'] as const;
 export type Screen = (typeof SCREENS)[number];
@@ -80,6 +82,14 @@ export function createFrame(bridge: HostBridge) {
     async hintSeen(): Promise<void> {
       store.setState({ hint: false });
       await bridge.engine.call('settings.set', { key: HINT_SEEN, value: 'yes' });
+    },
+    /** Where answers are computed from now on. */
+    async setDevice(device: Device): Promise<void> {
+      try {
+        store.setState({ app: await bridge.engine.call('engine.setDevice', { device }) });
+      } catch (error) {
+        this.fail(text.settings.deviceFailed, error);
+      }
     },
     cancelJob: (jobId: string) => bridge.engine.call('jobs.cancel', { jobId }),
   };

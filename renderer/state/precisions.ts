@@ -48,10 +48,10 @@ export function createPrecisions(bridge: HostBridge, frame: Frame) {
     /** What this machine suggests is left to it from then on (`auto`). */
     choose: (checkpointId: string, { precision, recommended }: PrecisionForm) =>
       work(checkpointId, precision, (onProgress) => {
-        const chosen = recommended || precision === 'f16' ? 'auto' : precision;
+        const chosen = recommended ? 'auto' : precision;
         return bridge.engine.call('checkpoints.setPrecision', { checkpointId, precision: chosen }, { onProgress });
       }),
-    measure: (checkpointId: string, precision: 'int8' | 'int4') =>
+    measure: (checkpointId: string, precision: PrecisionForm['precision']) =>
       work(checkpointId, precision, (onProgress) =>
         bridge.engine.call('checkpoints.measurePrecision', { checkpointId, precision }, { onProgress }),
       ),

@@ -16,6 +16,11 @@ export const settings = {
   openFailed: 'The workspace could not be opened',
   engine: 'Engine',
   generation: 'Answers are made by',
+  device: 'Computed by',
+  deviceHint:
+    'A GPU is tried before it is taken. Its answers have keys of their own: they are not compared with those of the processor.',
+  devices: { cpu: 'Processor', webgpu: 'GPU (WebGPU)' },
+  deviceFailed: 'The processor goes on computing',
   training: 'Training runs on',
   threads: (threads: number) => plural(threads, 'thread'),
   process: 'Process',

@@ -3,9 +3,9 @@ import { mkdtemp, readdir, rm, stat, truncate, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { formFile, linearLayers, removeForms, storedForms } from '../../core/models/convertedWeights.ts';
 import { openModelFolder } from '../../core/models/modelFolder.ts';
 import { openRunner, usefulPrecision } from '../../core/models/openRunner.ts';
-import { linearLayers, quantizedFile, removeForms, storedForms } from '../../core/models/quantizedWeights.ts';
 import type { Runner } from '../../core/models/runner.ts';
 
 const BASE = join(import.meta.dirname, '../../resources/models/base');
@@ -52,7 +52,7 @@ describe('the shipped base', () => {
     const far = distance(await logits(runner), reference);
     expect(far).toBeGreaterThan(0);
     expect(far).toBeLessThan(bound);
-    const file = quantizedFile(cacheDir, runner.info.weightsHash, precision);
+    const file = formFile(cacheDir, runner.info.weightsHash, precision);
     expect(await storedForms(cacheDir, runner.info.weightsHash)).toContainEqual({
       file,
       bytes: (await stat(file)).size,
@@ -62,7 +62,7 @@ describe('the shipped base', () => {
 
   it('is converted once, and again where its file is cut off', async () => {
     const { info } = await openModelFolder(BASE);
-    const file = quantizedFile(cacheDir, info.weightsHash, 'int8');
+    const file = formFile(cacheDir, info.weightsHash, 'int8');
     const open = async () => (await openRunner({ model: BASE, threads: 1, precision: 'int8', cacheDir })).dispose();
     await open();
     const old = new Date('2020-01-01');

@@ -7,6 +7,7 @@ import { writePhantom } from '../../core/phantom/generate.ts';
 import { nodePlatform } from '../../core/platform/node.ts';
 import type { Engine } from '../../core/services/contract.ts';
 import { createEngine } from '../../core/services/engine.ts';
+import { gpuMissing, halfMissing } from '../support/softwareGpu.ts';
 
 const RESOURCES = join(import.meta.dirname, '../../resources');
 let root: string;
@@ -49,4 +50,36 @@ it('measures the distance from f32 and remembers it; the converted weights can b
   const after = await engine.call('checkpoints.removeForms', { checkpointId });
   expect(after.map(({ diskBytes }) => diskBytes)).toEqual([0, 0, 0]);
   expect(after.find(({ precision }) => precision === 'int4')!.distance).toEqual(distance);
+});
+
+it('a device is tried before it is taken, and its answers have keys of their own', async () => {
+  const ask = () => engine.call('predictions.generate', { filmId, checkpointId, maxNewTokens: 3 });
+  const cpu = await ask();
+  const change = engine.call('engine.setDevice', { device: 'webgpu' });
+  if (gpuMissing !== null) {
+    await expect(change).rejects.toMatchObject({ code: 'DEVICE_UNAVAILABLE' });
+    expect(await ask()).toEqual(cpu);
+    return;
+  }
+  expect((await change).engine.generation.name).toBe('onnxruntime-webgpu');
+  const gpu = await ask();
+  expect(gpu.provenance.executor).toBe('onnxruntime-webgpu');
+  expect(gpu.key).not.toBe(cpu.key);
+  expect(gpu.text).toBe(cpu.text);
+  const forms = await engine.call('checkpoints.precisions', { checkpointId });
+  expect(forms.some(({ precision }) => precision === 'f16')).toBe(halfMissing === null);
+  // The distance that was measured on the processor is not this device's.
+  expect(forms.every(({ distance }) => distance === null)).toBe(true);
+  if (halfMissing === null) {
+    const params = { checkpointId, precision: 'f16', films: 1 } as const;
+    const { distance } = (await engine.call('checkpoints.measurePrecision', params)).find(
+      ({ precision }) => precision === 'f16',
+    )!;
+    expect(distance!.relativeLogitError).toBeLessThan(0.02);
+    await engine.call('checkpoints.setPrecision', { checkpointId, precision: 'f16' });
+    expect((await ask()).provenance).toMatchObject({ precision: 'f16', executor: 'onnxruntime-webgpu' });
+    await engine.call('checkpoints.setPrecision', { checkpointId, precision: 'auto' });
+  }
+  await engine.call('engine.setDevice', { device: 'cpu' });
+  expect(await ask()).toEqual(cpu);
 });

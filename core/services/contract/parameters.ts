@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { columnMappingSchema } from '../../datasets/columnMapping.ts';
 import { CHEXPERT_LABELS, isLabel, type Label } from '../../labels/labels.ts';
+import { DEVICES } from '../../tensor/executor.ts';
 import { annotation, imageHash } from '../annotations.ts';
 import { readerFindings } from '../readers.ts';
 
@@ -153,13 +154,13 @@ export const parameters = {
   'checkpoints.precisions': z.object({ checkpointId: id }).strict(),
   /** Reads the base model, and so its adapters, in this precision from now on; converts the weights where needed. */
   'checkpoints.setPrecision': z
-    .object({ checkpointId: id, precision: z.enum(['auto', 'f32', 'int8', 'int4']) })
+    .object({ checkpointId: id, precision: z.enum(['auto', 'f32', 'f16', 'int8', 'int4']) })
     .strict(),
   /** Its distance from f32 on phantom films. */
   'checkpoints.measurePrecision': z
     .object({
       checkpointId: id,
-      precision: z.enum(['int8', 'int4']),
+      precision: z.enum(['f32', 'f16', 'int8', 'int4']),
       films: z.number().int().min(1).max(1000).default(8),
     })
     .strict(),
@@ -302,6 +303,8 @@ export const parameters = {
   'report.export': z.object({ ...reportChoice, format: z.enum(['csv', 'json', 'latex', 'svg']), path }).strict(),
   'jobs.list': none,
   'jobs.cancel': z.object({ jobId: id }).strict(),
+  /** Where answers are computed from now on; tried first. */
+  'engine.setDevice': z.object({ device: z.enum(DEVICES) }).strict(),
   'settings.get': none,
   'settings.set': z.object({ key: z.string().max(100), value: z.string().max(10_000) }).strict(),
 } as const;

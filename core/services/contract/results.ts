@@ -86,6 +86,7 @@ export interface Results {
   'report.export': { path: string; files: number };
   'jobs.list': JobInfo[];
   'jobs.cancel': null;
+  'engine.setDevice': AppState;
   'settings.get': Record<string, string>;
   'settings.set': null;
 }

@@ -11,9 +11,10 @@
  * Weights are not copied: an initializer points into the checkpoint's own file. f16 and bf16 get a Cast, which ONNX
  * Runtime folds when it loads the graph. No tensor is larger than `maxTensorBytes` in memory; larger ones are cut into
  * blocks of rows, because Electron 22 ends a process that allocates more than 2^30 bytes at once. A linear layer whose weight
- * is there in quantized form (tensor/quantize.ts) is a MatMulNBits.
+ * is there in quantized form (tensor/quantize.ts) is a MatMulNBits. What of this a GPU does otherwise is in gpuOps.ts.
  */
 import { WorkbenchError } from '../../base/errors.ts';
+import type { Device } from '../executor.ts';
 import type { LayerContext, Ops } from '../ops.ts';
 import { blocksOf, type QuantizedFormat } from '../quantize.ts';
 import { type FileRegion, float, MICROSOFT, type OnnxGraph, type Value } from './graph.ts';
@@ -38,9 +39,24 @@ export interface QuantizedWeight {
   scales: FileRegion;
 }
 
+/**
+ * A linear layer's weight as float16, transposed, in blocks of its rows: `[in, rows]` after `[in, rows]`, of as many rows
+ * each as `rowsPerBlock`, the last of what is left.
+ */
+export interface HalfWeight {
+  out: number;
+  in: number;
+  rowsPerBlock: number;
+  region: FileRegion;
+}
+
 /** What a recorded graph may be told besides where its weights lie. */
 export interface OnnxOpsOptions {
   lora?: LoraPlan;
+  /** Absent: the processor. */
+  device?: Device;
+  /** By module, for a GPU; null where the layer keeps its own weight. */
+  half?: (module: string) => HalfWeight | null;
   /** By module; null where the layer keeps its own weight. */
   quantized?: (module: string) => QuantizedWeight | null;
   /** Their width, where embeddings are the input EMBEDDING_INPUT: looked up by the caller, so that the table takes no memory. */
@@ -85,7 +101,7 @@ export class OnnxOps implements Ops<Value> {
    * the splitting, where nothing asks for it, is left out of the graph: at one token a call, transposing small tensors
    * costs as much as computing with them.
    */
-  private readonly splits = new Map<string, { x: Value; heads: number }>();
+  protected readonly splits = new Map<string, { x: Value; heads: number }>();
   /** By the name of a result of appendCache: the new part of it, `[B,T,K*C]`. */
   private readonly appended = new Map<string, Value>();
   /** By the name of a sum: what was added. */
@@ -95,9 +111,9 @@ export class OnnxOps implements Ops<Value> {
   private readonly maxTensorBytes: number;
 
   constructor(
-    private readonly graph: OnnxGraph,
+    protected readonly graph: OnnxGraph,
     private readonly locate: LocateWeight,
-    private readonly options: OnnxOpsOptions = {},
+    protected readonly options: OnnxOpsOptions = {},
   ) {
     this.lora = options.lora ?? NO_LORA;
     this.maxTensorBytes = options.maxTensorBytes ?? MAX_TENSOR_BYTES;
@@ -138,17 +154,20 @@ export class OnnxOps implements Ops<Value> {
 
   linear(x: Value, module: string, bias: boolean): Value {
     const quantized = this.options.quantized?.(module) ?? null;
-    const parts = quantized
-      ? this.quantizedProducts(x, module, quantized)
-      : this.weightBlocks(`${module}.weight`, true).map(({ value }) =>
-          this.node('FusedMatMul', [x, value], { transB: 1 }, MICROSOFT),
-        );
+    const parts = quantized ? this.quantizedProducts(x, module, quantized) : this.products(x, module);
     const product = parts.length === 1 ? parts[0]! : this.node('Concat', parts, { axis: -1 });
     const adapted = this.lora.modules.has(module) ? this.add(product, this.adapterPart(x, module)) : product;
     return bias ? this.add(adapted, this.weight(`${module}.bias`)) : adapted;
   }
 
-  /** x times blocks of rows of the weight, small enough to be allocated. */
+  /** x times the transposed blocks of rows of the weight. */
+  protected products(x: Value, module: string): Value[] {
+    return this.weightBlocks(`${module}.weight`, true).map(({ value }) =>
+      this.node('FusedMatMul', [x, value], { transB: 1 }, MICROSOFT),
+    );
+  }
+
+  /** The same of a quantized weight, in parts small enough to be allocated. */
   private quantizedProducts(x: Value, module: string, weight: QuantizedWeight): Value[] {
     const { format, in: width, packed, scales } = weight;
     const blocks = blocksOf(width, format);
@@ -361,7 +380,7 @@ export class OnnxOps implements Ops<Value> {
   }
 
   /** The weight as f32 values, in blocks of rows small enough to be allocated; `asMatrix`: the axes behind the first as one. */
-  private weightBlocks(name: string, asMatrix = false): RowBlock[] {
+  protected weightBlocks(name: string, asMatrix = false): RowBlock[] {
     const known = this.blocks.get(name);
     if (known) return known;
     const { dtype, shape: stored, file, offset, length } = this.locate(name);
@@ -386,19 +405,19 @@ export class OnnxOps implements Ops<Value> {
     return blocks;
   }
 
-  private addLastAxis(x: Value): Value {
+  protected addLastAxis(x: Value): Value {
     return this.node('Unsqueeze', [x, this.graph.int64s([-1])]);
   }
 
-  private transpose(x: Value, axes: number[]): Value {
+  protected transpose(x: Value, axes: number[]): Value {
     return this.node('Transpose', [x], { perm: axes });
   }
 
-  private reshape(x: Value, shape: number[]): Value {
+  protected reshape(x: Value, shape: number[]): Value {
     return this.node('Reshape', [x, this.graph.int64s(shape)]);
   }
 
-  private node(...args: Parameters<OnnxGraph['node']>): Value {
+  protected node(...args: Parameters<OnnxGraph['node']>): Value {
     return this.graph.node(...args);
   }
 }

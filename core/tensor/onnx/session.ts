@@ -1,6 +1,7 @@
 /** ONNX Runtime itself: loaded on first use, so that a machine where it cannot be loaded still has the other executors. */
 import type * as Ort from 'onnxruntime-node';
 import { WorkbenchError } from '../../base/errors.ts';
+import type { Device } from '../executor.ts';
 import type { EncodedGraph } from './graph.ts';
 
 let runtime: Promise<typeof Ort> | undefined;
@@ -24,6 +25,8 @@ async function importRuntime(): Promise<typeof Ort> {
 
 export interface OnnxSettings {
   threads: number;
+  /** Absent: the processor. */
+  device?: Device;
 }
 
 /** A tensor as a plain array, row-major. */
@@ -40,10 +43,14 @@ export class OnnxSession {
   ) {}
 
   /** Throws ONNXRUNTIME_SESSION where the graph or its weights cannot be loaded. */
-  static async open({ bytes, externalRoot }: EncodedGraph, { threads }: OnnxSettings): Promise<OnnxSession> {
+  static async open(
+    { bytes, externalRoot }: EncodedGraph,
+    { threads, device = 'cpu' }: OnnxSettings,
+  ): Promise<OnnxSession> {
     const ort = await loadOnnxRuntime();
     const folder = externalRoot === null ? {} : { model_external_initializers_file_folder_path: externalRoot };
     const options: Ort.InferenceSession.SessionOptions = {
+      executionProviders: [device],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',

@@ -14,6 +14,7 @@ import { CHEXPERT_LABELS, type LabelValues } from '../../../core/labels/labels.t
 import type { DatasetKind } from '../../../core/labels/mapping.ts';
 import { writeFileAtomic } from '../../../core/platform/files.ts';
 import type { Engine, EvaluationSummary, ProbabilitySettings } from '../../../core/services/contract.ts';
+import type { Device } from '../../../core/tensor/executor.ts';
 import { statisticsThreadPath } from '../../places.ts';
 import { type Call, UsageError } from '../call.ts';
 import { userPath } from '../places.ts';
@@ -37,6 +38,7 @@ export interface EvaluateOptions extends MappingOptions {
   /** Films that the models were not made for. */
   unsuitable?: 'exclude' | 'include';
   threads?: number;
+  device?: Device;
   predictions?: string;
   server?: string;
   prompt?: string;
@@ -49,9 +51,9 @@ export interface EvaluateOptions extends MappingOptions {
 
 /** Reads every film by every checkpoint, or goes on where the same evaluation was stopped. */
 export async function evaluate({ output, signal }: Call, options: EvaluateOptions): Promise<void> {
-  const { dataset, checkpoint, images = [], unit, views, aggregation, limit = null, threads } = options;
+  const { dataset, checkpoint, images = [], unit, views, aggregation, limit = null, threads, device } = options;
   if (dataset.length > 2) throw new UsageError('an evaluation has one data set, or a source and a target.');
-  const engine = await openWorkspace(options.workspace, { threads });
+  const engine = await openWorkspace(options.workspace, { threads, device });
   const mapping = await mappingOf(options);
   const scored = { policy: policiesOf(options.policy), unit, views, aggregation };
   const datasetIds: string[] = [];

@@ -1,6 +1,7 @@
 /** The commands that ask a model: infer, score. */
 import { join } from 'node:path';
 import { WorkbenchError } from '../../../core/base/errors.ts';
+import type { Work } from '../../../core/base/progress.ts';
 import { readFilmHeader } from '../../../core/dicom/headerFile.ts';
 import type { AnswerFormat } from '../../../core/findings/types.ts';
 import type { ExecutorChoice, PrecisionChoice } from '../../../core/models/openRunner.ts';
@@ -8,6 +9,7 @@ import { cacheDirectory } from '../../../core/platform/node.ts';
 import { type Asks, Inference, type Question, readMessages } from '../../../core/services/inference.ts';
 import { DEFAULT_PROMPT } from '../../../core/services/prompts.ts';
 import { RemoteInference } from '../../../core/services/remoteInference.ts';
+import type { Device } from '../../../core/tensor/executor.ts';
 import { imageQuestion } from '../../../core/text/promptInput.ts';
 import { loadPrompt, loadPrompts } from '../../../core/text/prompts.ts';
 import type { Message } from '../../../core/text/types.ts';
@@ -23,6 +25,7 @@ export interface QuestionOptions {
   text?: string;
   messages?: string;
   executor?: ExecutorChoice;
+  device?: Device;
   threads?: number;
   precision?: PrecisionChoice;
   preprocessing?: string;
@@ -50,23 +53,23 @@ export async function infer(call: Call, options: InferOptions): Promise<void> {
   await askEach(
     call,
     options,
-    () => openAsked(options),
+    () => openAsked(options, call.output.work(signal)),
     (inference, question) => inference.infer(question, settings),
   );
 }
 
 export async function score(call: Call, options: QuestionOptions & { completion: string }): Promise<void> {
   const ask = (inference: Inference, question: Question) => inference.score(question, options.completion, call.signal);
-  await askEach(call, options, () => openModel(options), ask);
+  await askEach(call, options, () => openModel(options, call.output.work(call.signal)), ask);
 }
 
 /** The server that `--server` names, else the model of `--model`. */
-async function openAsked(options: InferOptions): Promise<Asks> {
+async function openAsked(options: InferOptions, work: Work): Promise<Asks> {
   const { server, modelName, adapterName, preprocessing, answerFormat, timeout } = options;
   if (server === undefined) {
     if (modelName !== undefined || adapterName !== undefined)
       throw new UsageError('--model-name and --adapter-name belong to --server; a folder is --model and --adapter.');
-    return openModel(options);
+    return openModel(options, work);
   }
   if (options.model !== undefined || options.adapter !== undefined)
     throw new UsageError('give --server or --model, not both; a server’s models are --model-name and --adapter-name.');
@@ -81,17 +84,19 @@ async function openAsked(options: InferOptions): Promise<Asks> {
   });
 }
 
-async function openModel(options: QuestionOptions & { answerFormat?: AnswerFormat }): Promise<Inference> {
-  const { executor, threads, precision, preprocessing, answerFormat } = options;
+async function openModel(options: QuestionOptions & { answerFormat?: AnswerFormat }, work: Work): Promise<Inference> {
+  const { executor, device, threads, precision, preprocessing, answerFormat } = options;
   if (options.model === undefined) throw new UsageError('a model is needed: --model DIR.');
   const adapter = options.adapter === undefined ? undefined : userPath(options.adapter);
   return Inference.open({
     model: userPath(options.model),
     adapter,
     executor,
+    device,
     threads,
     precision,
     cacheDir: cacheDirectory(),
+    work,
     preprocessing,
     answerFormat,
   });

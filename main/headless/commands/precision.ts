@@ -1,12 +1,13 @@
 /** The command `precision`: the forms of a model's weights, and how far each is from f32. */
 
 import { join } from 'node:path';
+import { removeForms } from '../../../core/models/convertedWeights.ts';
 import { openModelFolder } from '../../../core/models/modelFolder.ts';
-import { type PrecisionChoice, usefulPrecision } from '../../../core/models/openRunner.ts';
-import { removeForms } from '../../../core/models/quantizedWeights.ts';
+import { type PrecisionChoice, requireDevice, usefulPrecision } from '../../../core/models/openRunner.ts';
 import { cacheDirectory } from '../../../core/platform/node.ts';
 import { measurePrecision, precisionForms, rememberDistance } from '../../../core/services/precisions.ts';
 import { DEFAULT_PROMPT } from '../../../core/services/prompts.ts';
+import type { Device } from '../../../core/tensor/executor.ts';
 import type { Precision } from '../../../core/tensor/precision.ts';
 import { loadPrompts } from '../../../core/text/prompts.ts';
 import { readCard } from '../../../core/workspace/card.ts';
@@ -19,6 +20,7 @@ export interface PrecisionOptions {
   precision?: PrecisionChoice[];
   films: number;
   threads?: number;
+  device?: Device;
   maxNewTokens?: number;
   remove?: boolean;
 }
@@ -27,7 +29,8 @@ export interface PrecisionOptions {
 export async function precision({ output, signal }: Call, options: PrecisionOptions): Promise<void> {
   const model = userPath(options.model);
   const cacheDir = cacheDirectory();
-  const { info } = await openModelFolder(model, cacheDir);
+  if (options.device) await requireDevice(options.device);
+  const { info } = await openModelFolder(model, cacheDir, output.work(signal));
   if (options.remove) {
     output.result({ file: options.model, removedBytes: await removeForms(cacheDir, info.weightsHash) });
     return;
@@ -46,13 +49,13 @@ export async function precision({ output, signal }: Call, options: PrecisionOpti
         films: options.films,
         cacheDir,
         threads: options.threads,
+        device: options.device,
       };
-      const work = { signal, report: () => {} };
-      const distance = await measurePrecision(question, name as Precision, work);
-      await rememberDistance(cacheDir, info.weightsHash, name as Precision, distance);
-      return { file: options.model, precision: name, ...distance };
+      const distance = await measurePrecision(question, name as Precision, output.work(signal));
+      await rememberDistance(cacheDir, info.weightsHash, name as Precision, distance, options.device);
+      return { file: options.model, device: options.device ?? 'cpu', precision: name, ...distance };
     });
   }
-  const forms = await precisionForms(info, usefulPrecision(info.parameters), cacheDir);
+  const forms = await precisionForms(info, usefulPrecision(info.parameters), cacheDir, options.device);
   if (!options.precision) output.result({ file: options.model, parameters: info.parameters, forms });
 }

@@ -645,6 +645,9 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
       );
     },
     'checkpoints.remove': () => null,
+    'engine.setDevice': () => {
+      throw new WorkbenchError('DEVICE_UNAVAILABLE', 'No GPU can be used: No supported adapters');
+    },
     'settings.get': () => ({}),
     'settings.set': () => null,
     ...changed,
