@@ -4,7 +4,7 @@ import { CHEXPERT_LABELS } from '../labels/labels.ts';
 import { decimals, signedDecimals } from '../report/charts/figure.ts';
 import type { Ends, Estimate } from './estimates.ts';
 import { paragraphs, table } from './markdown.ts';
-import { DEFAULT_WORLD, FORMAT, SEEDS, WORLDS } from './plan.ts';
+import { DEFAULT_WORLD, FORMAT, WORLDS } from './plan.ts';
 import { planPage } from './planPage.ts';
 import type { Arm, Compared, ExperimentResults, Side } from './results.ts';
 
@@ -20,12 +20,14 @@ export function resultsPage(results: ExperimentResults, figures: readonly { file
       'about patients. It asks of a world that is known in full what the paper asks of two hospitals: does what GRPO gains on the benchmark ' +
       '(institution a) survive another hospital (b)?',
     progressText(results),
-    arms.length === 0 ? 'No world has a result yet.' : worldsPart(arms, figure('changes.svg')),
+    ...(arms.length === 0
+      ? ['No world has a result yet.']
+      : [summaryText(arms), worldsPart(arms, figure('changes.svg'))]),
     prompts.length === 0 ? '' : promptsPart(prompts),
     formats.length === 0 ? '' : formatsPart(formats),
     arms.length === 0 ? '' : rewardsPart(arms, figure('reward.svg'), figure('kl.svg')),
     arms.length === 0 ? '' : labelsPart(arms),
-    planPage(results.sizes, SEEDS),
+    planPage(results.sizes, results.seeds),
   ];
   return `${paragraphs(...parts)}\n`;
 }
@@ -47,6 +49,24 @@ function progressText({ cells }: ExperimentResults): string {
 }
 
 // -------------------------------------------------------------------------------------------------------------- worlds
+
+/** What the intervals say of the arms (world and reward), counted. */
+export function summaryText(arms: readonly Arm[]): string {
+  const named = (holds: (arm: Arm) => boolean) => {
+    const found = arms.filter(holds);
+    return `${found.length} of ${arms.length}${found.length > 0 ? ` (${found.map(armName).join('; ')})` : ''}`;
+  };
+  const ends = ({ both, films }: Estimate) => both ?? films;
+  const above = (of: Estimate) => ends(of)[0] > 0;
+  const below = (of: Estimate) => ends(of)[1] < 0;
+  return [
+    `**In short.** Runs, each a world and a reward, by the interval over films and seeds. The paper’s pattern is shown in ${named(({ pattern }) => pattern === 'shown')}, its signs only in ${named(({ pattern }) => pattern === 'signs only')}.`,
+    `- SFT is below its base on a in ${named(({ a }) => below(a.sftMinusBase))}, on b in ${named(({ b }) => below(b.sftMinusBase))}.`,
+    `- GRPO is above its SFT on a (14 labels) in ${named(({ a }) => above(a.grpoMinusSft))}.`,
+    `- GRPO is above its SFT on b in ${named(({ b }) => above(b.grpoMinusSft))}, below it in ${named(({ b }) => below(b.grpoMinusSft))}.`,
+    `- GRPO gave b less than a on the same nine labels in ${named(({ gapChange }) => below(gapChange))}.`,
+  ].join('\n');
+}
 
 function worldsPart(arms: readonly Arm[], figure: string): string {
   const paper = paperSides();

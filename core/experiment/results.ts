@@ -66,6 +66,7 @@ export interface Compared extends Reading {
 
 export interface ExperimentResults {
   sizes: Sizes;
+  seeds: number;
   cells: { done: number; total: number; missing: string[]; processorSeconds: number; executors: string[] };
   prompts: Compared[];
   formats: Compared[];
@@ -96,6 +97,7 @@ export async function collectResults(study: Study): Promise<ExperimentResults> {
   const source = new Source(study, done);
   return {
     sizes: study.sizes,
+    seeds: study.seeds,
     cells: {
       done: done.size,
       total: cells.length,
