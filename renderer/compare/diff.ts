@@ -1,5 +1,6 @@
 /** The difference of two reasonings: which sentences stand in one alone, and, of two that are nearly the same, which words. */
-import { plain, type Sentence } from './sentences.ts';
+import { plainSentence as plain } from '../../core/findings/sentences.ts';
+import type { Sentence } from './sentences.ts';
 
 export type Op<T> = { kind: 'same' | 'removed' | 'added'; value: T };
 

@@ -1,4 +1,5 @@
 /** An answer's reasoning in sentences, each with the labels that it speaks of; and which sentence stands for which label. */
+import { sentencesOf } from '../../core/findings/sentences.ts';
 import type { Label } from '../../core/labels/labels.ts';
 import { type Mention, mentionsIn } from './mentions.ts';
 
@@ -7,14 +8,8 @@ export interface Sentence {
   mentions: Mention[];
 }
 
-/** A text in sentences; line breaks end one too. */
 export function sentences(reasoning: string): Sentence[] {
-  const parts = reasoning
-    .split(/\n+/)
-    .flatMap((line) => line.split(/(?<=[.!?])\s+(?=[A-Z0-9])/))
-    .map((part) => part.trim())
-    .filter(Boolean);
-  return parts.map((text) => ({ text, mentions: mentionsIn(text) }));
+  return sentencesOf(reasoning).map((text) => ({ text, mentions: mentionsIn(text) }));
 }
 
 /** The labels that a sentence speaks of, in whatever way. */
@@ -36,12 +31,4 @@ export function sentenceOf(label: Label, said: boolean, all: readonly Sentence[]
     if (worth > most) [best, most] = [index, worth];
   });
   return best;
-}
-
-/** Compared without regard to case, spacing and punctuation. */
-export function plain(text: string): string {
-  return text
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, ' ')
-    .trim();
 }
