@@ -29,6 +29,9 @@ import type {
 
 export type { DatasetInput } from './comparison.ts';
 
+/** The stage that `evaluate` reports, in steps of unlike length. */
+export const COMPUTING = 'Computing intervals';
+
 export interface EvaluationInput {
   id: string;
   /** ISO 8601. */
@@ -52,11 +55,12 @@ export async function evaluate(input: EvaluationInput, work: Work = unattended()
   throwIfCancelled(work.signal);
   const context = await compared(input, work);
   const { datasets, shared } = context;
+  const pairs = checkpointPairs(input.checkpoints);
+  const step = steps(datasets.length * (input.checkpoints.length + pairs.length) + input.checkpoints.length + 5, work);
   const cells: EvaluationCell[] = [];
   for (const dataset of datasets) {
-    for (const { id } of input.checkpoints) cells.push(await cellOf(context, dataset, id));
+    for (const { id } of input.checkpoints) cells.push(await step(cellOf(context, dataset, id)));
   }
-  const pairs = checkpointPairs(input.checkpoints);
   const both = inBoth(context);
   const result: Omit<EvaluationResult, 'headline'> = {
     id: input.id,
@@ -67,15 +71,29 @@ export async function evaluate(input: EvaluationInput, work: Work = unattended()
     checkpoints: input.checkpoints,
     sharedLabels: shared,
     cells,
-    ...(await changesOf(context, input.checkpoints, pairs)),
-    agreements: await agreementsOf(context, pairs),
-    subgroups: await subgroupsOf(context, pairs[0] ?? null),
-    thresholds: await thresholdsOf(context),
-    disagreements: pairs[0] ? await disagreementsOf(context, pairs[0]) : [],
+    ...(await changesOf(context, input.checkpoints, pairs, step)),
+    agreements: await step(agreementsOf(context, pairs)),
+    subgroups: await step(subgroupsOf(context, pairs[0] ?? null)),
+    thresholds: await step(thresholdsOf(context)),
+    disagreements: pairs[0] ? await step(disagreementsOf(context, pairs[0])) : [],
     sharedPatients: both.length,
     warnings: [...bothSides(input, both), ...(input.warnings ?? [])],
   };
   return { ...result, headline: headline(result) };
+}
+
+type Step = <T>(part: Promise<T>) => Promise<T>;
+
+/** Reports that one more of `total` parts is done as each of them ends. */
+function steps(total: number, work: Work): Step {
+  let done = 0;
+  work.report({ stage: COMPUTING, done, total });
+  return async (part) => {
+    const result = await part;
+    done += 1;
+    work.report({ stage: COMPUTING, done: Math.min(done, total), total });
+    return result;
+  };
 }
 
 async function compared(input: EvaluationInput, work: Work): Promise<Comparison> {
@@ -118,18 +136,19 @@ async function changesOf(
   context: Comparison,
   checkpoints: readonly EvaluatedCheckpoint[],
   pairs: readonly [from: string, to: string][],
+  step: Step,
 ): Promise<Changes> {
   const changes: Changes = { gaps: [], differences: [], gapDifferences: [], power: [] };
   for (const dataset of context.datasets) {
     for (const [from, to] of pairs) {
-      const { differences, power } = await differencesOf(context, dataset, from, to);
+      const { differences, power } = await step(differencesOf(context, dataset, from, to));
       changes.differences.push(...differences);
       changes.power.push(power);
     }
   }
   if (context.datasets.length < 2) return changes;
   for (const { id } of checkpoints) {
-    const { gaps, power } = await gapsOf(context, id);
+    const { gaps, power } = await step(gapsOf(context, id));
     changes.gaps.push(...gaps);
     changes.power.push(power);
   }
@@ -138,7 +157,7 @@ async function changesOf(
     changes.gapDifferences.push(gapDifference);
     changes.power.push(power);
   }
-  return { ...changes, ...(await causesOf(context, pairs)) };
+  return { ...changes, ...(await step(causesOf(context, pairs))) };
 }
 
 function byCheckpoint(input: EvaluationInput, datasetId: string): Map<string, EvaluatedFilm[]> {

@@ -46,6 +46,8 @@ const DEFAULT_CARD: Omit<CheckpointCard, 'name' | 'role' | 'preprocessing'> = {
 
 export class Checkpoints {
   private readonly known = new Map<string, Checkpoint>();
+  /** Of this session, so that a removal can be taken back. */
+  private readonly removed = new Map<string, Checkpoint>();
 
   constructor(
     private readonly workspace: Workspace,
@@ -216,8 +218,22 @@ export class Checkpoints {
         'Remove them first.',
       );
     }
+    const checkpoint = this.known.get(id);
+    if (checkpoint) this.removed.set(id, checkpoint);
     this.known.delete(id);
     await this.save();
+  }
+
+  /** Takes back a removal of this session, with all its settings. Errors: CHECKPOINT_UNKNOWN. */
+  async restore(id: string): Promise<Checkpoint> {
+    const checkpoint = this.removed.get(id);
+    if (!checkpoint || this.known.has(id)) {
+      throw new WorkbenchError('CHECKPOINT_UNKNOWN', 'No such checkpoint was removed since the start.', { id });
+    }
+    this.removed.delete(id);
+    this.known.set(id, await this.open(checkpoint));
+    await this.save();
+    return this.known.get(id)!;
   }
 
   /** The base that fits: an adapter names modules and their shapes, and only its own base has them all. */

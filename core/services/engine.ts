@@ -439,6 +439,11 @@ class LocalEngine implements Engine {
         await removeForms(this.options.cacheDir ?? '', checkpoints.baseModel(checkpointId).hash);
         return this.precisions(checkpointId);
       },
+      'checkpoints.restore': async ({ checkpointId }) => {
+        const checkpoint = await this.session.checkpoints.restore(checkpointId);
+        this.changed('checkpoints');
+        return checkpoint;
+      },
       'checkpoints.remove': async ({ checkpointId }) => {
         await this.session.checkpoints.remove(checkpointId);
         this.changed('checkpoints');
@@ -543,7 +548,11 @@ class LocalEngine implements Engine {
             this.changed('evaluations');
           }
         }),
-      'evaluations.result': async ({ evaluationId }) => (await this.kept(evaluationId)).result(evaluationId),
+      'evaluations.result': async ({ evaluationId }, call) => {
+        const kept = await this.kept(evaluationId);
+        const known = await kept.known(evaluationId);
+        return known ?? this.jobs.run('load', 'Computing intervals', call, (work) => kept.result(evaluationId, work));
+      },
       'evaluations.films': async ({ evaluationId, datasetId, checkpointId, label, outcome }) => {
         const wanted = { label, outcome };
         if (await this.session.imported.has(evaluationId))

@@ -6,9 +6,10 @@
 import { type ErrorData, toErrorData, WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
 import { throwIfCancelled, unattended, type Work } from '../base/progress.ts';
+import { SharedWork } from '../base/sharedWork.ts';
 import { ageInYears, sexOf, viewOf } from '../datasets/values.ts';
 import type { CautionCode } from '../dicom/suitability.ts';
-import { type DatasetInput, evaluate } from '../evaluation/evaluate.ts';
+import { COMPUTING, type DatasetInput, evaluate } from '../evaluation/evaluate.ts';
 import { countedFindings, type EvaluatedFilm, indicatorsOf } from '../evaluation/figures.ts';
 import { multilabelFigures, outcomeOf } from '../evaluation/metrics.ts';
 import type { WrittenPrediction } from '../evaluation/predictionSources.ts';
@@ -92,9 +93,17 @@ export interface AnsweredFilm {
   answers: Map<string, Prediction>;
 }
 
+/** Changes with every answer. */
+function keyOf(file: EvaluationFile, cells: readonly Cell[], { labels }: EvaluationChoice): string {
+  const done = cells.reduce((sum, cell) => sum + cell.items.size, 0);
+  return JSON.stringify([file.id, done, file.checkpointIds, file.sourceDatasetId, file.targetDatasetId, labels]);
+}
+
 export class Evaluations {
   /** Results of complete evaluations; computing one resamples thousands of times. */
   private readonly results = new Map<string, EvaluationResult>();
+  /** Those that are being computed: a screen and a report often want the same one. */
+  private readonly computing = new SharedWork<EvaluationResult>();
   private readonly running = new Set<string>();
 
   constructor(
@@ -144,21 +153,39 @@ export class Evaluations {
       for (const cell of cells) this.forgetOutdated(cell, provenances.get(cell.checkpoint.id));
       await this.fill(file, cells, work);
       await this.workspace.append({ peakMemoryBytes: peakMemoryBytes() }, FOLDER, `${file.id}.sessions.jsonl`);
-      return await this.result(file.id, { signal: work.signal, report: () => {} });
+      const read = this.progress(file, cells);
+      return await this.result(file.id, {
+        signal: work.signal,
+        report: (progress) => work.report({ ...read, ...progress }),
+      });
     } finally {
       this.running.delete(file.id);
     }
+  }
+
+  /** The figures where they have been worked out already; null: `result` will take its time. */
+  async known(id: string): Promise<EvaluationResult | null> {
+    const file = await this.file(id);
+    return this.results.get(keyOf(file, await this.cells(file), {})) ?? null;
   }
 
   /** The figures from what has been answered so far; of some checkpoints, data sets, labels only where they are chosen. */
   async result(id: string, work: Work = unattended(), choice: EvaluationChoice = {}): Promise<EvaluationResult> {
     const file = narrowed(await this.file(id), choice);
     const cells = await this.cells(file);
-    const done = cells.reduce((sum, cell) => sum + cell.items.size, 0);
-    const { checkpointIds, sourceDatasetId, targetDatasetId } = file;
-    const key = JSON.stringify([id, done, checkpointIds, sourceDatasetId, targetDatasetId, choice.labels]);
+    const key = keyOf(file, cells, choice);
     const there = this.results.get(key);
-    if (there) return there;
+    return there ?? this.computing.run(key, work, (shared) => this.compute(key, file, cells, choice, shared));
+  }
+
+  private async compute(
+    key: string,
+    file: EvaluationFile,
+    cells: Cell[],
+    choice: EvaluationChoice,
+    work: Work,
+  ): Promise<EvaluationResult> {
+    const { id } = file;
     checkComparable(cells.flatMap(({ items }) => [...items.values()].flatMap((item) => this.predictionOf(item) ?? [])));
     const checkpoints = file.checkpointIds.map((checkpointId) => {
       const { id, name, role, trainingSource } = this.checkpoints.usable(checkpointId);
@@ -413,10 +440,10 @@ export class Evaluations {
         await this.readTogether(file, rows, films.slice(start, start + FILMS_AT_ONCE), work.signal, report);
       }
     }
-    work.report({ ...this.progress(file, cells, rate), stage: 'Computing intervals' });
+    work.report({ ...this.progress(file, cells), stage: COMPUTING });
   }
 
-  private progress(file: EvaluationFile, cells: Cell[], rate: Rate): EvaluationProgress {
+  private progress(file: EvaluationFile, cells: Cell[], rate?: Rate): EvaluationProgress {
     const shown = cells.map((cell) => {
       const films = this.evaluatedFilms(cell);
       const { labels, policy } = this.collections.collection(cell.datasetId);
@@ -437,7 +464,7 @@ export class Evaluations {
       done,
       total,
       failures,
-      ...rate.at(done, total),
+      ...rate?.at(done, total),
       evaluationId: file.id,
       cells: shown,
     };
@@ -581,8 +608,16 @@ export class Evaluations {
     const state = this.running.has(id) ? 'running' : done >= total ? 'complete' : 'stopped';
     const datasetIds = datasetsOf(file);
     const leftOut = file.unsuitable === 'include' ? {} : (file.leftOut ?? {});
-    return { id, name, createdAt, state, datasetIds, checkpointIds, limit, leftOut, done, total };
+    const asked = askedOf(file);
+    return { id, name, createdAt, state, datasetIds, checkpointIds, limit, leftOut, done, total, asked };
   }
+}
+
+/** The parameters that it was begun with. */
+function askedOf(file: EvaluationFile): CheckedParameters<'evaluations.run'> {
+  const { sourceDatasetId, targetDatasetId, checkpointIds, limit, unsuitable = 'exclude', settings } = file;
+  const { promptId, probabilities } = settings;
+  return { sourceDatasetId, targetDatasetId, checkpointIds, limit, unsuitable, promptId, probabilities };
 }
 
 function summed(counts: LeftOut[]): LeftOut {

@@ -30,6 +30,10 @@ interface ImportFile
   films: number;
 }
 
+function keyOf(id: string, { checkpointIds, datasetIds, labels }: EvaluationChoice): string {
+  return JSON.stringify([id, checkpointIds, datasetIds, labels]);
+}
+
 export class ImportedEvaluations {
   private readonly results = new Map<string, EvaluationResult>();
 
@@ -65,10 +69,14 @@ export class ImportedEvaluations {
     return (await this.file(id)) !== undefined;
   }
 
+  /** The figures where they have been worked out already; null: `result` will take its time. */
+  async known(id: string): Promise<EvaluationResult | null> {
+    return this.results.get(keyOf(id, {})) ?? null;
+  }
+
   /** Of some checkpoints, data sets, labels only where they are chosen. Errors: EVALUATION_CHOICE. */
   async result(id: string, work: Work = unattended(), choice: EvaluationChoice = {}): Promise<EvaluationResult> {
-    const { checkpointIds, datasetIds, labels } = choice;
-    const key = JSON.stringify([id, checkpointIds, datasetIds, labels]);
+    const key = keyOf(id, choice);
     const there = this.results.get(key);
     if (there) return there;
     const { file, films } = narrowed((await this.file(id))!, await this.films(id), choice);

@@ -106,7 +106,9 @@ function ColumnHead(props: { checkpoint: Checkpoint; name: string; position: num
         onClick={() => reading.activate(checkpoint.id)}
       >
         <RoleDot role={checkpoint.role} />
-        <span className="column-name">{name}</span>
+        <span className="column-name" data-name={name}>
+          {name}
+        </span>
       </button>
     </th>
   );

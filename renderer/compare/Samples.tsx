@@ -2,16 +2,18 @@
 import { CHEXPERT_LABELS, type Label } from '../../core/labels/labels.ts';
 import type { Checkpoint, Prediction, SampledAnswers } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
-import { answerOf, samplesOf } from '../state/reading.ts';
+import { answerOf, type ReadingState, samplesOf } from '../state/reading.ts';
 import { text } from '../text.ts';
 import { fisherExact } from './noise.ts';
 
 /** GRPO's default for a group is four; eight tell apart what is usually said from what rarely is. */
-const SAMPLES = 8;
+const COUNTS = [4, 8, 16, 32];
+/** Labels that are less probable than this in every answer are not listed. */
+const LEAST = 0.01;
 /** Below this p a difference is called more than noise. */
 const LIMIT = 0.05;
 
-/** Probability of a label where they were asked for (an evaluation with probabilities does). */
+/** Probability of a label where they were asked for, here or by an evaluation. */
 export function probabilityOf(prediction: Prediction | null, label: Label): number | null {
   return prediction?.probabilities?.values[label] ?? null;
 }
@@ -25,47 +27,64 @@ export function Samples({ active, previous }: { active: Checkpoint; previous: Ch
   const state = useFrom(reading, (all) => all);
   const ours = samplesOf(state, active.id);
   const theirs = previous ? samplesOf(state, previous.id) : null;
-  const answer = answerOf(state, active.id);
-  const prediction = answer.state === 'answered' ? answer.prediction : null;
-  const labels = CHEXPERT_LABELS.filter(
-    (label) => countOf(ours, label) > 0 || countOf(theirs, label) > 0 || probabilityOf(prediction, label) !== null,
-  );
   const both = [active, ...(previous ? [previous] : [])];
+  const names = both.map(({ name }) => name);
+  const labels = CHEXPERT_LABELS.filter(
+    (label) =>
+      countOf(ours, label) > 0 ||
+      countOf(theirs, label) > 0 ||
+      both.some(({ id }) => (probabilityOf(predictionOf(state, id), label) ?? 0) >= LEAST),
+  );
   return (
     <details className="samples">
       <summary>{text.compare.certainty}</summary>
-      <div className="row">
+      <div className="row certainty-asks">
         <button
           type="button"
           disabled={state.sampling !== null}
-          onClick={() =>
-            void reading.sampleAll(
-              both.map(({ id }) => id),
-              SAMPLES,
-            )
-          }
+          title={text.compare.scoreHint}
+          onClick={() => void reading.scorePair()}
         >
-          {state.sampling
-            ? text.compare.sampling
-            : text.compare.sample(
-                SAMPLES,
-                both.map(({ name }) => name),
-              )}
+          {text.compare.score}
         </button>
-        {state.sampling !== null && (
+        <button
+          type="button"
+          disabled={state.sampling !== null}
+          title={text.compare.sampleHint(names)}
+          onClick={() => void reading.samplePair()}
+        >
+          {text.compare.sample(state.sampleCount)}
+        </button>
+        <select
+          aria-label={text.compare.sampleCount}
+          value={state.sampleCount}
+          onChange={(event) => reading.setSampleCount(Number(event.target.value))}
+        >
+          {COUNTS.map((count) => (
+            <option key={count} value={count}>
+              {count}
+            </option>
+          ))}
+        </select>
+      </div>
+      {state.sampling !== null && (
+        <div className="row" role="status">
+          <span className="muted">{text.compare.sampling}</span>
           <button type="button" onClick={reading.stop}>
             {text.compare.stop}
           </button>
-        )}
-      </div>
+        </div>
+      )}
       {labels.length > 0 && (
         <table className="sample-table">
           <thead>
             <tr>
               <th scope="col">{text.compare.label}</th>
-              <th scope="col">{text.compare.probabilityHead}</th>
-              <th scope="col">{active.name}</th>
-              {previous && <th scope="col">{previous.name}</th>}
+              {both.map((checkpoint) => (
+                <th key={checkpoint.id} scope="col" colSpan={2} className={`role-${checkpoint.role} role-text`}>
+                  {checkpoint.name}
+                </th>
+              ))}
               {ours && theirs && <th scope="col">{text.compare.noiseHead}</th>}
             </tr>
           </thead>
@@ -73,9 +92,9 @@ export function Samples({ active, previous }: { active: Checkpoint; previous: Ch
             {labels.map((label) => (
               <tr key={label}>
                 <th scope="row">{label}</th>
-                <td>{probabilityOf(prediction, label)?.toFixed(2) ?? '–'}</td>
-                <td>{frequencyText(ours, label)}</td>
-                {previous && <td>{frequencyText(theirs, label)}</td>}
+                {both.map(({ id }) => (
+                  <Certainties key={id} label={label} checkpointId={id} />
+                ))}
                 {ours && theirs && <td>{noiseText(ours, theirs, label)}</td>}
               </tr>
             ))}
@@ -85,6 +104,23 @@ export function Samples({ active, previous }: { active: Checkpoint; previous: Ch
       {ours && ours.failures > 0 && <p className="muted">{text.compare.sampleFailures(ours.failures)}</p>}
     </details>
   );
+}
+
+/** Probability and frequency of a label, in two cells. */
+function Certainties({ label, checkpointId }: { label: Label; checkpointId: string }) {
+  const { reading } = useWorkbench();
+  const state = useFrom(reading, (all) => all);
+  return (
+    <>
+      <td>{probabilityOf(predictionOf(state, checkpointId), label)?.toFixed(2) ?? '–'}</td>
+      <td>{frequencyText(samplesOf(state, checkpointId), label)}</td>
+    </>
+  );
+}
+
+function predictionOf(state: ReadingState, checkpointId: string): Prediction | null {
+  const answer = answerOf(state, checkpointId);
+  return answer.state === 'answered' ? answer.prediction : null;
 }
 
 function frequencyText(sampled: SampledAnswers | null, label: Label): string {

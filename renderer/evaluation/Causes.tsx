@@ -6,6 +6,7 @@ import {
   SHIFT_ASSUMPTIONS,
   type ShiftCause,
 } from '../../core/evaluation/types.ts';
+import { DataTable } from '../frame/DataTable.tsx';
 import { percent, signed, text } from '../text.ts';
 import { CheckpointName } from './Gaps.tsx';
 import { intervalText } from './Grid.tsx';
@@ -20,7 +21,7 @@ export function Causes({ result }: { result: EvaluationResult }) {
     <section className="block" data-area="causes">
       <h2>{text.analysis.causes}</h2>
       <p className="muted">{text.analysis.causesHint(result.sharedLabels.length)}</p>
-      <table className="figures causes">
+      <DataTable className="figures causes" name={text.analysis.causes}>
         <thead>
           <tr>
             <th scope="col">{text.evaluate.checkpoint}</th>
@@ -37,7 +38,7 @@ export function Causes({ result }: { result: EvaluationResult }) {
             <Row key={`${each.fromCheckpointId} ${each.checkpointId}`} result={result} each={each} widest={widest} />
           ))}
         </tbody>
-      </table>
+      </DataTable>
       <ul className="assumptions muted">
         {CAUSES.map((cause) => (
           <li key={cause}>{SHIFT_ASSUMPTIONS[cause]}</li>
@@ -95,7 +96,7 @@ function Evidence({ result }: { result: EvaluationResult }) {
   return (
     <>
       <p className="muted">{text.analysis.evidenceHint}</p>
-      <table className="figures">
+      <DataTable className="figures" name={`${text.analysis.causes} 2`}>
         <thead>
           <tr>
             <th scope="col">{text.compare.label}</th>
@@ -118,7 +119,7 @@ function Evidence({ result }: { result: EvaluationResult }) {
             </tr>
           ))}
         </tbody>
-      </table>
+      </DataTable>
     </>
   );
 }
@@ -132,7 +133,7 @@ function Habits({ result }: { result: EvaluationResult }) {
     <>
       <h3>{text.analysis.habits}</h3>
       <p className="muted">{text.analysis.habitsHint}</p>
-      <table className="figures">
+      <DataTable className="figures" name={text.analysis.habits}>
         <thead>
           <tr>
             <th scope="col">{text.analysis.pair}</th>
@@ -157,7 +158,7 @@ function Habits({ result }: { result: EvaluationResult }) {
             </tr>
           ))}
         </tbody>
-      </table>
+      </DataTable>
     </>
   );
 }

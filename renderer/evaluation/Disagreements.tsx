@@ -2,6 +2,7 @@
 import { useState } from 'react';
 import type { Disagreement, EvaluationResult } from '../../core/evaluation/types.ts';
 import { useWorkbench } from '../frame/context.ts';
+import { DataTable } from '../frame/DataTable.tsx';
 import { signed, text } from '../text.ts';
 import { CheckpointName } from './Gaps.tsx';
 
@@ -17,7 +18,7 @@ export function Disagreements({ result }: { result: EvaluationResult }) {
     <section className="block" data-area="disagreements">
       <h2>{text.analysis.disagreements}</h2>
       <p className="muted">{text.analysis.disagreementsHint}</p>
-      <table className="figures disagreements">
+      <DataTable className="figures disagreements" name={text.analysis.disagreements}>
         <thead>
           <tr>
             <th scope="col">{text.analysis.film}</th>
@@ -35,7 +36,7 @@ export function Disagreements({ result }: { result: EvaluationResult }) {
             <Row key={`${each.datasetId} ${each.filmId}`} result={result} each={each} index={index} shown={shown} />
           ))}
         </tbody>
-      </table>
+      </DataTable>
       {!all && disagreements.length > FIRST && (
         <button type="button" onClick={() => showAll(true)}>
           {text.analysis.showAll(disagreements.length)}

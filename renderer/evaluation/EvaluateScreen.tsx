@@ -1,7 +1,7 @@
 /** Evaluate: what is compared, how far it is, and whether the gain survives; every number leads to its films. */
-
+import type { Progress } from '../../core/base/progress.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
-import { Empty, ErrorBox } from '../frame/parts.tsx';
+import { Empty, ErrorBox, ProgressBar } from '../frame/parts.tsx';
 import { labelled, runningProgress } from '../state/evaluating.ts';
 import { readyValue } from '../state/loading.ts';
 import { text } from '../text.ts';
@@ -31,6 +31,7 @@ export function EvaluateScreen() {
       {state.table && <AddTable table={state.table} />}
       <Exchange />
       {!enough && <Empty title={text.evaluate.needTwo} hint={text.evaluate.needTwoHint} />}
+      {!progress && <Incomplete />}
       {result && !progress && <p className="headline">{result.headline}</p>}
       {result &&
         !progress &&
@@ -56,11 +57,53 @@ export function EvaluateScreen() {
           <Probabilities result={result} />
         </>
       )}
-      {state.result.state === 'loading' && <Empty title={text.evaluate.loading} />}
-      {state.result.state === 'failed' && <ErrorBox title={text.evaluate.resultFailed} error={state.result.error} />}
+      {state.result.state === 'loading' && !progress && <Computing progress={state.result.progress ?? null} />}
+      {state.result.state === 'failed' && (
+        <>
+          <ErrorBox title={text.evaluate.resultFailed} error={state.result.error} />
+          {state.shownId && (
+            <button type="button" onClick={() => state.shownId && void evaluating.show(state.shownId)}>
+              {text.evaluate.again}
+            </button>
+          )}
+        </>
+      )}
       {enough && state.result.state === 'none' && !progress && (
         <Empty title={text.evaluate.empty} hint={text.evaluate.emptyHint} />
       )}
     </div>
+  );
+}
+
+/** An evaluation that was stopped says what is there, and goes on from here. */
+function Incomplete() {
+  const { evaluating } = useWorkbench();
+  const shown = useFrom(evaluating, ({ list, shownId }) => list.find((each) => each.id === shownId));
+  if (shown?.state !== 'stopped') return null;
+  return (
+    <div className="incomplete" role="note">
+      <span>{text.evaluate.incomplete(shown.done, shown.total)}</span>
+      {shown.asked && (
+        <button type="button" onClick={() => void evaluating.resume()}>
+          {text.evaluate.resumeThis}
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** The figures are worked out anew after a restart: that may take as long as it did the first time. */
+function Computing({ progress }: { progress: Progress | null }) {
+  return (
+    <Empty title={text.evaluate.loading} hint={text.evaluate.loadingHint}>
+      <div className="row" role="status">
+        <ProgressBar progress={progress} label={text.evaluate.loading} />
+        {progress && (
+          <span>
+            {progress.stage} · {text.frame.progress(progress.done, progress.total)}
+          </span>
+        )}
+      </div>
+    </Empty>
   );
 }

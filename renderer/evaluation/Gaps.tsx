@@ -4,6 +4,7 @@ import { useMemo } from 'react';
 import { type EvaluationResult, type Gap, type Interval, isSettled } from '../../core/evaluation/types.ts';
 import type { Figure } from '../../core/report/charts/figure.ts';
 import { slopeChart } from '../../core/report/charts/slope.ts';
+import { DataTable } from '../frame/DataTable.tsx';
 import { FigureView } from '../frame/FigureView.tsx';
 import { RoleDot } from '../frame/parts.tsx';
 import { pValue, score, signed, text } from '../text.ts';
@@ -38,7 +39,7 @@ function GapTable(props: { result: EvaluationResult; gaps: Gap[]; title: string;
     <section className="block">
       <h2>{title}</h2>
       <p className="muted">{hint}</p>
-      <table className="figures">
+      <DataTable className="figures" name={title}>
         <thead>
           <tr>
             <th scope="col">{text.evaluate.checkpoint}</th>
@@ -60,7 +61,7 @@ function GapTable(props: { result: EvaluationResult; gaps: Gap[]; title: string;
             </tr>
           ))}
         </tbody>
-      </table>
+      </DataTable>
     </section>
   );
 }
@@ -70,7 +71,7 @@ export function Slope({ result }: { result: EvaluationResult }) {
   const figure = useMemo(() => slopeOf(result), [result]);
   return (
     <section aria-label={text.evaluate.gaps(result.sharedLabels.length)}>
-      <FigureView figure={figure} />
+      <FigureView figure={figure} name={text.evaluate.gaps(result.sharedLabels.length)} />
     </section>
   );
 }
@@ -106,7 +107,7 @@ function Survival({ result }: { result: EvaluationResult }) {
     <section className="block">
       <h2>{text.evaluate.survives}</h2>
       <p className="muted">{text.evaluate.survivesHint}</p>
-      <table className="figures">
+      <DataTable className="figures" name={text.evaluate.survives}>
         <thead>
           <tr>
             <th scope="col">{text.evaluate.step}</th>
@@ -126,7 +127,7 @@ function Survival({ result }: { result: EvaluationResult }) {
             </tr>
           ))}
         </tbody>
-      </table>
+      </DataTable>
     </section>
   );
 }
@@ -140,7 +141,7 @@ function Differences({ result }: { result: EvaluationResult }) {
     <section className="block">
       <h2>{text.evaluate.differences}</h2>
       <p className="muted">{text.evaluate.differencesHint}</p>
-      <table className="figures">
+      <DataTable className="figures" name={text.evaluate.differences}>
         <thead>
           <tr>
             <th scope="col">{text.evaluate.step}</th>
@@ -162,7 +163,7 @@ function Differences({ result }: { result: EvaluationResult }) {
             </tr>
           ))}
         </tbody>
-      </table>
+      </DataTable>
     </section>
   );
 }

@@ -2,6 +2,7 @@
 import type { EvaluationCell, EvaluationResult, Interval } from '../../core/evaluation/types.ts';
 import type { EvaluationProgress } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
+import { DataTable } from '../frame/DataTable.tsx';
 import { ProgressBar, RoleDot } from '../frame/parts.tsx';
 import { score, text } from '../text.ts';
 
@@ -19,7 +20,7 @@ export function Grid({ result, progress }: { result: EvaluationResult | null; pr
   const roleOf = (id: string) => list.find((each) => each.id === id)?.role ?? 'other';
   return (
     <section className="grid-section" aria-label={text.evaluate.grid}>
-      <table className="grid">
+      <DataTable className="grid" name={text.evaluate.grid}>
         <caption>{text.evaluate.grid}</caption>
         <thead>
           <tr>
@@ -52,7 +53,7 @@ export function Grid({ result, progress }: { result: EvaluationResult | null; pr
             </tr>
           ))}
         </tbody>
-      </table>
+      </DataTable>
       {progress && <Overall progress={progress} />}
     </section>
   );

@@ -1,17 +1,20 @@
 /** Label by label: F1 at source and target for every checkpoint, drawn and in numbers, and the films behind them. */
+import { useMemo } from 'react';
 import type { EvaluationCell, EvaluationResult, LabelFigures } from '../../core/evaluation/types.ts';
 import { CHEXPERT_LABELS, type Label } from '../../core/labels/labels.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
+import { DataTable } from '../frame/DataTable.tsx';
 import type { Outcome } from '../state/evaluating.ts';
 import { count, score, signed, text } from '../text.ts';
 import { Dumbbells } from './Dumbbells.tsx';
+import { Forest } from './Forest.tsx';
 import { CheckpointName } from './Gaps.tsx';
 
 export function PerLabel({ result }: { result: EvaluationResult }) {
   const { evaluating } = useWorkbench();
   const labels = useFrom(evaluating, (state) => state.labels);
   const chosen = useFrom(evaluating, (state) => state.label);
-  const shown = labels === 'shared' ? result.sharedLabels : allLabels(result);
+  const shown = useMemo(() => (labels === 'shared' ? result.sharedLabels : allLabels(result)), [labels, result]);
   return (
     <section className="block">
       <div className="row">
@@ -30,6 +33,7 @@ export function PerLabel({ result }: { result: EvaluationResult }) {
         </fieldset>
       </div>
       <p className="muted">{text.evaluate.perLabelHint}</p>
+      <Forest result={result} labels={shown} />
       <div className="per-label">
         <LabelTable result={result} shown={shown} chosen={chosen} />
         {chosen && <Behind result={result} label={chosen} />}
@@ -47,7 +51,7 @@ function LabelTable(props: { result: EvaluationResult; shown: readonly Label[]; 
   const { evaluating } = useWorkbench();
   const withParts = result.gaps.filter((gap) => gap.labelSet === 'shared' && gap.contributions.length > 0);
   return (
-    <table className="figures labels">
+    <DataTable className="figures labels" name={text.evaluate.perLabel}>
       <thead>
         {withParts.length > 0 && (
           <tr>
@@ -92,7 +96,7 @@ function LabelTable(props: { result: EvaluationResult; shown: readonly Label[]; 
           </tr>
         ))}
       </tbody>
-    </table>
+    </DataTable>
   );
 }
 
@@ -114,7 +118,7 @@ function Behind({ result, label }: { result: EvaluationResult; label: Label }) {
       {result.datasets.map((dataset) => (
         <div key={dataset.id}>
           <h3>{dataset.name}</h3>
-          <table className="figures">
+          <DataTable className="figures" name={`${text.evaluate.behind(label)} ${dataset.name}`}>
             <thead>
               <tr>
                 <th scope="col">{text.evaluate.checkpoint}</th>
@@ -133,7 +137,7 @@ function Behind({ result, label }: { result: EvaluationResult; label: Label }) {
                   <BehindRow key={cell.checkpointId} result={result} cell={cell} label={label} dataset={dataset.name} />
                 ))}
             </tbody>
-          </table>
+          </DataTable>
         </div>
       ))}
     </section>

@@ -1,5 +1,6 @@
 /** What these films settle, and how many would settle the rest. */
 import type { EvaluationResult, PowerFigures } from '../../core/evaluation/types.ts';
+import { DataTable } from '../frame/DataTable.tsx';
 import { count, signed, text } from '../text.ts';
 
 export function Power({ result }: { result: EvaluationResult }) {
@@ -9,7 +10,7 @@ export function Power({ result }: { result: EvaluationResult }) {
     <section className="block" data-area="power">
       <h2>{text.analysis.power}</h2>
       <p className="muted">{text.analysis.powerHint}</p>
-      <table className="figures">
+      <DataTable className="figures" name={text.analysis.power}>
         <thead>
           <tr>
             <th scope="col">{text.analysis.quantity}</th>
@@ -36,7 +37,7 @@ export function Power({ result }: { result: EvaluationResult }) {
             </tr>
           ))}
         </tbody>
-      </table>
+      </DataTable>
     </section>
   );
 }

@@ -6,6 +6,7 @@ import type {
   FrozenThreshold,
   ProbabilityFigures,
 } from '../../core/evaluation/types.ts';
+import { DataTable } from '../frame/DataTable.tsx';
 import { score, text } from '../text.ts';
 import { CheckpointName } from './Gaps.tsx';
 import { intervalText } from './Grid.tsx';
@@ -43,7 +44,7 @@ function ScoreTable({ cell }: { cell: EvaluationCell }) {
   const rows = cell.own.labels.flatMap(({ label, probability }) => (probability ? [{ label, probability }] : []));
   const number = (value: number | null) => (value === null ? '–' : score(value));
   return (
-    <table className="figures">
+    <DataTable className="figures" name={text.analysis.probabilities}>
       <thead>
         <tr>
           <th scope="col">{text.compare.label}</th>
@@ -76,7 +77,7 @@ function ScoreTable({ cell }: { cell: EvaluationCell }) {
           </tr>
         ))}
       </tbody>
-    </table>
+    </DataTable>
   );
 }
 
@@ -108,7 +109,7 @@ function Thresholds({ result }: { result: EvaluationResult }) {
     <>
       <h3>{text.analysis.thresholds}</h3>
       <p className="muted">{text.analysis.thresholdsHint(name(thresholds[0]!.chosenOn))}</p>
-      <table className="figures">
+      <DataTable className="figures" name={text.analysis.thresholds}>
         <thead>
           <tr>
             <th scope="col">{text.compare.label}</th>
@@ -131,7 +132,7 @@ function Thresholds({ result }: { result: EvaluationResult }) {
             </tr>
           ))}
         </tbody>
-      </table>
+      </DataTable>
     </>
   );
 }

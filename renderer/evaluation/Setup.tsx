@@ -1,7 +1,7 @@
 /** What is compared on what, what that costs, and the button that starts or resumes it. */
 import type { Collection } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
-import { RoleDot } from '../frame/parts.tsx';
+import { ErrorBox, RoleDot } from '../frame/parts.tsx';
 import { type EvaluatingState, evaluationJob, labelled, NEW_TABLE } from '../state/evaluating.ts';
 import { text } from '../text.ts';
 
@@ -72,6 +72,7 @@ export function Setup() {
         </label>
       </div>
       <LeftOut />
+      {state.cost.state === 'failed' && <ErrorBox title={text.evaluate.costFailed} error={state.cost.error} />}
       <div className="setup-run">
         {busy ? (
           <button type="button" onClick={evaluating.cancel}>
@@ -161,7 +162,7 @@ function runText({ cost }: EvaluatingState): string {
 }
 
 function costText({ cost }: EvaluatingState): string {
-  if (cost.state === 'failed') return cost.error.message;
+  if (cost.state === 'failed') return text.evaluate.costFailed;
   if (cost.state !== 'ready') return text.evaluate.choose;
   const { films, alreadyDone, estimatedSeconds } = cost.value;
   return text.evaluate.cost(films, alreadyDone, estimatedSeconds);

@@ -2,6 +2,7 @@
 import { useMemo, useState } from 'react';
 import { type EvaluationResult, isSettled, type Subgroup } from '../../core/evaluation/types.ts';
 import { estimatesChart } from '../../core/report/charts/changes.ts';
+import { DataTable } from '../frame/DataTable.tsx';
 import { FigureView } from '../frame/FigureView.tsx';
 import { count, score, text } from '../text.ts';
 import { CheckpointName } from './Gaps.tsx';
@@ -41,7 +42,7 @@ export function Subgroups({ result }: { result: EvaluationResult }) {
 
 function GroupTable({ result, groups }: { result: EvaluationResult; groups: readonly Subgroup[] }) {
   return (
-    <table className="figures">
+    <DataTable className="figures" name={text.analysis.subgroups}>
       <thead>
         <tr>
           <th scope="col">{text.analysis.group}</th>
@@ -76,7 +77,7 @@ function GroupTable({ result, groups }: { result: EvaluationResult; groups: read
           </tr>
         ))}
       </tbody>
-    </table>
+    </DataTable>
   );
 }
 
@@ -93,7 +94,7 @@ function Differences({ result, groups }: { result: EvaluationResult; groups: rea
   return (
     <div>
       <h3>{text.evaluate.stepOf(name(pair.fromCheckpointId), name(pair.toCheckpointId))}</h3>
-      <FigureView figure={figure} />
+      <FigureView figure={figure} name={text.analysis.subgroups} />
     </div>
   );
 }

@@ -3,10 +3,16 @@ import { useEffect, useRef, useState } from 'react';
 import type { View } from 'vega';
 import type { TopLevelSpec } from 'vega-lite';
 import { text } from '../text.ts';
+import { CopyButton, QuietButton } from './parts.tsx';
+import { fileNameOf, saveFile } from './saveFile.ts';
+import { commaSeparated, tabbed } from './tableText.ts';
 
-/** `rows` are the data set named "rows" of the specification; the drawing follows them without being made anew. */
-export function Chart(props: { spec: TopLevelSpec; rows: object[]; label: string }) {
-  const { spec, rows, label } = props;
+/**
+ * `rows` are the data set named "rows" of the specification; the drawing follows them without being made anew. `paper`: the
+ * same on white, for the file.
+ */
+export function Chart(props: { spec: TopLevelSpec; paper: TopLevelSpec; rows: object[]; label: string }) {
+  const { spec, paper, rows, label } = props;
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<View | null>(null);
   const latest = useRef(rows);
@@ -33,10 +39,24 @@ export function Chart(props: { spec: TopLevelSpec; rows: object[]; label: string
     void view.current?.data('rows', rows).runAsync();
   }, [rows]);
 
+  async function saveSvg() {
+    const printed = await makeView(paper, latest.current);
+    saveFile(fileNameOf(label, 'svg'), await printed.toSVG(), 'image/svg+xml');
+    printed.finalize();
+  }
+
   return (
     <figure className="chart">
       <figcaption>{label}</figcaption>
       {failed ? <p className="muted">{text.train.drawFailed}</p> : <div ref={place} />}
+      <div className="take-out">
+        <QuietButton title={text.frame.saveSvg} onClick={() => void saveSvg()} />
+        <CopyButton title={text.frame.copyValues} value={() => tabbed(valuesOf(latest.current))} />
+        <QuietButton
+          title={text.frame.saveCsv}
+          onClick={() => saveFile(fileNameOf(label, 'csv'), commaSeparated(valuesOf(latest.current)), 'text/csv')}
+        />
+      </div>
     </figure>
   );
 }
@@ -51,4 +71,13 @@ async function makeView(spec: TopLevelSpec, rows: object[]): Promise<View> {
   const runtime = vega.parse(compiled, undefined, { ast: true });
   const view = new vega.View(runtime, { renderer: 'svg', expr: expressionInterpreter, logLevel: vega.Error });
   return view.data('rows', rows);
+}
+
+/** As a table: one line for each row, the names of its fields above. */
+function valuesOf(rows: readonly object[]): string[][] {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  return [
+    columns,
+    ...rows.map((row) => columns.map((column) => String((row as Record<string, unknown>)[column] ?? ''))),
+  ];
 }

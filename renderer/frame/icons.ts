@@ -11,6 +11,7 @@ export { default as Contrast } from 'lucide-react/icons/contrast';
 export { default as Copy } from 'lucide-react/icons/copy';
 export { default as Cpu } from 'lucide-react/icons/cpu';
 export { default as Crosshair } from 'lucide-react/icons/crosshair';
+export { default as Download } from 'lucide-react/icons/download';
 export { default as Eye } from 'lucide-react/icons/eye';
 export { default as EyeOff } from 'lucide-react/icons/eye-off';
 export { default as FileText } from 'lucide-react/icons/file-text';

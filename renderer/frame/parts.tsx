@@ -3,8 +3,9 @@
 import { type ReactNode, useState } from 'react';
 import type { ErrorData } from '../../core/base/errors.ts';
 import type { Progress } from '../../core/base/progress.ts';
+import { remedyFor } from '../text/remedies.ts';
 import { text } from '../text.ts';
-import { Check, Copy, TriangleAlert, X } from './icons.ts';
+import { Check, Copy, Download, TriangleAlert, X } from './icons.ts';
 
 /** A button that is a picture: its name is spoken and shown as a tooltip, with the key. */
 export function IconButton(props: {
@@ -46,8 +47,19 @@ export function CopyButton({ value, title = text.frame.copy }: { value: () => st
   );
 }
 
+/** Saves what stands beside it. */
+export function QuietButton({ title, onClick }: { title: string; onClick(): void }) {
+  return (
+    <button type="button" className="quiet" onClick={onClick}>
+      <Download size={14} />
+      {title}
+    </button>
+  );
+}
+
 /** What went wrong, where, and what helps. */
 export function ErrorBox({ title, error, onDismiss }: { title?: string; error: ErrorData; onDismiss?(): void }) {
+  const remedy = error.remedy ?? remedyFor(error.code);
   const where = Object.entries(error.details).filter(([, value]) => value !== null && typeof value !== 'object');
   return (
     <div className="error-box">
@@ -55,10 +67,10 @@ export function ErrorBox({ title, error, onDismiss }: { title?: string; error: E
       <div className="error-body">
         {title && <strong>{title}</strong>}
         <p>{error.message}</p>
-        {error.remedy && (
+        {remedy && (
           <p className="remedy">
             {text.frame.remedy}
-            {error.remedy}
+            {remedy}
           </p>
         )}
         <p className="where">

@@ -1,6 +1,7 @@
 /** The report as a file: PDF, or its tables and figures in other forms. */
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { ProgressBar } from '../frame/parts.tsx';
+import { saveFile } from '../frame/saveFile.ts';
 import { readyValue } from '../state/loading.ts';
 import { FOLDER_FORMATS, type ReportFormat } from '../state/reporting.ts';
 import { text } from '../text.ts';
@@ -61,7 +62,14 @@ function InBrowser() {
   return (
     <>
       {format === 'pdf' && (
-        <button type="button" className="primary" disabled={!ready} onClick={() => ready && download(ready.pdf)}>
+        <button
+          type="button"
+          className="primary"
+          disabled={!ready}
+          onClick={() =>
+            ready && saveFile(text.report.fileNames.pdf, ready.pdf as Uint8Array<ArrayBuffer>, 'application/pdf')
+          }
+        >
           {text.report.download}
         </button>
       )}
@@ -86,14 +94,4 @@ function InBrowser() {
       </form>
     </>
   );
-}
-
-/** Hands the bytes to the browser as a file. */
-function download(pdf: Uint8Array): void {
-  const address = URL.createObjectURL(new Blob([pdf as Uint8Array<ArrayBuffer>], { type: 'application/pdf' }));
-  const link = document.createElement('a');
-  link.href = address;
-  link.download = text.report.fileNames.pdf;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }

@@ -1,7 +1,7 @@
 /** Report: sections on the left, pages as they will print in the middle, what it is about and the files on the right. */
 import { useEffect } from 'react';
 import { useFrom, useWorkbench } from '../frame/context.ts';
-import { Empty, ErrorBox } from '../frame/parts.tsx';
+import { Empty, ErrorBox, ProgressBar } from '../frame/parts.tsx';
 import { text } from '../text.ts';
 import { Choices } from './Choices.tsx';
 import { Export } from './Export.tsx';
@@ -9,13 +9,16 @@ import { Pages } from './Pages.tsx';
 import { Sections } from './Sections.tsx';
 
 export function ReportScreen() {
-  const { reporting, evaluating, frame } = useWorkbench();
-  const pdf = useFrom(reporting, (all) => all.pdf);
+  const { reporting, evaluating, frame, reportTheme } = useWorkbench();
+  const { pdf, drawing } = useFrom(reporting, (all) => all);
+  const theme = useFrom(reportTheme, (all) => all.theme);
   const list = useFrom(evaluating, (all) => all.list);
+  const nothing = list.length === 0;
+  // The list may come after the screen: a window that is loaded again opens where it was.
   useEffect(() => {
-    void reporting.open();
-  }, [reporting]);
-  if (list.length === 0)
+    if (!nothing) void reporting.open();
+  }, [reporting, nothing]);
+  if (nothing)
     return (
       <Empty title={text.report.empty} hint={text.report.emptyHint}>
         <button type="button" onClick={() => frame.show('evaluate')}>
@@ -24,7 +27,7 @@ export function ReportScreen() {
       </Empty>
     );
   return (
-    <div className="report">
+    <div className={`report theme-${theme}`}>
       <div className="report-side">
         <div className="report-scroll">
           <Sections />
@@ -32,7 +35,18 @@ export function ReportScreen() {
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: pages are scrolled by the keyboard. */}
       <section className="pages" aria-label={text.report.preview} tabIndex={0} data-area="pages">
-        {pdf.state === 'loading' && <Empty title={text.report.drawing} />}
+        {(pdf.state === 'loading' || pdf.state === 'none') && (
+          <Empty title={text.report.drawing}>
+            <div className="row" role="status">
+              <ProgressBar progress={drawing} label={text.report.drawing} />
+              {drawing && drawing.total !== null && (
+                <span>
+                  {drawing.stage} · {text.frame.progress(drawing.done, drawing.total)}
+                </span>
+              )}
+            </div>
+          </Empty>
+        )}
         {pdf.state === 'failed' && <ErrorBox title={text.report.drawFailed} error={pdf.error} />}
         {pdf.state === 'ready' && <Pages pdf={pdf.value.pdf} />}
       </section>

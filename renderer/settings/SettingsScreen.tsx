@@ -5,6 +5,7 @@ import { useFrom, useWorkbench } from '../frame/context.ts';
 import { PathField } from '../frame/PathField.tsx';
 import { Empty } from '../frame/parts.tsx';
 import { ZOOMS } from '../state/interfaceSize.ts';
+import { REPORT_THEMES, type ReportThemeName } from '../state/reportTheme.ts';
 import { bytes, text } from '../text.ts';
 
 export function SettingsScreen() {
@@ -40,6 +41,7 @@ export function SettingsScreen() {
       </Part>
       <Part title={text.settings.appearance}>
         <InterfaceSize />
+        <ReportThemeChoice />
         <p>
           <button type="button" onClick={() => frame.open('keys')}>
             {text.settings.keys}
@@ -89,6 +91,23 @@ function InterfaceSize() {
         {ZOOMS.map((each) => (
           <option key={each} value={each}>
             {Math.round(each * 100)} %
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function ReportThemeChoice() {
+  const { reportTheme } = useWorkbench();
+  const theme = useFrom(reportTheme, (state) => state.theme);
+  return (
+    <label className="row">
+      {text.settings.reportTheme}
+      <select value={theme} onChange={(event) => reportTheme.set(event.target.value as ReportThemeName)}>
+        {REPORT_THEMES.map((each) => (
+          <option key={each} value={each}>
+            {text.settings.themes[each]}
           </option>
         ))}
       </select>

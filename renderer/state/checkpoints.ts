@@ -65,10 +65,18 @@ export function createCheckpoints(bridge: HostBridge, frame: Frame) {
         .call('checkpoints.canary', { checkpointId })
         .then(refresh)
         .catch((error) => frame.fail(text.canary.failed, error)),
+    /** From the list; its files stay, and for a while it can be taken back. */
     async remove(checkpointId: string): Promise<void> {
+      const name = store.getState().list.find(({ id }) => id === checkpointId)?.name ?? checkpointId;
+      const restore = () =>
+        bridge.engine
+          .call('checkpoints.restore', { checkpointId })
+          .then(refresh)
+          .catch((error) => frame.fail(text.checkpoints.restoreFailed, error));
       await bridge.engine
         .call('checkpoints.remove', { checkpointId })
         .then(refresh)
+        .then(() => frame.done(text.checkpoints.removed(name), { title: text.frame.undo, run: () => void restore() }))
         .catch((error) => frame.fail(text.checkpoints.removeFailed, error));
     },
   };

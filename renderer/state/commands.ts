@@ -19,7 +19,7 @@ export function commandsOf(workbench: Workbench): Command[] {
   return [...frameCommands(workbench), ...readCommands(workbench), ...viewCommands(workbench)];
 }
 
-function frameCommands({ frame, interfaceSize }: Workbench): Command[] {
+function frameCommands({ frame, interfaceSize, reportTheme }: Workbench): Command[] {
   const screens = SCREENS.map((screen, index): Command => {
     return {
       id: `screen:${screen}`,
@@ -60,6 +60,13 @@ function frameCommands({ frame, interfaceSize }: Workbench): Command[] {
       keys: ['Control+0', 'Meta+0'],
       on: 'everywhere',
       run: () => interfaceSize.by(0),
+    },
+    {
+      id: 'window:reportTheme',
+      title: text.commands.reportTheme,
+      keys: [],
+      on: 'everywhere',
+      run: () => reportTheme.set(reportTheme.store.getState().theme === 'light' ? 'dark' : 'light'),
     },
     { id: 'window:area', title: text.commands.area, keys: ['F6'], on: 'everywhere', run: nextArea },
     ...screens,
@@ -109,6 +116,8 @@ function readCommands({ library, reading, reader, exporting }: Workbench): Comma
       unlessEntering(() => reading.askActive()),
     ),
     read('askAll', text.compare.askAll, ['Shift+Enter'], () => reading.askAll()),
+    read('probabilities', text.compare.score, ['Shift+P'], () => reading.scorePair()),
+    read('samples', text.commands.samples, ['Shift+S'], () => reading.samplePair()),
     read('stop', text.compare.stop, ['Escape'], () => reading.stop()),
     read('filter', text.studies.filter, ['/'], () => document.getElementById('study-filter')?.focus()),
   ];

@@ -115,6 +115,7 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
     adding: false,
   }));
   let running: AbortController | null = null;
+  let showing: AbortController | null = null;
   let chosenByUser = false;
 
   library.store.subscribe(({ collections }, before) => {
@@ -180,10 +181,10 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
     }
   }
 
-  async function run(): Promise<void> {
-    const chosen = parameters();
+  async function run(chosen = parameters()): Promise<void> {
     if (!chosen || running) return;
     running = new AbortController();
+    showing?.abort();
     store.setState({ running: true, progress: null });
     try {
       const result = await bridge.engine.call('evaluations.run', chosen, {
@@ -216,13 +217,24 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
   }
 
   async function show(evaluationId: string): Promise<void> {
+    // A result that nobody waits for any more is not computed to its end.
+    showing?.abort();
+    const controller = new AbortController();
+    showing = controller;
+    const wanted = () => showing === controller;
     store.setState({ shownId: evaluationId, result: { state: 'loading' }, label: null });
     try {
-      const value = await bridge.engine.call('evaluations.result', { evaluationId });
-      if (store.getState().shownId === evaluationId) store.setState({ result: { state: 'ready', value } });
+      const value = await bridge.engine.call(
+        'evaluations.result',
+        { evaluationId },
+        {
+          signal: controller.signal,
+          onProgress: (progress) => wanted() && store.setState({ result: { state: 'loading', progress } }),
+        },
+      );
+      if (wanted()) store.setState({ result: { state: 'ready', value } });
     } catch (error) {
-      if (store.getState().shownId === evaluationId)
-        store.setState({ result: { state: 'failed', error: toErrorData(error) } });
+      if (wanted()) store.setState({ result: { state: 'failed', error: toErrorData(error) } });
     }
   }
 
@@ -232,7 +244,13 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
       if ('sourceId' in choice || 'targetId' in choice) chosenByUser = true;
       change(choice);
     },
-    run,
+    run: () => run(),
+    /** Goes on with the one that is shown, whatever is chosen for a new one. */
+    async resume(): Promise<void> {
+      const { list, shownId } = store.getState();
+      const asked = list.find((each) => each.id === shownId)?.asked;
+      if (asked) await run(asked);
+    },
     show,
     refresh,
     cancel(): void {

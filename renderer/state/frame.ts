@@ -14,6 +14,13 @@ export interface Notice {
   kind: 'error' | 'done';
   title: string;
   error: ErrorData | null;
+  /** What can be done about it, once. */
+  action?: NoticeAction;
+}
+
+export interface NoticeAction {
+  title: string;
+  run(): void;
 }
 
 export interface FrameState {
@@ -28,6 +35,8 @@ export interface FrameState {
 
 const HINT_SEEN = 'hintSeen';
 const DONE_SHOWN_MS = 8_000;
+/** What can be taken back stays long enough to be read and thought about. */
+const ACTION_SHOWN_MS = 30_000;
 
 export type Frame = ReturnType<typeof createFrame>;
 
@@ -42,11 +51,11 @@ export function createFrame(bridge: HostBridge) {
   }));
   let nextNotice = 1;
 
-  function notice(kind: Notice['kind'], title: string, error: ErrorData | null): number {
+  function notice(kind: Notice['kind'], title: string, error: ErrorData | null, action?: NoticeAction): number {
     const { notices } = store.getState();
     const same = (other: Notice) => other.title === title && other.error?.message === error?.message;
     const id = nextNotice++;
-    store.setState({ notices: [...notices.filter((other) => !same(other)), { id, kind, title, error }] });
+    store.setState({ notices: [...notices.filter((other) => !same(other)), { id, kind, title, error, action }] });
     return id;
   }
 
@@ -65,9 +74,9 @@ export function createFrame(bridge: HostBridge) {
     },
     /** The same for an error that came as data. */
     tell: (title: string, error: ErrorData) => void notice('error', title, error),
-    done(title: string): void {
-      const id = notice('done', title, null);
-      setTimeout(() => dismiss(id), DONE_SHOWN_MS);
+    done(title: string, action?: NoticeAction): void {
+      const id = notice('done', title, null, action);
+      setTimeout(() => dismiss(id), action ? ACTION_SHOWN_MS : DONE_SHOWN_MS);
     },
     dismiss,
     setJobs: (jobs: JobInfo[]) => store.setState({ jobs }),

@@ -1,9 +1,10 @@
 /** Something that is asked of the engine, in the four states that a screen shows. */
 import type { ErrorData } from '../../core/base/errors.ts';
+import type { Progress } from '../../core/base/progress.ts';
 
 export type Loading<T> =
   | { state: 'none' }
-  | { state: 'loading' }
+  | { state: 'loading'; progress?: Progress }
   | { state: 'ready'; value: T }
   | { state: 'failed'; error: ErrorData };
 

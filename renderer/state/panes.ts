@@ -4,7 +4,7 @@
  */
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import { toErrorData } from '../../core/base/errors.ts';
-import type { AnnotationKind, FilmEntry, FilmView, HostBridge } from '../../core/services/contract.ts';
+import type { AnnotationKind, FilmEntry, FilmView, HostBridge, ModelView } from '../../core/services/contract.ts';
 import { text } from '../text.ts';
 import { type Hung, hang, type Slot } from '../viewer/hanging.ts';
 import { createDisplay, type Display } from './display.ts';
@@ -28,6 +28,8 @@ export interface PaneState {
   slot: Slot | null;
   entry: FilmEntry | null;
   film: Loading<FilmView>;
+  /** What the checkpoint that is looked at receives of it; none until somebody wants to see it. */
+  model: Loading<ModelView>;
 }
 
 export interface Pane {
@@ -53,7 +55,8 @@ export interface PanesState {
 export type Panes = ReturnType<typeof createPanes>;
 
 const MOST = 4;
-const NOTHING: PaneState = { slot: null, entry: null, film: { state: 'none' } };
+const NONE = { state: 'none' } as const;
+const NOTHING: PaneState = { slot: null, entry: null, film: NONE, model: NONE };
 
 export function createPanes(bridge: HostBridge, frame: Frame, library: Library, reading: Reading) {
   const onError = (thrown: unknown) => frame.fail(text.viewer.annotationsFailed, thrown);
@@ -71,12 +74,34 @@ export function createPanes(bridge: HostBridge, frame: Frame, library: Library, 
   });
   let following = false;
 
+  /** What a viewport shows from now on. Pixels of one film never stand under the name of another, not for an instant. */
   function put(pane: Pane, slot: Slot | null, entry: FilmEntry | null, film: Loading<FilmView>): void {
-    pane.store.setState({ slot, entry, film });
-    if (film.state === 'loading') return;
+    const isSame = entry !== null && entry.id === pane.store.getState().entry?.id;
+    pane.store.setState({ slot, entry, film, ...(isSame ? {} : { model: NONE }) });
+    // Another frame of the film that is shown: the last one stays until it is there.
+    if (film.state === 'loading' && isSame) return;
     const shown = film.state === 'ready' ? film.value.film : null;
     pane.display.show(shown);
     pane.marks.show(entry?.id ?? null, shown);
+    void loadModel(pane);
+  }
+
+  /** Made only after the film has been decoded, which it takes as long as. */
+  async function loadModel(pane: Pane): Promise<void> {
+    const { showModel, activeId } = reading.store.getState();
+    const { entry, film, model } = pane.store.getState();
+    if (!showModel || activeId === null || !entry || film.state !== 'ready') return;
+    if (pane.index >= store.getState().layout) return;
+    const isWanted = () =>
+      pane.store.getState().entry?.id === entry.id && reading.store.getState().activeId === activeId;
+    // Blinking between checkpoints changes the picture in place.
+    if (model.state !== 'ready') pane.store.setState({ model: { state: 'loading' } });
+    try {
+      const value = await bridge.engine.call('films.modelView', { filmId: entry.id, checkpointId: activeId });
+      if (isWanted()) pane.store.setState({ model: { state: 'ready', value } });
+    } catch (error) {
+      if (isWanted()) pane.store.setState({ model: { state: 'failed', error: toErrorData(error) } });
+    }
   }
 
   /** Fills the viewports beside the first. A film that stays where it is keeps its view. */
@@ -104,12 +129,26 @@ export function createPanes(bridge: HostBridge, frame: Frame, library: Library, 
     }
   }
 
-  reading.store.subscribe(({ film }, before) => {
-    if (film === before.film) return;
-    const entry = film.state === 'ready' ? film.value.entry : null;
-    put(all[0], entry ? 'current' : null, entry, film);
-    // While the next film is decoded, what is beside the last one stays.
-    if (film.state !== 'loading') fill();
+  /** While the next film is decoded, only what belongs beside it stays. */
+  function clear(next: FilmEntry | null): void {
+    const { layout } = store.getState();
+    const found = next && layout > 1 ? hang(next, library.store.getState().films, layout) : [];
+    for (const pane of all.slice(1)) {
+      const { entry } = pane.store.getState();
+      if (entry && entry.id !== found[pane.index]?.entry.id) put(pane, null, null, { state: 'loading' });
+    }
+  }
+
+  reading.store.subscribe(({ film, filmId, showModel, activeId }, before) => {
+    if (film !== before.film) {
+      const listed = library.store.getState().films.find((each) => each.id === filmId) ?? null;
+      const entry = film.state === 'ready' ? film.value.entry : listed;
+      put(all[0], entry ? 'current' : null, entry, film);
+      if (film.state === 'loading') clear(entry);
+      else fill();
+    } else if (showModel !== before.showModel || activeId !== before.activeId) {
+      for (const pane of all) void loadModel(pane);
+    }
   });
   library.store.subscribe(({ films }, before) => {
     if (films !== before.films) fill();
@@ -135,6 +174,7 @@ export function createPanes(bridge: HostBridge, frame: Frame, library: Library, 
     setLayout(layout: Layout): void {
       store.setState({ layout, activeIndex: Math.min(store.getState().activeIndex, layout - 1) });
       fill();
+      for (const pane of all) void loadModel(pane);
     },
     toggleLinked: () => store.setState({ linked: !store.getState().linked }),
     activate: (activeIndex: number) => store.setState({ activeIndex }),

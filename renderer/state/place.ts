@@ -34,6 +34,7 @@ export function createPlace(bridge: HostBridge, frame: Frame, library: Library, 
   let written = '';
   /** Nothing is written before it is known where the reader was. */
   let restored = false;
+  const screenAtStart = frame.store.getState().screen;
 
   function now(): Place | null {
     const { app, screen } = frame.store.getState();
@@ -69,7 +70,8 @@ export function createPlace(bridge: HostBridge, frame: Frame, library: Library, 
     const { app } = frame.store.getState();
     // A film that was opened with the program is what the reader wants to see.
     if (place && app && place.workspace === app.workspace.path && !library.hasOpened()) {
-      frame.show(place.screen);
+      // Whoever has gone to a screen already is not taken from it.
+      if (frame.store.getState().screen === screenAtStart) frame.show(place.screen);
       panes.setLayout(place.layout);
       if (library.store.getState().films.some((film) => film.id === place.filmId)) {
         showWhenReady(place);

@@ -1,19 +1,12 @@
 /**
- * One film being read: the film itself, what the model sees of it, the answers of the checkpoints, which of them is
- * looked at, and the answer that is being written right now.
+ * One film being read: the film itself, the answers of the checkpoints, which of them is looked at, and the answer that is
+ * being written right now.
  */
 import { createStore } from 'zustand/vanilla';
 import { type ErrorData, toErrorData } from '../../core/base/errors.ts';
 import type { CautionCode } from '../../core/dicom/suitability.ts';
 import type { Label } from '../../core/labels/labels.ts';
-import type {
-  Checkpoint,
-  FilmView,
-  HostBridge,
-  ModelView,
-  Prediction,
-  SampledAnswers,
-} from '../../core/services/contract.ts';
+import type { Checkpoint, FilmView, HostBridge, Prediction, SampledAnswers } from '../../core/services/contract.ts';
 import { markStage } from '../viewer/trace.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Library } from './library.ts';
@@ -29,13 +22,14 @@ export type Answer =
 export interface ReadingState {
   filmId: string | null;
   film: Loading<FilmView>;
-  model: Loading<ModelView>;
   predictions: Record<string, Prediction>;
   /** By film and checkpoint: an answer goes on being written when the reader looks at another film. */
   asking: Record<string, { text: string; stage: string }>;
   failures: Record<string, ErrorData>;
-  /** Film and checkpoint whose answer is being drawn several times. */
+  /** Film and checkpoint whose answer is being drawn several times, or whose labels' probabilities are being worked out. */
   sampling: string | null;
+  /** How many answers are drawn. */
+  sampleCount: number;
   /** Answers drawn several times, by film and checkpoint, of this session. */
   samples: Record<string, SampledAnswers>;
   /** The difference to the other reading is written into the reasoning. */
@@ -65,11 +59,11 @@ export function createReading(
   const store = createStore<ReadingState>(() => ({
     filmId: null,
     film: { state: 'none' },
-    model: { state: 'none' },
     predictions: {},
     asking: {},
     failures: {},
     sampling: null,
+    sampleCount: 8,
     samples: {},
     showDifference: false,
     activeId: null,
@@ -97,7 +91,6 @@ export function createReading(
     const order = ['grpo', 'sft', 'base', 'other'];
     const ranked = [...usable].sort((a, b) => order.indexOf(a.role) - order.indexOf(b.role));
     store.setState({ activeId: ranked[0]?.id ?? null, previousId: ranked[1]?.id ?? null });
-    void loadModelView();
   }
 
   async function open(filmId: string | null, frame?: number): Promise<void> {
@@ -109,7 +102,6 @@ export function createReading(
       filmId,
       predictions: {},
       failures: {},
-      model: { state: 'none' },
       doubt: null,
       hovered: NO_LABELS,
     });
@@ -117,7 +109,7 @@ export function createReading(
     const ready = frame === undefined ? kept.get(filmId) : undefined;
     store.setState({ film: ready ? { state: 'ready', value: ready } : { state: 'loading' } });
     void loadPredictions(filmId);
-    if (ready) return loadModelView();
+    if (ready) return;
     try {
       markStage('asked');
       const view = await bridge.engine.call('films.open', { filmId, frame }, { signal });
@@ -128,8 +120,6 @@ export function createReading(
     } catch (error) {
       if (!signal.aborted) store.setState({ film: { state: 'failed', error: toErrorData(error) } });
     }
-    // The film first: making the model's picture takes the engine as long as decoding.
-    if (!signal.aborted) await loadModelView();
   }
 
   function keep(filmId: string, view: FilmView): void {
@@ -141,18 +131,6 @@ export function createReading(
     if (filmId === null) return;
     const predictions = await bridge.engine.call('predictions.ofFilm', { filmId }).catch(() => null);
     if (predictions && store.getState().filmId === filmId) store.setState({ predictions });
-  }
-
-  async function loadModelView(): Promise<void> {
-    const { filmId, activeId, showModel } = store.getState();
-    if (filmId === null || activeId === null || !showModel) return;
-    const current = () => store.getState().filmId === filmId && store.getState().activeId === activeId;
-    try {
-      const value = await bridge.engine.call('films.modelView', { filmId, checkpointId: activeId });
-      if (current()) store.setState({ model: { state: 'ready', value } });
-    } catch (error) {
-      if (current()) store.setState({ model: { state: 'failed', error: toErrorData(error) } });
-    }
   }
 
   /** Films that a person wants read although they are not what the checkpoints were made for. */
@@ -201,50 +179,69 @@ export function createReading(
     }
   }
 
-  /** Draws the answer `count` times: is a difference more than noise? */
-  async function sample(checkpointId: string, count: number): Promise<void> {
+  /** Asks something longer about the film on the screen; one at a time for each checkpoint. False where it did not work. */
+  async function measure(checkpointId: string, run: (filmId: string, signal: AbortSignal) => Promise<void>) {
     const { filmId } = store.getState();
-    if (filmId === null) return;
+    if (filmId === null) return false;
     const key = keyOf(filmId, checkpointId);
-    if (asks.has(key)) return;
+    if (asks.has(key)) return false;
     const controller = new AbortController();
     asks.set(key, controller);
     store.setState({ sampling: key });
     try {
-      const sampled = await bridge.engine.call(
-        'predictions.sample',
-        { filmId, checkpointId, samples: count },
-        { signal: controller.signal },
-      );
-      store.setState({ samples: { ...store.getState().samples, [key]: sampled } });
+      await run(filmId, controller.signal);
+      return store.getState().filmId === filmId;
     } catch (thrown) {
       onError(thrown);
+      return false;
     } finally {
       asks.delete(key);
       store.setState({ sampling: null });
     }
   }
 
+  /** Draws the answer several times: is a difference more than noise? */
+  const sample = (checkpointId: string) =>
+    measure(checkpointId, async (filmId, signal) => {
+      const { sampleCount: samples } = store.getState();
+      const sampled = await bridge.engine.call('predictions.sample', { filmId, checkpointId, samples }, { signal });
+      const key = keyOf(filmId, checkpointId);
+      store.setState({ samples: { ...store.getState().samples, [key]: sampled } });
+    });
+
+  /** The same answer, with how probable each label is (from the answers that it might have given after its reasoning). */
+  const score = (checkpointId: string) =>
+    measure(checkpointId, async (filmId, signal) => {
+      const asked = { filmId, checkpointId, probabilities: { method: 'answer-tree' as const } };
+      const prediction = await bridge.engine.call('predictions.generate', asked, { signal });
+      if (store.getState().filmId === filmId)
+        store.setState({ predictions: { ...store.getState().predictions, [checkpointId]: prediction } });
+    });
+
+  /** One checkpoint after the other; a stop or a failure ends all. */
+  async function each(checkpointIds: string[], one: (checkpointId: string) => Promise<boolean>): Promise<void> {
+    for (const id of checkpointIds) if (!(await one(id))) return;
+  }
+
+  /** The one that is looked at, and the one to compare with. */
+  function pair(): string[] {
+    const { activeId, previousId } = store.getState();
+    return [activeId, previousId].filter((id) => id !== null);
+  }
+
   function activate(activeId: string): void {
     const now = store.getState();
     if (now.activeId === activeId) return;
     store.setState({ activeId, previousId: now.activeId });
-    void loadModelView();
   }
 
   return {
     store,
     open,
     ask,
-    /** One after the other; a stop ends all. */
-    async sampleAll(checkpointIds: string[], count: number): Promise<void> {
-      const { filmId } = store.getState();
-      for (const id of checkpointIds) {
-        await sample(id, count);
-        const state = store.getState();
-        if (state.filmId !== filmId || !samplesOf(state, id)) return;
-      }
-    },
+    samplePair: () => each(pair(), sample),
+    scorePair: () => each(pair(), score),
+    setSampleCount: (sampleCount: number) => store.setState({ sampleCount }),
     activate,
     toggleDifference: () => store.setState({ showDifference: !store.getState().showDifference }),
     refresh: loadPredictions,
@@ -283,7 +280,6 @@ export function createReading(
     toggleTruth: () => store.setState({ showTruth: !store.getState().showTruth }),
     toggleModel(): void {
       store.setState({ showModel: !store.getState().showModel });
-      void loadModelView();
     },
     hover: (hovered: readonly Label[] = NO_LABELS) => store.setState({ hovered }),
     forget: () => kept.clear(),

@@ -28,9 +28,8 @@ export interface TrainingState {
   runs: TrainingRun[];
   shownId: string | null;
   log: TrainingLogLine[];
-  /** A run whose curves are laid under those of the shown one. */
-  besideId: string | null;
-  besideLog: TrainingLogLine[];
+  /** Runs whose curves are laid over those of the shown one, with their logs; in the order in which they were chosen. */
+  beside: { runId: string; log: TrainingLogLine[] }[];
   /** Of one step of the shown run; null: not read yet, or it has none. */
   completions: Results['training.completions'] | null;
   /** What the run in the form would need of memory; null: not known (yet). */
@@ -56,8 +55,7 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
     runs: [],
     shownId: null,
     log: [],
-    besideId: null,
-    besideLog: [],
+    beside: [],
     completions: null,
     plan: null,
     progress: null,
@@ -90,7 +88,8 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
   }
 
   async function show(runId: string): Promise<void> {
-    store.setState({ shownId: runId, log: [], completions: null });
+    const beside = store.getState().beside.filter((each) => each.runId !== runId);
+    store.setState({ shownId: runId, log: [], completions: null, beside });
     await readLog(runId);
     await showCompletions();
   }
@@ -128,11 +127,17 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
     if (!same) planSoon();
   });
 
-  async function showBeside(runId: string | null): Promise<void> {
-    store.setState({ besideId: runId, besideLog: [] });
-    if (runId === null) return;
-    const besideLog = await bridge.engine.call('training.log', { runId }).catch(() => []);
-    if (store.getState().besideId === runId) store.setState({ besideLog });
+  /** Lays a run's curves over the shown one's, or takes them away. */
+  async function toggleBeside(runId: string): Promise<void> {
+    const { beside } = store.getState();
+    if (beside.some((each) => each.runId === runId)) {
+      store.setState({ beside: beside.filter((each) => each.runId !== runId) });
+      return;
+    }
+    store.setState({ beside: [...beside, { runId, log: [] }] });
+    const log = await bridge.engine.call('training.log', { runId }).catch(() => []);
+    const now = store.getState().beside;
+    store.setState({ beside: now.map((each) => (each.runId === runId ? { runId, log } : each)) });
   }
 
   async function refresh(): Promise<void> {
@@ -201,7 +206,7 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
     store,
     refresh,
     show,
-    showBeside,
+    toggleBeside,
     showCompletions,
     /** Small: as the model gets it. null where the film cannot be shown. */
     thumbnail(filmId: string, checkpointId: string): Promise<ModelView | null> {

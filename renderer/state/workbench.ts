@@ -15,6 +15,7 @@ import { createPrecisions } from './precisions.ts';
 import { createReader } from './reader.ts';
 import { createReading } from './reading.ts';
 import { createReporting } from './reporting.ts';
+import { createReportTheme } from './reportTheme.ts';
 import { createServers } from './servers.ts';
 import { createThumbnails } from './thumbnails.ts';
 import { createTraining } from './training.ts';
@@ -37,6 +38,7 @@ export function createWorkbench(bridge: HostBridge) {
   const panes = createPanes(bridge, frame, library, reading);
   const reader = createReader(bridge, frame, reading);
   const interfaceSize = createInterfaceSize(bridge, (thrown) => frame.fail(text.settings.sizeFailed, thrown));
+  const reportTheme = createReportTheme(bridge, (thrown) => frame.fail(text.settings.themeFailed, thrown));
   const evaluating = createEvaluating(bridge, frame, library, checkpoints);
   const training = createTraining(bridge, frame, checkpoints);
   const trlExchange = createTrlExchange(bridge, frame, training);
@@ -153,6 +155,7 @@ export function createWorkbench(bridge: HostBridge) {
     panes,
     reader,
     interfaceSize,
+    reportTheme,
     /** Of the film that is read. */
     display: panes.all[0].display,
     evaluating,
@@ -170,6 +173,7 @@ export function createWorkbench(bridge: HostBridge) {
     start(): () => void {
       void refresh(keys.load);
       void refresh(interfaceSize.load);
+      void refresh(reportTheme.load);
       void refresh(refreshAll);
       return bridge.engine.onEvent(listen);
     },

@@ -11,6 +11,8 @@ export const checkpoints = {
   added: (name: string) => `${name} was added`,
   addFailed: 'The checkpoint could not be added',
   removeFailed: 'The checkpoint could not be removed',
+  removed: (name: string) => `${name} was removed from the list; its files stay`,
+  restoreFailed: 'The removal could not be taken back',
   remove: (name: string) => `Remove ${name} from the list; its files stay`,
   removeShort: 'Remove',
   empty: 'No checkpoint yet.',

@@ -50,7 +50,13 @@ export const evaluate = {
   needTwoHint: 'Add a label table (CheXpert, NIH ChestX-ray14 or MIMIC-CXR-JPG) with its images.',
   empty: 'Nothing has been evaluated yet.',
   emptyHint: 'Choose what is compared above, then Evaluate. Results appear while it runs and every answer is kept.',
-  loading: 'Reading the result',
+  loading: 'Working out the result',
+  loadingHint: 'Intervals are computed from thousands of draws of whole patients. Answers are not made anew.',
+  again: 'Work it out again',
+  costFailed: 'What it will cost is not known',
+  incomplete: (done: number, total: number) =>
+    `This evaluation is not complete: ${count(done)} of ${plural(total, 'answer')} are there. The figures are of these alone.`,
+  resumeThis: 'Go on with it',
   resultFailed: 'The result cannot be shown',
   grid: 'Macro-F1 by data set and checkpoint, on each data set’s own labels',
   dataset: 'Data set',
@@ -86,6 +92,8 @@ export const evaluate = {
   differences: 'Between checkpoints, on the same films',
   differencesHint: 'Macro-F1. Strong where the interval leaves out zero; p by flipping whole patients.',
   perLabel: 'Label by label',
+  forestHint:
+    'Marks: F1; lines: 95 % intervals over whole patients; n+: films whose truth has the label. Where they are few, the interval is wide. Choose a label in the table to see its films.',
   perLabelHint:
     'F1: open mark at the source, filled mark at the other institution. Choose a label for the films behind it.',
   labelChoice: 'Labels',

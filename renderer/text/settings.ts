@@ -4,6 +4,9 @@ import { plural } from './format.ts';
 export const settings = {
   appearance: 'Appearance and keys',
   size: 'Size of the interface',
+  reportTheme: 'Ground of the Report screen',
+  themes: { light: 'Light', dark: 'Dark' },
+  themeFailed: 'The ground of the Report screen could not be kept',
   sizeFailed: 'The size of the interface could not be kept',
   keys: 'Show and change keys',
   title: 'Settings',

@@ -1,6 +1,7 @@
 /** What a run warns of, with what to do; and what its integrity gates found. */
 import type { GateResult } from '../../core/services/contract.ts';
 import { ALARM_MEANING, type Alarm } from '../../core/training/alarms.ts';
+import { DataTable } from '../frame/DataTable.tsx';
 import { Check, TriangleAlert, X } from '../frame/icons.ts';
 import { text } from '../text.ts';
 import { shortNumber } from './numbers.ts';
@@ -36,7 +37,7 @@ export function Gates({ gates }: { gates: GateResult[] }) {
   return (
     <section className="block">
       <h2>{text.train.gates}</h2>
-      <table className="figures departures gates">
+      <DataTable className="figures departures gates" name={text.train.gates}>
         <tbody>
           {gates.map(({ gate, after, step, passed, found }) => (
             <tr key={`${gate} ${after}`}>
@@ -50,7 +51,7 @@ export function Gates({ gates }: { gates: GateResult[] }) {
             </tr>
           ))}
         </tbody>
-      </table>
+      </DataTable>
     </section>
   );
 }

@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'react';
 import type { CompletionRow, ModelView } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
+import { DataTable } from '../frame/DataTable.tsx';
 import { text } from '../text.ts';
 import { ModelPicture } from '../viewer/ModelPicture.tsx';
 import { shortNumber } from './numbers.ts';
@@ -24,7 +25,7 @@ export function CompletionTable() {
           </select>
         </label>
       </div>
-      <table className="figures departures completions">
+      <DataTable className="figures departures completions" name={text.train.completions}>
         <thead>
           <tr>
             <th scope="col">{text.train.film}</th>
@@ -40,7 +41,7 @@ export function CompletionTable() {
             <Line key={i} row={row} first={rows[i - 1]?.id !== row.id} group={groupSize(rows, i)} />
           ))}
         </tbody>
-      </table>
+      </DataTable>
     </section>
   );
 }

@@ -1,25 +1,39 @@
 /** One run: how far it is, its curves, its last numbers, and what differs from the paper. */
 import { useMemo } from 'react';
+import type { TopLevelSpec } from 'vega-lite';
 import type { TrainingDraw, TrainingLogLine, TrainingRun } from '../../core/services/contract.ts';
 import { type Alarm, alarmsOf } from '../../core/training/alarms.ts';
 import { Chart } from '../frame/Chart.tsx';
 import { useFrom, useWorkbench } from '../frame/context.ts';
+import { DataTable } from '../frame/DataTable.tsx';
 import { CopyButton, Empty, ErrorBox, ProgressBar } from '../frame/parts.tsx';
 import { trainingJob } from '../state/training.ts';
 import { text } from '../text.ts';
 import { AlarmList, Gates } from './Alarms.tsx';
 import { CompletionTable } from './CompletionTable.tsx';
-import { alarmRows, chartsOf, probeColumns, probeSpec, type RunChart, rowsOf, specOf } from './charts.ts';
+import {
+  alarmRows,
+  chartsOf,
+  type DrawnRun,
+  drawnRuns,
+  type Ground,
+  probeColumns,
+  probeSpec,
+  type RunChart,
+  rowsOf,
+  specOf,
+} from './charts.ts';
 import { shortNumber } from './numbers.ts';
 
 export function RunView() {
   const { training } = useWorkbench();
-  const { runs, shownId, log, progress, kind } = useFrom(training, (state) => state);
+  const { runs, shownId, log, progress } = useFrom(training, (state) => state);
   const run = runs.find((each) => each.id === shownId) ?? null;
   const alarms = useMemo(() => alarmsOf(log, run?.config ?? {}), [log, run]);
   return (
     <>
       <RunHead run={run} />
+      <Beside run={run} />
       {progress && (
         <div className="row overall" role="status">
           <ProgressBar progress={progress} label={progress.stage} />
@@ -43,12 +57,8 @@ export function RunView() {
         </p>
       )}
       <AlarmList alarms={alarms} />
-      {log.length > 0 && <ProbeCurve log={log} kind={run?.kind ?? kind} run={run} alarms={alarms} />}
-      {log.length === 0 ? (
-        <Empty title={text.train.noLog} />
-      ) : (
-        <Curves log={log} kind={run?.kind ?? kind} alarms={alarms} />
-      )}
+      {log.length > 0 && <ProbeCurve log={log} run={run} alarms={alarms} />}
+      {log.length === 0 ? <Empty title={text.train.noLog} /> : <Curves log={log} run={run} alarms={alarms} />}
       {run?.kind === 'grpo' && <CompletionTable />}
       {run && run.gates.length > 0 && <Gates gates={run.gates} />}
       {log.length > 0 && <LastValues log={log} />}
@@ -88,7 +98,6 @@ function RunHead({ run }: { run: TrainingRun | null }) {
           ))}
         </select>
       </label>
-      <Beside run={run} />
       {run && (
         <span>
           {text.train.kinds[run.kind]} · {text.train.states[run.state]} · {text.train.steps(run.steps, run.totalSteps)}
@@ -105,45 +114,81 @@ function RunHead({ run }: { run: TrainingRun | null }) {
   );
 }
 
+/** Which runs are laid over the one that is looked at, each in its colour. */
 function Beside({ run }: { run: TrainingRun | null }) {
   const { training } = useWorkbench();
-  const { runs, besideId } = useFrom(training, (state) => state);
+  const { runs, beside } = useFrom(training, (state) => state);
+  const drawn = useDrawnRuns(run);
   const others = runs.filter(({ id }) => id !== run?.id);
   if (others.length === 0) return null;
   return (
-    <label className="row">
-      <span className="muted">{text.train.beside}</span>
-      <select value={besideId ?? ''} onChange={(event) => void training.showBeside(event.target.value || null)}>
-        <option value="">{text.train.besideNone}</option>
+    <details className="beside">
+      <summary>
+        {text.train.beside(beside.length)}
+        {beside.length > 0 &&
+          drawn.map(({ name, screen }) => (
+            <span key={name} className="run-key">
+              <svg width={14} height={8} aria-hidden="true">
+                <line x1={0} x2={14} y1={4} y2={4} stroke={screen} strokeWidth={2} />
+              </svg>
+              {name}
+            </span>
+          ))}
+      </summary>
+      <fieldset aria-label={text.train.besideHint}>
         {others.map((each) => (
-          <option key={each.id} value={each.id}>
-            {each.name}
-          </option>
+          <label key={each.id} className="tick">
+            <input
+              type="checkbox"
+              checked={beside.some(({ runId }) => runId === each.id)}
+              onChange={() => void training.toggleBeside(each.id)}
+            />
+            {each.name} <span className="muted">{text.train.steps(each.steps, each.totalSteps)}</span>
+          </label>
         ))}
-      </select>
-    </label>
+      </fieldset>
+    </details>
   );
+}
+
+/** The shown run and those laid over it, in the order of their logs. */
+function useDrawnRuns(run: TrainingRun | null): DrawnRun[] {
+  const { training } = useWorkbench();
+  const { runs, beside, kind } = useFrom(training, (state) => state);
+  const signature = JSON.stringify([
+    run?.kind ?? kind,
+    run?.name ?? '',
+    ...beside.map(({ runId }) => runs.find(({ id }) => id === runId)?.name ?? runId),
+  ]);
+  return useMemo(() => {
+    const [shownKind, name, ...others] = JSON.parse(signature) as [TrainingRun['kind'], string, ...string[]];
+    return drawnRuns(shownKind, name, others);
+  }, [signature]);
 }
 
 interface CurvesProps {
   log: TrainingLogLine[];
-  kind: TrainingRun['kind'];
+  run: TrainingRun | null;
   alarms: Alarm[];
 }
 
-function ProbeCurve({ log, kind, run, alarms }: CurvesProps & { run: TrainingRun | null }) {
+function ProbeCurve({ log, run, alarms }: CurvesProps) {
   const signature = JSON.stringify(probeColumns(log));
   const columns = useMemo(() => JSON.parse(signature) as ReturnType<typeof probeColumns>, [signature]);
-  const spec = useMemo(() => columns && probeSpec(columns.training, columns.probes, kind), [columns, kind]);
+  const [drawn] = useDrawnRuns(run);
+  const specs = useMemo(
+    () => columns && grounds((ground) => probeSpec(columns.training, columns.probes, drawn, ground)),
+    [columns, drawn],
+  );
   const rows = useMemo(
     () => (columns ? [...rowsOf(log, [columns.training, ...columns.probes]), ...alarmRows(alarms)] : []),
     [log, columns, alarms],
   );
-  if (!columns || !spec) return <p className="muted small">{text.train.noProbe}</p>;
+  if (!columns || !specs) return <p className="muted small">{text.train.noProbe}</p>;
   const title = text.train.charts[columns.training === 'reward' ? 'reward' : 'loss'];
   return (
     <section className="block probe">
-      <Chart spec={spec} rows={rows} label={text.train.probe(title)} />
+      <Chart {...specs} rows={rows} label={text.train.probe(title)} />
       {run?.probe.map(({ role, name, films, patientsLeftOut }) => (
         <p key={role} className="muted small">
           {text.train.probeSets(role, name, films, patientsLeftOut)}
@@ -153,27 +198,34 @@ function ProbeCurve({ log, kind, run, alarms }: CurvesProps & { run: TrainingRun
   );
 }
 
-function Curves({ log, kind, alarms }: CurvesProps) {
+function Curves({ log, run, alarms }: CurvesProps) {
   // The charts stay the same while a run goes on; only their rows grow.
   const signature = JSON.stringify(chartsOf(log));
   const charts = useMemo(() => JSON.parse(signature) as RunChart[], [signature]);
   return (
     <div className="curves">
       {charts.map((chart) => (
-        <Curve key={chart.id} chart={chart} kind={kind} log={log} alarms={alarms} />
+        <Curve key={chart.id} chart={chart} run={run} log={log} alarms={alarms} />
       ))}
     </div>
   );
 }
 
-function Curve({ chart, kind, log, alarms }: CurvesProps & { chart: RunChart }) {
+function Curve({ chart, run, log, alarms }: CurvesProps & { chart: RunChart }) {
   const { training } = useWorkbench();
-  const beside = useFrom(training, (state) => state.besideLog);
-  const spec = useMemo(() => specOf(chart, kind), [chart, kind]);
+  const beside = useFrom(training, (state) => state.beside);
+  const drawn = useDrawnRuns(run);
+  const specs = useMemo(() => grounds((ground) => specOf(chart, drawn, ground)), [chart, drawn]);
   const rows = useMemo(() => {
-    return [...rowsOf(log, chart.columns), ...rowsOf(beside, chart.columns, 'beside'), ...alarmRows(alarms)];
-  }, [log, beside, chart, alarms]);
-  return <Chart spec={spec} rows={rows} label={text.train.charts[chart.id]} />;
+    const logs = [log, ...beside.map((each) => each.log)];
+    const curves = logs.flatMap((each, at) => rowsOf(each, chart.columns, drawn[at]?.name));
+    return [...curves, ...alarmRows(alarms)];
+  }, [log, beside, chart, alarms, drawn]);
+  return <Chart {...specs} rows={rows} label={text.train.charts[chart.id]} />;
+}
+
+function grounds(specOn: (ground: Ground) => TopLevelSpec): { spec: TopLevelSpec; paper: TopLevelSpec } {
+  return { spec: specOn('screen'), paper: specOn('paper') };
 }
 
 /** Training and validation write lines of their own, so the last value of each column is shown. */
@@ -201,7 +253,7 @@ function Departures({ run }: { run: TrainingRun }) {
   return (
     <section className="block">
       <h2>{text.train.away}</h2>
-      <table className="figures departures">
+      <DataTable className="figures departures" name={text.train.away}>
         <thead>
           <tr>
             <th scope="col">{text.train.field}</th>
@@ -220,7 +272,7 @@ function Departures({ run }: { run: TrainingRun }) {
             </tr>
           ))}
         </tbody>
-      </table>
+      </DataTable>
     </section>
   );
 }

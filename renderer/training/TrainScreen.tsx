@@ -1,6 +1,5 @@
 /** Train: the form of a new run on the left, the run that is looked at on the right. */
 
-import { useState } from 'react';
 import type { ConfigField } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { Undo2 } from '../frame/icons.ts';
@@ -31,7 +30,6 @@ function RunForm() {
   const state = useFrom(training, (all) => all);
   const usable = useFrom(checkpoints, (all) => all.list).filter((each) => !each.error);
   const busy = useFrom(frame, (all) => trainingJob(all.jobs) !== undefined) || state.running;
-  const [help, setHelp] = useState('');
   const fields = state.fields[state.kind];
   const changed = state.changed[state.kind];
   const departures = fields.filter((field) => departs(field, changed[field.name]));
@@ -75,14 +73,11 @@ function RunForm() {
       <p className="muted small">{text.train.departures(departures.length)}</p>
       <div className="config">
         {fields.map((field) => (
-          <Field key={field.name} field={field} changed={changed[field.name]} onPoint={() => setHelp(field.help)} />
+          <Field key={field.name} field={field} changed={changed[field.name]} />
         ))}
       </div>
       <div className="run-start">
         <Plan />
-        <p className="field-help" aria-hidden="true">
-          {help}
-        </p>
         <div className="row">
           {busy ? (
             <button type="button" onClick={training.stop}>
@@ -153,14 +148,13 @@ function departs(field: ConfigField, value: FieldValue | undefined): boolean {
   return value !== undefined && field.paper !== '' && value !== field.default;
 }
 
-function Field(props: { field: ConfigField; changed: FieldValue | undefined; onPoint(): void }) {
-  const { field, changed, onPoint } = props;
+function Field(props: { field: ConfigField; changed: FieldValue | undefined }) {
+  const { field, changed } = props;
   const { training } = useWorkbench();
   const departed = departs(field, changed);
   const set = (value: FieldValue | null) => training.setField(field.name, value === field.default ? null : value);
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: pointing at a field only shows its explanation below.
-    <div className={`config-field${departed ? ' departs' : ''}`} onMouseEnter={onPoint} onFocus={onPoint}>
+    <div className={`config-field${departed ? ' departs' : ''}`}>
       <label htmlFor={`field-${field.name}`}>{field.name}</label>
       <div className="row">
         <Control field={field} value={changed ?? field.default} onChange={set} />
@@ -176,7 +170,7 @@ function Field(props: { field: ConfigField; changed: FieldValue | undefined; onP
         {departed && <span className="only-spoken">{text.train.departs}</span>}
       </div>
       {field.help && (
-        <div className="only-spoken" id={`help-${field.name}`}>
+        <div className="field-help" id={`help-${field.name}`}>
           {field.help}
         </div>
       )}

@@ -1,6 +1,6 @@
 /** The curves of a run: which columns of its log belong into which chart, and how they are drawn on the dark screen. */
 import type { TopLevelSpec } from 'vega-lite';
-import { ON_BLACK } from '../../core/report/palette.ts';
+import { INK, ON_BLACK, ON_WHITE } from '../../core/report/palette.ts';
 import type { TrainingLogLine, TrainingRun } from '../../core/services/contract.ts';
 import type { Alarm } from '../../core/training/alarms.ts';
 import { text } from '../text.ts';
@@ -38,14 +38,34 @@ export interface ChartRow {
   /** A column of the log, or ALARM. */
   series: string;
   value: number;
-  /** `beside`: of the run that is laid over. */
-  run: 'shown' | 'beside';
+  /** Its run's name. */
+  run: string;
+}
+
+/** A run and the colour that it has in every chart. */
+export interface DrawnRun {
+  name: string;
+  screen: string;
+  paper: string;
+}
+
+/** The one that is looked at has the colour of the checkpoint that it makes; those laid over it have further ones. */
+export function drawnRuns(kind: TrainingRun['kind'], name: string, others: readonly string[]): DrawnRun[] {
+  const looks = [kind, 'extra2', 'extra1', 'extra3', 'extra4'] as const;
+  const taken = new Map<string, number>();
+  return [name, ...others].map((each, at) => {
+    // Two runs may have one name.
+    const before = taken.get(each) ?? 0;
+    taken.set(each, before + 1);
+    const look = looks[Math.min(at, looks.length - 1)];
+    return { name: before === 0 ? each : `${each} (${before + 1})`, screen: ON_BLACK[look], paper: ON_WHITE[look] };
+  });
 }
 
 /** Rows that are a line across the chart at their step. */
 const ALARM = '!alarm';
 
-export function rowsOf(log: TrainingLogLine[], columns: string[], run: ChartRow['run'] = 'shown'): ChartRow[] {
+export function rowsOf(log: TrainingLogLine[], columns: string[], run = ''): ChartRow[] {
   return log.flatMap((line) =>
     columns.flatMap((series) => {
       const value = line[series];
@@ -55,7 +75,7 @@ export function rowsOf(log: TrainingLogLine[], columns: string[], run: ChartRow[
 }
 
 export function alarmRows(alarms: readonly Alarm[]): ChartRow[] {
-  return alarms.map(({ step }) => ({ step, series: ALARM, value: 0, run: 'shown' }));
+  return alarms.map(({ step }) => ({ step, series: ALARM, value: 0, run: '' }));
 }
 
 /** What is drawn against the probe: the reward, or without one the loss. */
@@ -68,8 +88,6 @@ export function probeColumns(log: TrainingLogLine[]): { training: string; probes
 const WHOLE_STEPS = "datum.value % 1 === 0 ? datum.label : ''";
 const MUTED = '#a3a3a3';
 const WARN = '#e8c34a';
-const GRAYS = ['#d6d6d6', '#a8a8a8', '#8c8c8c', '#e8e8e8', '#707070'];
-/** Series of one chart differ by dash as well as by gray. */
 const DASHES = [
   [1, 0],
   [6, 3],
@@ -84,13 +102,40 @@ const STEP = {
   title: text.train.step,
   axis: { labelExpr: WHOLE_STEPS, format: 'd' },
 } as const;
-const CONFIG = {
-  view: { stroke: null },
-  font: 'Inter Variable, sans-serif',
-  axis: { labelColor: MUTED, titleColor: MUTED, gridColor: '#222', domainColor: '#444', tickColor: '#444' },
-  legend: { labelColor: '#d0d0d0' },
-};
-const PAGE = { height: 140, background: 'transparent', data: { name: 'rows' }, config: CONFIG } as const;
+export type Ground = 'screen' | 'paper';
+
+const CONFIGS = {
+  screen: {
+    view: { stroke: null },
+    font: 'Inter Variable, sans-serif',
+    axis: { labelColor: MUTED, titleColor: MUTED, gridColor: '#222', domainColor: '#444', tickColor: '#444' },
+    legend: { labelColor: '#d0d0d0' },
+  },
+  paper: {
+    view: { stroke: null },
+    font: 'Inter Variable, sans-serif',
+    axis: {
+      labelColor: INK.muted,
+      titleColor: INK.text,
+      gridColor: INK.grid,
+      domainColor: INK.rule,
+      tickColor: INK.rule,
+    },
+    legend: { labelColor: INK.text },
+  },
+} as const;
+
+/** `contains: padding`: the axis' numbers lie within the width, so that charts under each other line up. */
+function pageOf(ground: Ground, width: number, height: number) {
+  return {
+    width,
+    height,
+    autosize: { type: 'fit-x', contains: 'padding' },
+    background: ground === 'screen' ? 'transparent' : '#fff',
+    data: { name: 'rows' },
+    config: CONFIGS[ground],
+  } as const;
+}
 
 type Layer = Extract<TopLevelSpec, { layer: unknown }>['layer'][number];
 
@@ -101,47 +146,55 @@ const ALARM_LAYER: Layer = {
   encoding: { x: STEP },
 };
 
-const of = (run: ChartRow['run']) => ({ filter: `datum.run === '${run}' && datum.series !== '${ALARM}'` });
+const CURVES = { filter: `datum.series !== '${ALARM}'` };
 
-export function specOf(chart: RunChart, kind: TrainingRun['kind']): TopLevelSpec {
+/** Colour is the run, dash the series. */
+export function specOf(chart: RunChart, runs: readonly DrawnRun[], ground: Ground): TopLevelSpec {
   const several = chart.columns.length > 1;
+  const stroke = ground === 'screen' ? '#d0d0d0' : INK.text;
   const encoding = {
     x: STEP,
     y: { field: 'value', type: 'quantitative', title: null, scale: { zero: false } },
     color: {
-      field: 'series',
+      field: 'run',
       type: 'nominal',
-      // The first series has the colour of the checkpoint that the run makes.
-      scale: { domain: chart.columns, range: [ON_BLACK[kind], ...GRAYS] },
-      legend: several ? { title: null, orient: 'bottom', columns: 2, symbolType: 'stroke', labelLimit: 170 } : null,
+      scale: { domain: runs.map(({ name }) => name), range: runs.map((run) => run[ground]) },
+      legend: null,
     },
     strokeDash: {
       field: 'series',
       type: 'nominal',
       scale: { domain: chart.columns, range: DASHES },
-      ...(several ? {} : { legend: null }),
+      legend: several
+        ? {
+            title: null,
+            orient: 'bottom',
+            columns: 2,
+            symbolType: 'stroke',
+            labelLimit: 170,
+            symbolStrokeColor: stroke,
+          }
+        : null,
     },
   } as const;
   return {
-    ...PAGE,
-    width: 360,
+    ...pageOf(ground, 392, 140),
     layer: [
-      { transform: [of('beside')], mark: { type: 'line', strokeWidth: 1, opacity: 0.45 }, encoding },
       // A point for each value: a validation loss may stand alone.
-      { transform: [of('shown')], mark: { type: 'line', strokeWidth: 1.5, point: { size: 12 } }, encoding },
+      { transform: [CURVES], mark: { type: 'line', strokeWidth: 1.5, point: { size: 12 } }, encoding },
       ALARM_LAYER,
     ],
   };
 }
 
 /** Reward (or loss) on the left axis, both institutions' macro-F1 on the right one, over the same steps. */
-export function probeSpec(training: string, probes: string[], kind: TrainingRun['kind']): TopLevelSpec {
+export function probeSpec(training: string, probes: string[], run: DrawnRun, ground: Ground): TopLevelSpec {
   const names = [training, ...probes].map((column) => text.train.probeSeries[column] ?? column);
   const styled = {
     color: {
       field: 'name',
       type: 'nominal',
-      scale: { domain: names, range: [MUTED, ON_BLACK[kind], '#ffffff'] },
+      scale: { domain: names, range: [MUTED, run[ground], ground === 'screen' ? '#ffffff' : INK.text] },
       legend: { title: null, orient: 'bottom', symbolType: 'stroke', labelLimit: 260 },
     },
     strokeDash: {
@@ -167,7 +220,7 @@ export function probeSpec(training: string, probes: string[], kind: TrainingRun[
     as: 'name',
   };
   const side = (series: string[], title: string, orient: 'left' | 'right', point: boolean): Layer => ({
-    transform: [of('shown'), { filter: { field: 'series', oneOf: series } }, named],
+    transform: [{ filter: { field: 'series', oneOf: series } }, named],
     mark: { type: 'line', strokeWidth: point ? 2 : 1, ...(point ? { point: { size: 30 } } : {}) },
     encoding: {
       x: STEP,
@@ -183,9 +236,7 @@ export function probeSpec(training: string, probes: string[], kind: TrainingRun[
   });
   const left = text.train.charts[training === 'reward' ? 'reward' : 'loss'];
   return {
-    ...PAGE,
-    width: 760,
-    height: 190,
+    ...pageOf(ground, 808, 190),
     layer: [side([training], left, 'left', false), side(probes, text.train.probeAxis, 'right', true), ALARM_LAYER],
     resolve: { scale: { y: 'independent' } },
   };

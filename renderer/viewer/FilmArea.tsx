@@ -1,18 +1,16 @@
-/** The middle of Read: the film, beside it what the model sees, and the way to the next film. */
+/** The middle of Read: the films in their viewports, what to heed about them, and the way to the next. */
 
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { ChevronLeft, ChevronRight, TriangleAlert } from '../frame/icons.ts';
-import { ErrorBox, IconButton } from '../frame/parts.tsx';
+import { IconButton } from '../frame/parts.tsx';
 import { readyValue } from '../state/loading.ts';
 import { text } from '../text.ts';
-import { ModelPicture } from './ModelPicture.tsx';
 import { PaneView } from './PaneView.tsx';
 import { Toolbar } from './Toolbar.tsx';
 
 export function FilmArea() {
   const { panes, reading } = useWorkbench();
   const film = useFrom(reading, (state) => state.film);
-  const showModel = useFrom(reading, (state) => state.showModel);
   const layout = useFrom(panes, (state) => state.layout);
   const view = readyValue(film);
   return (
@@ -24,27 +22,10 @@ export function FilmArea() {
             <PaneView key={pane.index} pane={pane} />
           ))}
         </div>
-        {showModel && <ModelBox />}
       </div>
       {view && <Warnings warnings={[...view.entry.warnings, ...view.film.warnings]} />}
       <Steps />
     </section>
-  );
-}
-
-function ModelBox() {
-  const { reading } = useWorkbench();
-  const model = useFrom(reading, (state) => state.model);
-  return (
-    <div className="model-box">
-      {model.state === 'ready' && <ModelPicture view={model.value} />}
-      {model.state === 'ready' && (
-        <div className="model-caption">
-          {text.viewer.modelCaption(model.value.width, model.value.height, model.value.preprocessing)}
-        </div>
-      )}
-      {model.state === 'failed' && <ErrorBox error={model.error} />}
-    </div>
   );
 }
 

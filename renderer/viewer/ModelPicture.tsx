@@ -3,6 +3,8 @@ import { useEffect, useRef } from 'react';
 import type { ModelView } from '../../core/services/contract.ts';
 import { text } from '../text.ts';
 
+const LARGE = 400;
+
 export function ModelPicture({ view }: { view: ModelView }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
@@ -17,7 +19,7 @@ export function ModelPicture({ view }: { view: ModelView }) {
       ref={canvas}
       width={view.width}
       height={view.height}
-      className="model-picture"
+      className={view.width > LARGE ? 'model-picture large' : 'model-picture'}
       role="img"
       aria-label={text.viewer.modelPicture(view.width, view.height)}
     />

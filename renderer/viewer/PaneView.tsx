@@ -8,10 +8,12 @@ import { text } from '../text.ts';
 import { FilmViewport } from './FilmViewport.tsx';
 import { Graphics } from './Graphics.tsx';
 import { MarkLayer } from './MarkLayer.tsx';
+import { ModelPicture } from './ModelPicture.tsx';
 import { Overlay } from './Overlay.tsx';
 
 export function PaneView({ pane }: { pane: Pane }) {
-  const { panes } = useWorkbench();
+  const { panes, reading } = useWorkbench();
+  const showModel = useFrom(reading, (state) => state.showModel);
   const { overlay, drawn, graphics, layout, activeIndex } = useFrom(panes, (state) => state);
   const { film, entry, slot } = useFrom(pane, (state) => state);
   const shown = useFrom(pane.display, (state) => state);
@@ -20,16 +22,37 @@ export function PaneView({ pane }: { pane: Pane }) {
   const active = layout > 1 && activeIndex === pane.index;
   return (
     <div className={`pane${active ? ' active' : ''}${layout === 1 ? ' alone active' : ''}`} data-area="film">
-      <FilmViewport pane={pane} panes={panes} label={label}>
-        {view && graphics && <Graphics pane={pane} display={shown} />}
-        {view && drawn && <MarkLayer pane={pane} display={shown} />}
-      </FilmViewport>
-      {view && overlay && <Overlay entry={view.entry} display={shown} />}
-      {layout > 1 && slot && entry && <div className="slot">{text.viewer.slots[slot]}</div>}
-      {view && pane.index === 0 && <SaidOnFilm />}
-      {film.state === 'none' && <Nothing pane={pane} />}
-      {film.state === 'loading' && <Empty title={text.viewer.loading} />}
-      {film.state === 'failed' && <ErrorBox title={text.viewer.failed} error={film.error} />}
+      <div className="pane-parts">
+        <div className="pane-film">
+          <FilmViewport pane={pane} panes={panes} label={label}>
+            {view && graphics && <Graphics pane={pane} display={shown} />}
+            {view && drawn && <MarkLayer pane={pane} display={shown} />}
+          </FilmViewport>
+          {view && overlay && <Overlay entry={view.entry} display={shown} />}
+          {layout > 1 && slot && entry && <div className="slot">{text.viewer.slots[slot]}</div>}
+          {view && pane.index === 0 && <SaidOnFilm />}
+          {film.state === 'none' && <Nothing pane={pane} />}
+          {film.state === 'loading' && <Empty title={text.viewer.loading} hint={entry?.patientId} />}
+          {film.state === 'failed' && <ErrorBox title={text.viewer.failed} error={film.error} />}
+        </div>
+        {showModel && entry && <ModelBox pane={pane} />}
+      </div>
+    </div>
+  );
+}
+
+/** Beside the film, or under it where the viewport is higher than wide. */
+function ModelBox({ pane }: { pane: Pane }) {
+  const model = useFrom(pane, (state) => state.model);
+  return (
+    <div className="model-box">
+      {model.state === 'ready' && <ModelPicture view={model.value} />}
+      {model.state === 'ready' && (
+        <div className="model-caption">
+          {text.viewer.modelCaption(model.value.width, model.value.height, model.value.preprocessing)}
+        </div>
+      )}
+      {model.state === 'failed' && <ErrorBox error={model.error} />}
     </div>
   );
 }

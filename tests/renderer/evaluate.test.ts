@@ -44,6 +44,57 @@ describe.skipIf(!chromiumPath)('Evaluate (in Chromium; skipped where there is no
     ]);
   });
 
+  it('draws every label with its interval, on the labels that are chosen', async () => {
+    await start().click();
+    await page().waitForSelector('.forest svg');
+    const named = () =>
+      page()
+        .locator('.forest svg text', { hasText: /^Pleural Effusion$/ })
+        .count();
+    expect(
+      await page()
+        .locator('.forest svg text', { hasText: /^Edema$/ })
+        .count(),
+    ).toBe(1);
+    const before = await named();
+    await page().getByRole('button', { name: 'All', exact: true }).click();
+    expect(await named()).toBeGreaterThan(before);
+    expect(await page().locator('.forest').getByRole('button', { name: 'Save SVG' }).count()).toBe(1);
+  });
+
+  it('says that a stopped evaluation is not complete, and goes on with its own settings', async () => {
+    await start().click();
+    await page().waitForSelector('.headline');
+    const asked = {
+      sourceDatasetId: 'a',
+      targetDatasetId: 'b',
+      checkpointIds: ['sft'],
+      limit: 7,
+      unsuitable: 'include' as const,
+    };
+    await page().evaluate((settings) => {
+      const { store } = window.workbench.evaluating;
+      const list = store
+        .getState()
+        .list.map((each) => ({ ...each, state: 'stopped' as const, done: 3, asked: settings }));
+      store.setState({ list });
+    }, asked);
+    expect(await page().locator('.incomplete').textContent()).toContain('3 of 1,200 answers are there');
+    await page().getByRole('button', { name: 'Go on with it' }).click();
+    await page().waitForFunction(
+      () => window.engine.calls.filter((call) => call.method === 'evaluations.run').length === 2,
+    );
+    expect((await calls('evaluations.run'))[1].params).toEqual(asked);
+  });
+
+  it('says how far the figures are while they are worked out anew', async () => {
+    await page().evaluate(() => {
+      const result = { state: 'loading' as const, progress: { stage: 'Computing intervals', done: 3, total: 20 } };
+      window.workbench.evaluating.store.setState({ result });
+    });
+    expect(await page().locator('.empty').textContent()).toContain('Computing intervals · 3 of 20');
+  });
+
   it('says the gap on the shared labels first, and that 14 against 9 cannot be compared', async () => {
     await start().click();
     await page().waitForSelector('.headline');

@@ -250,13 +250,29 @@ describe.skipIf(!chromiumPath)('Read (in Chromium; skipped where there is none)'
     await page().keyboard.press('Enter');
     await page().waitForSelector('.sentence');
     await page().getByText('How sure is it?').click();
-    await page().getByRole('button', { name: 'Draw 8 answers of GRPO and SFT' }).click();
+    await page().getByRole('button', { name: 'Draw 8 answers' }).click();
     const row = (label: string) =>
       page().locator('.sample-table tr', { has: page().getByText(label, { exact: true }) });
     await row('Edema').getByText('more than noise').waitFor();
-    expect(await row('Support Devices').textContent()).toBe('Support Devices–5/85/8');
+    expect(await row('Support Devices').textContent()).toBe('Support Devices–5/8–5/8');
     expect(await page().locator('tr[data-label="Cardiomegaly"] .certainty').allTextContents()).toEqual(['8/8', '8/8']);
     if (process.env.CHEXREASON_SCREENSHOTS) await page().screenshot({ path: 'test-results/samples.png' });
+  });
+
+  it('asks how probable each label is, and the matrix says so beside the marks', async () => {
+    await page().keyboard.press('Enter');
+    await page().waitForSelector('.sentence');
+    await page().getByText('How sure is it?').click();
+    await page().getByRole('button', { name: 'Probability of each label' }).click();
+    await page().locator('tr[data-label="Edema"] .certainty').nth(1).waitFor({ state: 'attached' });
+    expect(await page().locator('tr[data-label="Edema"] .certainty').allTextContents()).toEqual(['.12', '.93']);
+    const asked = await page().evaluate(() =>
+      window.engine.calls.filter((call) => call.method === 'predictions.generate'),
+    );
+    expect(asked.slice(-2).map(({ params }) => params)).toEqual([
+      { filmId: 'a0', checkpointId: 'grpo', probabilities: { method: 'answer-tree' } },
+      { filmId: 'a0', checkpointId: 'sft', probabilities: { method: 'answer-tree' } },
+    ]);
   });
 
   it('asks a question of one’s own', async () => {

@@ -112,7 +112,7 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
       'Learning rate',
     ]);
     const [figure, drawing] = await Promise.all(
-      ['.probe .chart', '.probe .chart svg'].map((place) => page().locator(place).boundingBox()),
+      ['.probe .chart', '.probe .chart svg.marks'].map((place) => page().locator(place).boundingBox()),
     );
     expect(drawing!.y, 'a chart is drawn in its place').toBeGreaterThan(figure!.y);
     expect(drawing!.y + drawing!.height).toBeLessThanOrEqual(figure!.y + figure!.height + 1);
@@ -227,6 +227,29 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
       .waitFor({ state: 'detached' });
   });
 
+  it('Checkpoints: a removal can be taken back', async () => {
+    await goTo(5, '.card');
+    await page().locator('.card .icon-button').last().click();
+    await page().locator('.done-box').getByRole('button', { name: 'Undo' }).click();
+    await page().waitForFunction(() => window.engine.calls.some((call) => call.method === 'checkpoints.restore'));
+    const [removed] = await calls('checkpoints.remove');
+    expect((await calls('checkpoints.restore')).map(({ params }) => params)).toEqual([removed.params]);
+    expect(await page().locator('.done-box').count()).toBe(0);
+  });
+
+  it('Report: stands on white, or on black where that is wanted, and remembers it', async () => {
+    await evaluate();
+    await goTo(4, '.report');
+    const ground = () =>
+      page().evaluate(() => getComputedStyle(document.querySelector('.report') as Element).backgroundColor);
+    expect(await ground()).toBe('rgb(244, 244, 242)');
+    await goTo(6, '.settings');
+    await page().getByLabel('Ground of the Report screen').selectOption('dark');
+    expect((await calls('settings.set')).at(-1)?.params).toEqual({ key: 'reportTheme', value: 'dark' });
+    await goTo(4, '.report');
+    expect(await ground()).toBe('rgba(0, 0, 0, 0)');
+  });
+
   it('Settings: says which engine runs and why', async () => {
     await goTo(6, '.settings');
     const settings = await page().locator('.settings').textContent();
@@ -297,6 +320,8 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     await check('Train');
     await goTo(4, '.pdf-page');
     await check('Report');
+    await page().evaluate(() => window.workbench.reportTheme.set('dark'));
+    await check('Report, dark');
     await goTo(5, '.card');
     await check('Checkpoints');
     await goTo(6, '.settings');

@@ -88,6 +88,19 @@ describe('checkpoints', () => {
     );
   });
 
+  it('takes a removal back, with what was set', async () => {
+    const engine = await withCheckpoints('restored');
+    const before = await engine.call('checkpoints.list', {});
+    await engine.call('checkpoints.remove', { checkpointId: 'sft' });
+    expect((await engine.call('checkpoints.list', {})).map(({ id }) => id)).toEqual(['base']);
+    await engine.call('checkpoints.restore', { checkpointId: 'sft' });
+    expect(await engine.call('checkpoints.list', {})).toEqual(before);
+    expect((await (await open('restored')).call('checkpoints.list', {})).map(({ id }) => id)).toEqual(['base', 'sft']);
+    await expect(engine.call('checkpoints.restore', { checkpointId: 'sft' })).rejects.toEqual(
+      code('CHECKPOINT_UNKNOWN'),
+    );
+  });
+
   it('shows what is wrong with a folder that changed, and refuses to ask it', async () => {
     const copy = await writeTinyModel();
     const engine = await open('changed');

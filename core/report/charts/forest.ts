@@ -34,6 +34,8 @@ export interface ForestWords {
   missing: string;
 }
 
+const EDGE = 8;
+
 export function forestChart(
   rowNames: readonly string[],
   panels: ForestPanel[],
@@ -51,7 +53,8 @@ export function forestChart(
   );
   const top = names.height + 28;
   const height = top + rowNames.length * rowHeight + 16;
-  const panelWidth = (width - nameWidth - gap * panels.length) / panels.length;
+  // The last axis' number is centred on the panel's edge.
+  const panelWidth = (width - nameWidth - gap * panels.length - EDGE) / panels.length;
   const bottom = height - 16;
   const marks: Mark[] = names.marks;
   rowNames.forEach((name, i) => {

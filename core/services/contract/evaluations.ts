@@ -1,6 +1,7 @@
 /** Evaluations and what a report takes from them. Part of the contract (../contract.ts). */
 import type { Progress } from '../../base/progress.ts';
 import type { CautionCode } from '../../dicom/suitability.ts';
+import type { CheckedParameters } from './parameters.ts';
 
 export interface EvaluationSummary {
   id: string;
@@ -14,6 +15,8 @@ export interface EvaluationSummary {
   leftOut: Record<string, Partial<Record<CautionCode, number>>>;
   done: number;
   total: number;
+  /** What `evaluations.run` goes on with; absent: it was imported and cannot go on. */
+  asked?: CheckedParameters<'evaluations.run'>;
 }
 
 /** The grid while it fills; `cells` are in the order datasets x checkpoints. */

@@ -136,6 +136,8 @@ export const parameters = {
     .object({ path, name: z.string().max(200).optional(), role: z.enum(['base', 'sft', 'grpo', 'other']).optional() })
     .strict(),
   'checkpoints.remove': z.object({ checkpointId: id }).strict(),
+  /** Takes a removal of this session back. */
+  'checkpoints.restore': z.object({ checkpointId: id }).strict(),
   /** A model or an adapter of a configured server. */
   'checkpoints.addRemote': z
     .object({

@@ -41,6 +41,7 @@ export interface Results {
   'checkpoints.list': Checkpoint[];
   'checkpoints.add': Checkpoint;
   'checkpoints.remove': null;
+  'checkpoints.restore': Checkpoint;
   'checkpoints.precisions': PrecisionForm[];
   'checkpoints.setPrecision': PrecisionForm[];
   'checkpoints.measurePrecision': PrecisionForm[];

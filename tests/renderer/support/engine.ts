@@ -477,8 +477,14 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
     },
     'checkpoints.addRemote': ({ model }) => ({ ...CHECKPOINTS[1]!, id: model, name: model }),
     'predictions.ofFilm': ({ filmId }) => predictions.get(filmId) ?? {},
-    'predictions.generate': async ({ filmId, checkpointId, promptText }, { signal, progress }) => {
+    'predictions.generate': async ({ filmId, checkpointId, promptText, probabilities }, { signal, progress }) => {
       const prediction = predictionOf(filmId, checkpointId);
+      if (probabilities) {
+        const values = { Edema: checkpointId === 'grpo' ? 0.93 : 0.12 };
+        const scored = { ...prediction, probabilities: { method: 'answer-tree-1', values } };
+        predictions.set(filmId, { ...predictions.get(filmId), [checkpointId]: scored });
+        return scored;
+      }
       if (promptText) {
         const own = { ...prediction, key: `own-${filmId}`, promptText, text: `You asked: ${promptText}` };
         owns.set(own.key, own);
@@ -648,6 +654,7 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
     'engine.setDevice': () => {
       throw new WorkbenchError('DEVICE_UNAVAILABLE', 'No GPU can be used: No supported adapters');
     },
+    'checkpoints.restore': ({ checkpointId }) => CHECKPOINTS.find(({ id }) => id === checkpointId)!,
     'settings.get': () => ({}),
     'settings.set': () => null,
     ...changed,
