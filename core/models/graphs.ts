@@ -4,7 +4,7 @@ import { opsFor } from '../tensor/onnx/gpuOps.ts';
 import { type DataType, type Dimension, type EncodedGraph, OnnxGraph, type Value } from '../tensor/onnx/graph.ts';
 import type { LocateWeight, OnnxOps, OnnxOpsOptions } from '../tensor/onnx/ops.ts';
 import { layerKinds } from './config.ts';
-import type { ByKind, Network, Watch } from './network.ts';
+import type { ByKind, LanguageInputs, Network, Watch } from './network.ts';
 
 /** Both graphs can give intermediate values too, under the names that the network gives them. */
 type Watched = readonly string[];
@@ -46,13 +46,12 @@ export function languageGraph(
   return graph.encode();
 }
 
-export function recordLanguage(network: Network, graph: OnnxGraph, ops: OnnxOps, watched: Watched = []): void {
+/** The inputs that the language model has in every graph. */
+export function languageInputs(network: Network, graph: OnnxGraph): Omit<LanguageInputs<Value>, 'past'> {
   const { text } = network.config;
   const byKind = (name: string, type: DataType, shape: Dimension[]): ByKind<Value> =>
     Object.fromEntries(layerKinds(text).map((kind) => [kind, graph.input(`${name}.${kind}`, type, shape)]));
-  const past = (name: string) =>
-    text.layerTypes.map((_, i) => ops.cacheInput(`past.${name}.${i}`, text.keyValueHeads, text.headWidth));
-  const inputs = {
+  return {
     ids: graph.input('ids', 'int32', ['B', 'T']),
     imageIndex: graph.input('imageIndex', 'int32', ['B', 'T']),
     imageFeatures: graph.input('imageFeatures', 'float', ['M', text.width]),
@@ -60,6 +59,15 @@ export function recordLanguage(network: Network, graph: OnnxGraph, ops: OnnxOps,
     sin: byKind('sin', 'float', ['B', 'T', text.headWidth / 2]),
     bias: byKind('bias', 'float', ['B', 1, 'T', 'S']),
     rows: graph.input('rows', 'int32', ['N']),
+  };
+}
+
+export function recordLanguage(network: Network, graph: OnnxGraph, ops: OnnxOps, watched: Watched = []): void {
+  const { text } = network.config;
+  const past = (name: string) =>
+    text.layerTypes.map((_, i) => ops.cacheInput(`past.${name}.${i}`, text.keyValueHeads, text.headWidth));
+  const inputs = {
+    ...languageInputs(network, graph),
     past: { keys: past('key'), values: past('value') },
   };
   const { logits, keys, values } = network.languageModel(ops, inputs, watch(graph, watched));

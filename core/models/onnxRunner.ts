@@ -67,14 +67,14 @@ export async function openOnnxRunner(folder: ModelFolder, settings: OnnxRunnerSe
 }
 
 /** What graphs are recorded with. */
-interface WeightSource {
+export interface WeightSource {
   locate: LocateWeight;
   options: Omit<OnnxOpsOptions, 'lora' | 'maxTensorBytes'>;
   /** Set where embeddings are an input. */
   embeddings: RowReader | null;
 }
 
-async function weightSource(
+export async function weightSource(
   folder: ModelFolder,
   precision: Precision,
   { cacheDir, device, work }: OnnxRunnerSettings,
@@ -186,12 +186,7 @@ export class OnnxRunner implements Runner {
     const host = network.languageInputs(input, past.length, tokensOf(...features.grids));
     const adapter = this.adapters.feeds(input.adapter, input.batch);
     const feeds = { ...hostFeeds(host, features), ...past.inputs(), ...adapter.inputs };
-    if (this.weights.embeddings) {
-      // Rows that image features replace are not read.
-      const ids = host.ids.map((id, at) => ((host.imageIndex?.[at] ?? -1) >= 0 ? -1 : id));
-      const data = await this.weights.embeddings.gather(ids);
-      feeds[EMBEDDING_INPUT] = { data, shape: [host.batch, host.length, info.width] };
-    }
+    Object.assign(feeds, await embeddingFeed(this.weights, host, info.width));
     return { plan: adapter.plan, feeds, past };
   }
 
@@ -242,12 +237,24 @@ export class OnnxRunner implements Runner {
   }
 }
 
+/** The rows of the table of embeddings, where they are an input. */
+export async function embeddingFeed(
+  { embeddings }: WeightSource,
+  host: HostInputs,
+  width: number,
+): Promise<Record<string, PlainTensor>> {
+  if (!embeddings) return {};
+  // Rows that image features replace are not read.
+  const ids = host.ids.map((id, at) => ((host.imageIndex?.[at] ?? -1) >= 0 ? -1 : id));
+  return { [EMBEDDING_INPUT]: { data: await embeddings.gather(ids), shape: [host.batch, host.length, width] } };
+}
+
 /** The graph always has image rows; without images none of them is placed. */
-function noFeatures(width: number): ImageFeatures {
+export function noFeatures(width: number): ImageFeatures {
   return { data: new Float32Array(width), width, grids: [[1, 1]] };
 }
 
-function hostFeeds(host: HostInputs, features: ImageFeatures): Record<string, PlainTensor> {
+export function hostFeeds(host: HostInputs, features: ImageFeatures): Record<string, PlainTensor> {
   const { batch, length, total } = host;
   const positions = [batch, length];
   const inputs: Record<string, PlainTensor> = {

@@ -2,7 +2,7 @@
 import { cpus, totalmem } from 'node:os';
 import { toErrorData, WorkbenchError } from '../base/errors.ts';
 import type { Work } from '../base/progress.ts';
-import type { Device } from '../tensor/executor.ts';
+import type { Device, ExecutorChoice } from '../tensor/executor.ts';
 import { findGpu } from '../tensor/onnx/gpu.ts';
 import { bytesPerParameter, PRECISIONS, type Precision } from '../tensor/precision.ts';
 import { openTfjs, type TfjsBackend } from '../tensor/tfjs/backend.ts';
@@ -11,8 +11,7 @@ import { onnxExecutor, openOnnxRunner } from './onnxRunner.ts';
 import type { ExecutorInfo, Runner } from './runner.ts';
 import { TfjsModel } from './tfjsModel.ts';
 
-export const EXECUTORS = ['auto', 'onnxruntime-cpu', 'tfjs-tensorflow', 'tfjs-wasm'] as const;
-export type ExecutorChoice = (typeof EXECUTORS)[number];
+export { EXECUTORS, type ExecutorChoice } from '../tensor/executor.ts';
 
 export interface RunnerOptions {
   /** A folder that is open already, or the path of one. */

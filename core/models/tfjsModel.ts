@@ -135,6 +135,10 @@ export class TfjsModel implements Runner, TrainableModel {
 
   // ---------------------------------------------------------------------------------------------------- TrainableModel
 
+  use(): void {
+    this.tfjs.use();
+  }
+
   get weightNames(): readonly string[] {
     return this.weights.names;
   }

@@ -37,6 +37,8 @@ export interface TrainableModel {
   readonly network: Network;
   /** The namespace that the tensors belong to. */
   readonly tf: Tf;
+  /** Makes the backend that the tensors belong to the current one. */
+  use(): void;
   /** Every weight by canonical name. */
   readonly weightNames: readonly string[];
   /** As stored in the checkpoint; belongs to the model. */
@@ -47,4 +49,5 @@ export interface TrainableModel {
   logProbabilities(logits: Tensor2D, targets: Tensor1D): Tensor1D;
   /** Features `[M,D]` of images, image after image; differentiable with respect to `options.weights` only. */
   imageFeatures(images: readonly PixelValues[], options?: Pick<TrainingOptions, 'weights'>): Tensor2D;
+  dispose(): Promise<void>;
 }

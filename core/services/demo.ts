@@ -8,7 +8,7 @@ import type { Progress, Work } from '../base/progress.ts';
 import type { EvaluationResult } from '../evaluation/types.ts';
 import type { ExecutorInfo } from '../models/runner.ts';
 import type { Platform } from '../platform/platform.ts';
-import { openTfjs } from '../tensor/tfjs/backend.ts';
+import { bestTrainer } from '../training/openEngine.ts';
 import {
   addBuiltInCheckpoints,
   addBuiltInDatasets,
@@ -80,7 +80,7 @@ export async function demo(platform: Platform, options: DemoOptions, work: Work)
     const { pages } = await reports.save({ evaluationId: evaluation.id, path });
     clock.mark('report');
     const { runner } = await session.models.base(checkpoints.baseFolder(checkpoints.usable('base')));
-    const executors = { generation: runner.executor, training: (await openTfjs()).executor };
+    const executors = { generation: runner.executor, training: await bestTrainer() };
     return { workspace: folder, executors, training, evaluation, report: { path, pages }, seconds: clock.seconds };
   } finally {
     await session.close();

@@ -17,7 +17,7 @@ import type { Platform } from '../platform/platform.ts';
 import { trace } from '../platform/trace.ts';
 import type { Device } from '../tensor/executor.ts';
 import type { Precision } from '../tensor/precision.ts';
-import { openTfjs } from '../tensor/tfjs/backend.ts';
+import { bestTrainer } from '../training/openEngine.ts';
 import { Workspace } from '../workspace/workspace.ts';
 import { addBuiltInCheckpoints, addBuiltInDatasets, addBuiltInStudies, openBuiltIn } from './builtIn.ts';
 import {
@@ -240,7 +240,7 @@ class LocalEngine implements Engine {
       version: VERSION,
       engine: {
         generation: await bestExecutor(this.options.threads, this.device()),
-        training: (await openTfjs()).executor,
+        training: await bestTrainer(),
         processId: process.pid,
         memoryBytes: process.memoryUsage().rss,
       },

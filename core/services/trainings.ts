@@ -11,13 +11,12 @@ import { loadProcessor, loadPromptModel } from '../models/architectures.ts';
 import { openModelFolder } from '../models/modelFolder.ts';
 import { openRunner } from '../models/openRunner.ts';
 import type { Runner } from '../models/runner.ts';
-import { TfjsModel } from '../models/tfjsModel.ts';
 import type { Platform } from '../platform/platform.ts';
 import { openReward } from '../rewards/rewards.ts';
 import type { UserRewardFile } from '../rewards/userReward.ts';
-import { openTfjs } from '../tensor/tfjs/backend.ts';
 import { configFields, type GrpoConfig, parseTrainingConfig, rewardSettings } from '../training/config.ts';
 import { trainGrpo } from '../training/grpo.ts';
+import { chooseExecutor, openTrainingEngine } from '../training/openEngine.ts';
 import { demandFit, type MemoryPlan } from '../training/plan.ts';
 import type { Probe } from '../training/probe.ts';
 import type { RunHeader, RunProgress, RunState } from '../training/run.ts';
@@ -181,7 +180,8 @@ export class Trainings {
     const check = { signal: work.signal, report: (p: Progress) => work.report({ ...p, runId: file.id, line: null }) };
     const examples = await this.checkedExamples(file, check);
     demandFit(await this.planOf(file, start, examples, probe !== null));
-    const model = await TfjsModel.load(folder, await openTfjs());
+    const { executor } = parseTrainingConfig(file.kind as 'sft', file.config);
+    const model = await openTrainingEngine(folder, await chooseExecutor(executor));
     let runner: Runner | null = null;
     try {
       if (file.kind === 'grpo' || probe) runner = await openRunner({ model: folder });

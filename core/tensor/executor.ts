@@ -11,3 +11,7 @@ export interface ExecutorInfo {
   /** Why this one runs and not a faster one, as a sentence: "libtensorflow is not built; run npm run setup:tensorflow". */
   reason: string;
 }
+
+/** What may be asked for: `auto` is the fastest that is there. */
+export const EXECUTORS = ['auto', 'onnxruntime-cpu', 'tfjs-tensorflow', 'tfjs-wasm'] as const;
+export type ExecutorChoice = (typeof EXECUTORS)[number];

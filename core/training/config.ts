@@ -8,6 +8,7 @@ import { WorkbenchError } from '../base/errors.ts';
 import { hardRewardSettings } from '../rewards/hard.ts';
 import { nuancedRewardSettings } from '../rewards/nuanced.ts';
 import { REWARD_NAMES, type RewardSettings } from '../rewards/rewards.ts';
+import { EXECUTORS, type ExecutorInfo } from '../tensor/executor.ts';
 import { DIVERGING } from './divergence.ts';
 import type { ConfigField, Departure } from './types.ts';
 
@@ -54,6 +55,11 @@ const shared = {
     z.enum(['bf16', 'f32']).default('bf16'),
     'bf16',
     'Of the computation. The engines here train in f32: bf16 falls back to it, and the run says so.',
+  ),
+  executor: field(
+    z.enum(EXECUTORS).default('auto'),
+    '',
+    'What trains. auto: the fastest that is there; another one runs where what was asked for is not there, and the run says so.',
   ),
   gradientCheckpointing: field(
     z.boolean().default(true),
@@ -267,18 +273,23 @@ function typeOf(schema: z.ZodType): Pick<ConfigField, 'type' | 'choices'> {
 /** Of these `fallbacks` speaks. */
 const FALLBACK_FIELDS = ['precision'];
 
-/** What was asked and cannot be honoured by these engines, with what is run instead. */
-export function fallbacks(config: { precision: string }): {
-  asRun: Record<string, unknown>;
-  departures: Departure[];
-} {
+/** What was asked and cannot be honoured by `executor`, with what is run instead. */
+export function fallbacks(
+  config: { precision: string; executor: string },
+  executor: ExecutorInfo,
+): { asRun: Record<string, unknown>; departures: Departure[] } {
   const departures: Departure[] = [];
   if (config.precision !== 'f32')
     departures.push({
       ...{ field: 'precision', paper: 'bf16', run: 'f32' },
-      reason: `${config.precision} was asked for; tfjs computes in f32. Results are those of f32, memory is twice that of bf16.`,
+      reason: `${config.precision} was asked for; ${executor.name} trains in f32. Results are those of f32, memory is twice that of bf16.`,
     });
-  return { asRun: { precision: 'f32' }, departures };
+  if (config.executor !== 'auto' && config.executor !== executor.name)
+    departures.push({
+      ...{ field: 'executor', paper: '', run: executor.name },
+      reason: `${config.executor} was asked for. ${executor.reason}`,
+    });
+  return { asRun: { precision: 'f32', executor: executor.name }, departures };
 }
 
 /** Fields whose value is not the default although the paper states one. `reasons` by field. */

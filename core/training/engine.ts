@@ -50,6 +50,11 @@ export interface PassResult extends LossAndGradients {
   metrics: GrpoMetrics | null;
 }
 
+/** @param instead why it is not what was asked for; null: it is */
+export function explained(executor: ExecutorInfo, instead: string | null): ExecutorInfo {
+  return instead === null ? executor : { ...executor, reason: `${instead} ${executor.reason}` };
+}
+
 export interface TrainingEngine {
   readonly executor: ExecutorInfo;
   readonly info: ModelInfo;
@@ -61,4 +66,5 @@ export interface TrainingEngine {
   gradients(batch: EngineBatch, adapter: TrainedAdapter, settings: GradientSettings): Promise<PassResult>;
   /** sha256 over every weight of the base as the engine holds it. */
   weightsHash(): Promise<string>;
+  dispose(): Promise<void>;
 }

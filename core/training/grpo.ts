@@ -188,7 +188,7 @@ class GrpoTrainer {
   private async begin(): Promise<void> {
     const { config, examples, start, reasons, now, runner, rewardFile } = this.settings;
     const { info, executor } = this.engine;
-    const instead = fallbacks(config);
+    const instead = fallbacks(config, executor);
     const resumes = await this.folder.begin({
       kind: 'grpo',
       createdAt: now.toISOString(),

@@ -1,26 +1,32 @@
 /**
- * What a run will need of memory, before it starts: weights, adapter, activations, cache, by engine. The parts that are
- * arrays of known shape are exact; activations are what the tfjs tape keeps of a layer, counted in arrays of each width
- * (fitted to what the tape holds of the benchmark's model, `tensorBytes` of `npm run -s bench -- sft`: planned 0.97 of the
- * measured 808 MB without checkpointing, and 0.97 of 295 MB with; tests/training/plan.test.ts compares on others). All in f32: tfjs has no bf16.
+ * What a run will need of memory, before it starts: weights, adapter, activations, cache, by engine and by device. The parts
+ * that are arrays of known shape are exact; activations are what the tfjs tape keeps of a layer, counted in arrays of each
+ * width (fitted to what it holds of the benchmark's model, `tensorBytes` of `npm run -s bench -- sft`: planned 0.97 of the
+ * measured 808 MB without checkpointing, 0.97 of 295 MB with; tests/training/plan.test.ts compares on others). ONNX Runtime
+ * needs half (peak of the process: 0.94 of 420 MB planned without, 1.02 of 185 MB with). All in f32.
  *
+ * On CUDA the trainer's parts lie in the device's memory; what draws and answers, and the features of films, in the host's.
  * Leaves out what other programs use, and the garbage that JavaScript has not collected yet.
  */
 import { WorkbenchError } from '../base/errors.ts';
 import type { TextConfig } from '../models/config.ts';
-import type { TfjsBackend } from '../tensor/tfjs/backend.ts';
 import type { GrpoConfig, SftConfig, TrainingKind } from './config.ts';
+import type { TrainingExecutor } from './executors.ts';
 
 export type PlanPart = 'weights' | 'sampler' | 'adapter' | 'activations' | 'logits' | 'cache' | 'features';
 
 export interface MemoryPlan {
-  parts: { part: PlanPart; bytes: number }[];
+  parts: { part: PlanPart; bytes: number; on: 'host' | 'cuda' }[];
+  /** Of the host's memory. */
   bytes: number;
   /** What there is: of the machine, or of WebAssembly's address space. */
   available: number;
+  /** Of the CUDA device that trains (available null: it could not be asked); null: none does. */
+  device: { bytes: number; available: number | null } | null;
+  /** As far as is known. */
   fits: boolean;
   /** Settings under which it would fit; null where it does, or where none would do. */
-  remedy: { field: string; value: number } | null;
+  remedy: { field: string; value: number | boolean } | null;
   /** Tokens of one sequence that the plan reckons with. */
   tokens: { prompt: number; answer: number };
 }
@@ -38,13 +44,19 @@ export interface PlanInput {
   tokens: { prompt: number; answer: number };
   imageTokens: number;
   films: number;
-  backend: TfjsBackend;
+  executor: TrainingExecutor;
+  /** The device that the executor computes on, as in `MemoryPlan`; null: the processor. */
+  cuda: { available: number | null } | null;
   /** Something besides the trainer answers: GRPO's rollouts, a probe. */
   sampler: boolean;
   available: number;
 }
 
 const F32 = 4;
+/** In a CUDA device's memory, where one trains. */
+const OF_TRAINER: ReadonlySet<PlanPart> = new Set(['weights', 'adapter', 'activations', 'logits']);
+/** Of what the tape of tfjs keeps of a layer, what ONNX Runtime does: nothing that a gradient does not need. */
+const ONNX_SHARE = 0.5;
 /** Arrays that the tape keeps of one token in one layer, by width: of the stream, the gated block, the heads. */
 const STREAM_ARRAYS = 17;
 const INNER_ARRAYS = 9;
@@ -69,20 +81,25 @@ export function planMemory(input: PlanInput): MemoryPlan {
 }
 
 function reckon(input: PlanInput): Omit<MemoryPlan, 'remedy'> {
-  const { parameters, backend, sampler, available, tokens } = input;
+  const { parameters, executor, sampler, available, tokens, cuda } = input;
   const sizes: Record<PlanPart, number> = {
     // WebAssembly keeps the linear layers in two layouts.
-    weights: parameters * F32 * (backend === 'wasm' ? 2 : 1),
+    weights: parameters * F32 * (executor === 'tfjs-wasm' ? 2 : 1),
     sampler: sampler ? parameters * F32 : 0,
     adapter: adapterValues(input) * F32 * (ADAPTER_COPIES + (input.kind === 'grpo' ? 1 : 0)),
-    activations: activationValues(input) * F32,
+    activations: activationValues(input) * F32 * (executor === 'onnxruntime-cpu' ? ONNX_SHARE : 1),
     logits: rows(input) * tokens.answer * input.text.vocabulary * F32 * LOGIT_ARRAYS,
     cache: sampler ? cacheValues(input) * F32 : 0,
     features: Math.min(MOST_FEATURES, input.films * input.imageTokens * input.text.width * F32),
   };
-  const parts = (Object.keys(sizes) as PlanPart[]).map((part) => ({ part, bytes: sizes[part] }));
-  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
-  return { parts, bytes, available, fits: bytes <= available, tokens };
+  const parts = (Object.keys(sizes) as PlanPart[]).map((part) => {
+    return { part, bytes: sizes[part], on: cuda && OF_TRAINER.has(part) ? 'cuda' : 'host' } as const;
+  });
+  const on = (place: 'host' | 'cuda') => parts.reduce((sum, part) => sum + (part.on === place ? part.bytes : 0), 0);
+  const bytes = on('host');
+  const device = cuda && { bytes: on('cuda'), available: cuda.available };
+  const fits = bytes <= available && (!device || device.available === null || device.bytes <= device.available);
+  return { parts, bytes, available, device, fits, tokens };
 }
 
 /** Sequences that go through the network at once. */
@@ -119,9 +136,10 @@ function cacheValues({ kind, config, text, tokens }: PlanInput): number {
   return 2 * atOnce * length * text.layerTypes.length * 2 * text.keyValueHeads * text.headWidth;
 }
 
-/** The smallest change of one setting that makes it fit. */
+/** The change of one setting that makes it fit and costs least. */
 function remedyOf(input: PlanInput): MemoryPlan['remedy'] {
-  const tries: [field: string, values: number[]][] = [
+  const tries: [field: string, values: (number | boolean)[]][] = [
+    ['gradientCheckpointing', input.config.gradientCheckpointing ? [] : [true]],
     ['microBatch', halves(input.config.microBatch)],
     ...(input.kind === 'grpo'
       ? ([
@@ -132,7 +150,7 @@ function remedyOf(input: PlanInput): MemoryPlan['remedy'] {
   ];
   for (const [field, values] of tries) {
     for (const value of values) {
-      const answer = field === 'maxCompletionLength' ? value : input.tokens.answer;
+      const answer = field === 'maxCompletionLength' ? (value as number) : input.tokens.answer;
       const changed = { ...input, config: { ...input.config, [field]: value }, tokens: { ...input.tokens, answer } };
       if (reckon(changed).fits) return { field, value };
     }
@@ -152,17 +170,28 @@ function halves(value: number): number[] {
 }
 
 /** @throws TRAINING_TOO_LARGE, with the setting that would make it fit */
-export function demandFit({ bytes, available, fits, remedy, parts }: MemoryPlan): void {
+export function demandFit({ bytes, available, device, fits, remedy, parts }: MemoryPlan): void {
   if (fits) return;
-  const largest = [...parts].sort((a, b) => b.bytes - a.bytes)[0]!;
+  const host = bytes > available || !device;
+  const [need, there] = host ? [bytes, available] : [device.bytes, device.available ?? 0];
+  const here = parts.filter(({ on }) => on === (host ? 'host' : 'cuda'));
+  const largest = here.sort((a, b) => b.bytes - a.bytes)[0]!;
+  const memory = host ? 'memory' : 'the CUDA device’s memory';
   throw new WorkbenchError(
     'TRAINING_TOO_LARGE',
-    `This run would need ${gibibytes(bytes)} of memory, and there are ${gibibytes(available)}; most of it is ${largest.part}.`,
-    { bytes, availableBytes: available, largest: largest.part, largestBytes: largest.bytes },
+    `This run would need ${gibibytes(need)} of ${memory}, and there are ${gibibytes(there)}; most of it is ${largest.part}.`,
+    { bytes: need, availableBytes: there, largest: largest.part, largestBytes: largest.bytes },
     remedy
-      ? `Set ${remedy.field} to ${remedy.value}: the result is the same but for rounding${remedy.field === 'maxCompletionLength' ? ' and for answers that are cut off' : ''}.`
+      ? remedySentence(remedy)
       : 'No setting of the run makes it fit: train it on a machine with more memory, or export it.',
   );
+}
+
+function remedySentence({ field, value }: NonNullable<MemoryPlan['remedy']>): string {
+  if (field === 'gradientCheckpointing')
+    return 'Switch gradientCheckpointing on: the result is the same, a step takes longer.';
+  const cut = field === 'maxCompletionLength' ? ' and for answers that are cut off' : '';
+  return `Set ${field} to ${value}: the result is the same but for rounding${cut}.`;
 }
 
 function gibibytes(bytes: number): string {

@@ -173,7 +173,7 @@ class SftTrainer {
   private async begin(): Promise<void> {
     const { config, examples, start, reasons, now } = this.settings;
     const { info, executor } = this.engine;
-    const instead = fallbacks(config);
+    const instead = fallbacks(config, executor);
     const resumes = await this.folder.begin({
       kind: 'sft',
       createdAt: now.toISOString(),

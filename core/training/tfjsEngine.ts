@@ -6,6 +6,7 @@ import type { TrainableModel, TrainingOptions } from '../models/trainable.ts';
 import type { PixelValues } from '../preprocessing/imageProcessor.ts';
 import {
   type EngineBatch,
+  explained,
   type GradientSettings,
   objectiveLoss,
   type PassResult,
@@ -22,11 +23,15 @@ export function asEngine(model: TrainableModel | TrainingEngine): TrainingEngine
   return 'tf' in model ? new TfjsEngine(model) : model;
 }
 
-class TfjsEngine implements TrainingEngine {
-  constructor(private readonly model: TrainableModel) {}
+export class TfjsEngine implements TrainingEngine {
+  constructor(
+    private readonly model: TrainableModel,
+    /** Why this and not the engine that was asked for. */
+    private readonly instead: string | null = null,
+  ) {}
 
   get executor() {
-    return this.model.executor;
+    return explained(this.model.executor, this.instead);
   }
 
   get info() {
@@ -50,6 +55,7 @@ class TfjsEngine implements TrainingEngine {
     settings: ScoreSettings,
   ): Promise<Float32Array> {
     const { tf } = this.model;
+    this.model.use();
     let values = new Float32Array();
     tf.tidy(() => {
       const lora = adapter && loraInputs(asTensors(tf, adapter.parameters), adapter.scales);
@@ -61,6 +67,7 @@ class TfjsEngine implements TrainingEngine {
 
   async gradients(batch: EngineBatch, adapter: TrainedAdapter, settings: GradientSettings): Promise<PassResult> {
     const { tf } = this.model;
+    this.model.use();
     const { objective, dropout, checkpointing } = settings;
     const seen: { logps: Float32Array; metrics: GrpoMetrics | null } = { logps: new Float32Array(), metrics: null };
     const result = lossAndGradients(tf, adapter.parameters, (tensors, watch) => {
@@ -90,5 +97,9 @@ class TfjsEngine implements TrainingEngine {
       hash.update(bytesOf(this.model.weight(name).dataSync() as Float32Array));
     }
     return hash.digest('hex');
+  }
+
+  dispose(): Promise<void> {
+    return this.model.dispose();
   }
 }

@@ -71,7 +71,9 @@ export const train = {
   },
   planTokens: (prompt: number, answer: number) =>
     `For ${count(prompt)} tokens of prompt and film and ${count(answer)} of the answer, in f32.`,
-  planRemedy: (field: string, value: number) => `It fits with ${field} ${value}.`,
+  planRemedy: (field: string, value: number | boolean) => `It fits with ${field} ${value === true ? 'on' : value}.`,
+  planDevice: (needed: string, available: string | null) =>
+    `On the CUDA device: ${needed}; ${available === null ? 'how much is free there is unknown.' : `${available} are free.`}`,
   planNoRemedy: 'No setting makes it fit on this machine.',
   leftOut: (parts: string[]) => `Left out: ${parts.join('; ')}.`,
   leftOutReason: {

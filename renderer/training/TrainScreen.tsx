@@ -102,7 +102,7 @@ function Plan() {
   const { training } = useWorkbench();
   const plan = useFrom(training, (state) => state.plan);
   if (!plan) return null;
-  const { parts, bytes, available, fits, remedy } = plan;
+  const { parts, bytes, available, device, fits, remedy } = plan;
   const shown = parts.filter((each) => each.bytes > 0);
   return (
     <details className={`plan${fits ? '' : ' too-large'}`}>
@@ -115,6 +115,14 @@ function Plan() {
           </div>
         ))}
       </dl>
+      {device && (
+        <p className="small">
+          {text.train.planDevice(
+            gibibytes(device.bytes),
+            device.available === null ? null : gibibytes(device.available),
+          )}
+        </p>
+      )}
       <p className="muted small">{text.train.planTokens(plan.tokens.prompt, plan.tokens.answer)}</p>
       {!fits && <p>{remedy ? text.train.planRemedy(remedy.field, remedy.value) : text.train.planNoRemedy}</p>}
     </details>

@@ -5,7 +5,7 @@
  * the rest on tfjs. The peer scores the old policy in a pass of its own; here the update's own pass gives it. With --python the
  * Python stack takes its steps between ours, as it is and with image features at hand, and the ratios are printed.
  *
- *   npm run -s bench -- grpo [--python PATH] [--model DIR] [--backend tensorflow|wasm]… [--runs N] [--rank R] --json
+ *   npm run -s bench -- grpo [--python PATH] [--model DIR] [--executor onnxruntime-cpu|tfjs-tensorflow|tfjs-wasm]… [--runs N] [--rank R] --json
  */
 import { generate } from '../../core/generation/generate.ts';
 import { openRunner } from '../../core/models/openRunner.ts';
@@ -13,9 +13,8 @@ import { completionSequence } from '../../core/training/batch.ts';
 import { snapshot, trainedAdapter } from '../../core/training/lora.ts';
 import { completionLogps, type PolicyBatch, policyLoss } from '../../core/training/policy.ts';
 import { Stepper } from '../../core/training/step.ts';
-import { asEngine } from '../../core/training/tfjsEngine.ts';
 import {
-  measureBackends,
+  measureExecutors,
   randomPixels,
   randomPrompt,
   type TimedStep,
@@ -29,13 +28,12 @@ const LOSS = { epsilonLow: 0.15, epsilonHigh: 0.22, beta: 0.15, maxCompletionLen
 const ADVANTAGES = [1, -1, 0.5, -0.5];
 
 export async function run(args: string[]): Promise<object> {
-  const result = await measureBackends('grpo', args, prepare);
+  const result = await measureExecutors('grpo', args, prepare);
   return { ...result, group: GROUP, promptTokens: PROMPT, completionTokens: NEW_TOKENS };
 }
 
-async function prepare({ folder, model, adapter, runs }: TrainingBench): Promise<TimedStep> {
-  const { info } = model;
-  const engine = asEngine(model);
+async function prepare({ folder, engine, adapter, runs }: TrainingBench): Promise<TimedStep> {
+  const { info } = engine;
   const runner = await openRunner({ model: folder });
   const images = await runner.encodeImages(randomPixels(info, 1));
   const promptIds = randomPrompt(info, Math.max(PROMPT, info.imageTokens + 1), 'prompt');

@@ -5,16 +5,16 @@
  * (`…Checkpointed`: with gradient checkpointing).
  * With --python the Python stack takes its steps between ours, as it is and with our levers, and the ratios are printed.
  *
- *   npm run -s bench -- sft [--python PATH] [--model DIR] [--backend tensorflow|wasm]… [--runs N] [--rank R] --json
+ *   npm run -s bench -- sft [--python PATH] [--model DIR] [--executor onnxruntime-cpu|tfjs-tensorflow|tfjs-wasm]… [--runs N] [--rank R] --json
  */
+import type { ImageFeatures } from '../../core/models/runner.ts';
 import type { TrainingSequence } from '../../core/training/batch.ts';
 import { trainedAdapter } from '../../core/training/lora.ts';
 import { answerLoss } from '../../core/training/sft.ts';
 import { Stepper } from '../../core/training/step.ts';
-import { asEngine } from '../../core/training/tfjsEngine.ts';
 import { median, seconds } from '../support/measure.ts';
 import {
-  measureBackends,
+  measureExecutors,
   randomPixels,
   randomPrompt,
   type TimedStep,
@@ -26,17 +26,19 @@ const TOKENS = 150;
 const SUPERVISED = 50;
 
 export async function run(args: string[]): Promise<object> {
-  const result = await measureBackends('sft', args, prepare);
+  const result = await measureExecutors('sft', args, prepare);
   return { ...result, batch: BATCH, tokens: TOKENS, supervised: SUPERVISED };
 }
 
-async function prepare({ model, adapter, runs }: TrainingBench): Promise<TimedStep> {
-  const { info } = model;
-  const encode = () => model.encodeImages(randomPixels(info, BATCH));
+async function prepare({ engine, adapter, runs }: TrainingBench): Promise<TimedStep> {
+  const { info } = engine;
+  const pixels = randomPixels(info, BATCH);
+  const features: ImageFeatures[] = [];
+  const encode = async () => {
+    features.length = 0;
+    for (const film of pixels) features.push(await engine.imageFeatures(film));
+  };
   const vision = median(await seconds(runs, encode));
-  const { data, width, grids } = await encode();
-  const size = data.length / BATCH;
-  const features = grids.map((grid, i) => ({ data: data.slice(i * size, (i + 1) * size), width, grids: [grid] }));
   const sequences = features.map((_, i): TrainingSequence => {
     return {
       ids: randomPrompt(info, TOKENS, `sequence ${i}`),
@@ -54,7 +56,7 @@ async function prepare({ model, adapter, runs }: TrainingBench): Promise<TimedSt
     totalSteps: 2 * runs + 4,
   });
   const part = (checkpointing: boolean) =>
-    answerLoss(asEngine(model), trained, sequences, features, BATCH * SUPERVISED, { checkpointing });
+    answerLoss(engine, trained, sequences, features, BATCH * SUPERVISED, { checkpointing });
   const { tensorBytes } = await stepper.step([part(false)]);
   const { tensorBytes: tensorBytesCheckpointed } = await stepper.step([part(true)]);
   const timed = async (checkpointing: boolean) => {

@@ -1,29 +1,28 @@
-/** What the benchmarks of SFT and GRPO share: the model on each tfjs backend, a LoRA adapter, random films and tokens. */
+/** What the benchmarks of SFT and GRPO share: the model on each executor, a LoRA adapter, random films and tokens. */
 import { parseArgs } from 'node:util';
 import { WorkbenchError } from '../../core/base/errors.ts';
 import { Random } from '../../core/base/random.ts';
 import { type ModelFolder, openModelFolder } from '../../core/models/modelFolder.ts';
 import { adapterTarget } from '../../core/models/network.ts';
 import type { ModelInfo } from '../../core/models/runner.ts';
-import { TfjsModel } from '../../core/models/tfjsModel.ts';
 import type { Adapter } from '../../core/peft/adapter.ts';
 import { createAdapter } from '../../core/peft/adapterFolder.ts';
 import type { PixelValues } from '../../core/preprocessing/imageProcessor.ts';
-import { openTfjs, type TfjsBackend } from '../../core/tensor/tfjs/backend.ts';
+import type { TrainingEngine } from '../../core/training/engine.ts';
+import { TRAINING_EXECUTORS, type TrainingExecutor } from '../../core/training/executors.ts';
+import { openTrainingEngine } from '../../core/training/openEngine.ts';
 import { machine, median } from './measure.ts';
 import { peerModel } from './peerModel.ts';
 import { PythonPeer } from './pythonPeer.ts';
 
-const BACKENDS: readonly TfjsBackend[] = ['tensorflow', 'wasm'];
-
 export interface TrainingBench {
   folder: ModelFolder;
-  model: TfjsModel;
+  engine: TrainingEngine;
   adapter: Adapter;
   runs: number;
 }
 
-/** One backend's step, ready to be timed; `seconds` by part, among them `step`. */
+/** One executor's step, ready to be timed; `seconds` by part, among them `step`. */
 export interface TimedStep {
   step(): Promise<Record<string, number>>;
   /** Measured once. */
@@ -32,10 +31,10 @@ export interface TimedStep {
 }
 
 /**
- * Times a step on every backend that is asked for and there and, with `--python`, of the Python stack: each run takes one
+ * Times a step on every executor that is asked for and there and, with `--python`, of the Python stack: each run takes one
  * step of each in turn, so that all of them see the same machine.
  */
-export async function measureBackends(
+export async function measureExecutors(
   name: 'sft' | 'grpo',
   args: string[],
   prepare: (bench: TrainingBench) => Promise<TimedStep>,
@@ -44,7 +43,7 @@ export async function measureBackends(
     args,
     options: {
       model: { type: 'string' },
-      backend: { type: 'string', multiple: true },
+      executor: { type: 'string', multiple: true },
       runs: { type: 'string', default: '5' },
       rank: { type: 'string', default: '16' },
       python: { type: 'string' },
@@ -57,8 +56,8 @@ export async function measureBackends(
   const target = adapterTarget(folder);
   const adapter = createAdapter(target, { r: rank, lora_alpha: 2 * rank }, new Random('adapter'));
   const all: Contestant[] = [];
-  for (const backend of (values.backend ?? BACKENDS) as TfjsBackend[]) {
-    all.push(await contestant(backend, { folder, adapter, runs }, prepare));
+  for (const executor of (values.executor ?? TRAINING_EXECUTORS) as TrainingExecutor[]) {
+    all.push(await contestant(executor, { folder, adapter, runs }, prepare));
   }
   if (peer) {
     for (const step of [name, `${name}-levers`] as const)
@@ -86,33 +85,28 @@ interface Timed {
 }
 
 async function contestant(
-  backend: TfjsBackend,
-  bench: Omit<TrainingBench, 'model'>,
+  executor: TrainingExecutor,
+  bench: Omit<TrainingBench, 'engine'>,
   prepare: (bench: TrainingBench) => Promise<TimedStep>,
 ): Promise<Contestant> {
   try {
-    const tfjs = await openTfjs({ prefer: backend });
-    const model = await TfjsModel.load(bench.folder, tfjs);
-    const { step, once, dispose } = await prepare({ ...bench, model });
+    const engine = await openTrainingEngine(bench.folder, executor);
+    const { step, once, dispose } = await prepare({ ...bench, engine });
     return {
-      about: { ...model.executor, ...once },
-      step: () => {
-        // Two backends share one engine.
-        tfjs.use();
-        return step();
-      },
+      about: { ...engine.executor, ...once },
+      step,
       dispose: async () => {
         await dispose?.();
-        await model.dispose();
+        await engine.dispose();
       },
     };
   } catch (error) {
     if (!(error instanceof WorkbenchError && error.code.endsWith('_UNAVAILABLE'))) throw error;
-    return { about: { name: backend, unavailable: error.message } };
+    return { about: { name: executor, unavailable: error.message } };
   }
 }
 
-/** Medians of every part, after one round that does not count. */
+/** Median and least of every part, after one round that does not count. */
 async function interleaved(all: readonly Contestant[], runs: number): Promise<Timed[]> {
   const found = all.map(() => [] as Record<string, number>[]);
   for (let run = 0; run <= runs; run++) {
@@ -124,8 +118,14 @@ async function interleaved(all: readonly Contestant[], runs: number): Promise<Ti
   for (const { dispose } of all) await dispose?.();
   return all.map(({ about }, i) => {
     const parts = Object.keys(found[i]![0] ?? {});
-    const medians = parts.map((part) => [`${part}Seconds`, median(found[i]!.map((each) => each[part]!))]);
-    return { ...about, ...Object.fromEntries(medians) };
+    const measured = parts.flatMap((part) => {
+      const all = found[i]!.map((each) => each[part]!);
+      return [
+        [`${part}Seconds`, median(all)],
+        [`${part}LeastSeconds`, Math.min(...all)],
+      ];
+    });
+    return { ...about, ...Object.fromEntries(measured) };
   });
 }
 

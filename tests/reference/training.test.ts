@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { loadPromptModel } from '../../core/models/architectures.ts';
 import type { ImageFeatures } from '../../core/models/runner.ts';
 import { openAdapter } from '../../core/peft/adapterFolder.ts';
 import { adapterTarget } from '../../core/models/network.ts';
@@ -12,10 +13,9 @@ import { globalNorm, type Parameter } from '../../core/training/optimizer.ts';
 import { answerLoss } from '../../core/training/sft.ts';
 import type { TrainingEngine } from '../../core/training/engine.ts';
 import { Stepper } from '../../core/training/step.ts';
-import { asEngine } from '../../core/training/tfjsEngine.ts';
 import { pixelValues } from '../support/gemma3.ts';
 import { describeReference, readJsonFile, referenceDir } from '../support/reference.ts';
-import { backendsHere, loadTrainable } from '../support/tinyModel.ts';
+import { type EngineName, enginesHere, openEngine } from '../support/engines.ts';
 
 /** The unmasked entries of [B][T], one row after the other. */
 function unmasked(values: number[][], mask: number[][]): number[] {
@@ -91,10 +91,9 @@ describeReference('sft: ten steps as in PyTorch and PEFT', referenceDir('sft'), 
   const gemma3 = referenceDir('gemma3')!;
   const reference = readJsonFile(folder, 'sft.json');
 
-  async function prepare(backend: 'tensorflow' | 'wasm') {
-    const loaded = await loadTrainable(join(gemma3, 'model'), backend);
-    const { prompt } = loaded;
-    const model = asEngine(loaded.model);
+  async function prepare(name: EngineName) {
+    const prompt = await loadPromptModel(join(gemma3, 'model'));
+    const model = await openEngine(join(gemma3, 'model'), name);
     const target = adapterTarget(model);
     const { adapter } = await openAdapter(join(folder, 'initial_adapter'), target);
     const features = await imageFeatures(model, gemma3, reference.examples);
@@ -120,9 +119,9 @@ describeReference('sft: ten steps as in PyTorch and PEFT', referenceDir('sft'), 
     return { model, target, trained, sequences, partOf };
   }
 
-  for (const backend of await backendsHere()) {
-    it(`${backend}: tokens and labels of every example`, async () => {
-      const { sequences } = await prepare(backend);
+  for (const engine of await enginesHere()) {
+    it(`${engine}: tokens and labels of every example`, async () => {
+      const { sequences } = await prepare(engine);
       reference.examples.forEach((example: { input_ids: number[]; labels: number[] }, i: number) => {
         const { ids, promptLength, targetLength } = sequences[i]!;
         expect(ids).toEqual(example.input_ids);
@@ -131,8 +130,8 @@ describeReference('sft: ten steps as in PyTorch and PEFT', referenceDir('sft'), 
       });
     });
 
-    it(`${backend}: gradients of the first step, with checkpointing and without`, async () => {
-      const { target, trained, partOf } = await prepare(backend);
+    it(`${engine}: gradients of the first step, with checkpointing and without`, async () => {
+      const { target, trained, partOf } = await prepare(engine);
       const expected = await readAdapterFile(join(folder, 'first_step_gradients.safetensors'), target.canonicalName);
       const { tokens } = reference.steps[0];
       const micro: number[][] = reference.microbatches.slice(0, 2);
@@ -157,8 +156,8 @@ describeReference('sft: ten steps as in PyTorch and PEFT', referenceDir('sft'), 
         'final_adapter_clipping.safetensors',
       ],
     ] as const) {
-      it(`${backend}: losses, norms, rates and the final adapter, ${title}`, async () => {
-        const { target, trained, partOf } = await prepare(backend);
+      it(`${engine}: losses, norms, rates and the final adapter, ${title}`, async () => {
+        const { target, trained, partOf } = await prepare(engine);
         const { lr, weight_decay, steps, accumulation, warmup_ratio } = reference.hyperparameters;
         const stepper = new Stepper(trained.parameters, {
           learningRate: lr,
@@ -187,12 +186,12 @@ describeReference('sft: ten steps as in PyTorch and PEFT', referenceDir('sft'), 
 describeReference('grpo: two updates as in TRL and PEFT', referenceDir('grpo'), async (folder) => {
   const gemma3 = referenceDir('gemma3')!;
 
-  for (const backend of await backendsHere()) {
+  for (const engine of await enginesHere()) {
     for (const name of ['update_t1.0', 'update_t0.8']) {
-      it(`${backend}: ${name}`, async () => {
+      it(`${engine}: ${name}`, async () => {
         const update = readJsonFile(folder, `${name}.json`);
         const { settings, rows, completion_mask: mask } = update;
-        const model = asEngine((await loadTrainable(join(gemma3, 'model'), backend)).model);
+        const model = await openEngine(join(gemma3, 'model'), engine);
         const target = adapterTarget(model);
         const trained = trainedAdapter((await openAdapter(join(folder, 'initial_adapter'), target)).adapter);
         const features = await imageFeatures(model, gemma3, rows);

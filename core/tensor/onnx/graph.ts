@@ -78,23 +78,35 @@ export class OnnxGraph {
 
   /** Gives a value the name under which the session returns it; its shape is inferred where it is left out. */
   output(value: Value, name: string, type: DataType, shape?: readonly Dimension[]): void {
-    const isResult = this.nodes.some((node) => node.output[0] === value.name) && !this.outputNames.has(value.name);
+    const isResult = this.nodes.some((node) => node.output.includes(value.name)) && !this.outputNames.has(value.name);
     this.outputNames.set(isResult ? value.name : this.node('Identity', [value]).name, name);
     this.outputs.push(valueInfo(name, type, shape));
   }
 
   /** Records one operator with one result. `null` leaves an optional input out. */
   node(op: string, inputs: readonly (Value | null)[], attributes: Record<string, Attribute> = {}, domain = ''): Value {
+    return this.nodeOf(1, op, inputs, attributes, domain)[0]!;
+  }
+
+  /** Records one operator with several results. */
+  nodeOf(
+    results: number,
+    op: string,
+    inputs: readonly (Value | null)[],
+    attributes: Record<string, Attribute> = {},
+    domain = '',
+  ): Value[] {
     const name = `${op}_${this.count++}`;
+    const output = Array.from({ length: results }, (_, i) => (i === 0 ? name : `${name}.${i}`));
     this.nodes.push({
       opType: op,
       name,
       domain,
       input: inputs.map((value) => value?.name ?? ''),
-      output: [name],
+      output,
       attribute: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
     });
-    return { name };
+    return output.map((result) => ({ name: result }));
   }
 
   /**

@@ -88,7 +88,7 @@ const SUM_OUTPUT = 3;
 const INT8_ACTIVATIONS = 4;
 
 /** A block of rows of a weight, as an f32 value. */
-interface RowBlock {
+export interface RowBlock {
   value: Value;
   start: number;
   rows: number;
@@ -380,7 +380,7 @@ export class OnnxOps implements Ops<Value> {
   }
 
   /** The weight as f32 values, in blocks of rows small enough to be allocated; `asMatrix`: the axes behind the first as one. */
-  protected weightBlocks(name: string, asMatrix = false): RowBlock[] {
+  weightBlocks(name: string, asMatrix = false): RowBlock[] {
     const known = this.blocks.get(name);
     if (known) return known;
     const { dtype, shape: stored, file, offset, length } = this.locate(name);

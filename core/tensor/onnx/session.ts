@@ -27,6 +27,11 @@ export interface OnnxSettings {
   threads: number;
   /** Absent: the processor. */
   device?: Device;
+  /**
+   * Whether each product keeps its weight in the layout that it is fastest with (absent: yes). That is a copy for each
+   * product, and pays where few rows are multiplied at once.
+   */
+  prepacking?: boolean;
 }
 
 /** A tensor as a plain array, row-major. */
@@ -45,7 +50,7 @@ export class OnnxSession {
   /** Throws ONNXRUNTIME_SESSION where the graph or its weights cannot be loaded. */
   static async open(
     { bytes, externalRoot }: EncodedGraph,
-    { threads, device = 'cpu' }: OnnxSettings,
+    { threads, device = 'cpu', prepacking = true }: OnnxSettings,
   ): Promise<OnnxSession> {
     const ort = await loadOnnxRuntime();
     const folder = externalRoot === null ? {} : { model_external_initializers_file_folder_path: externalRoot };
@@ -58,7 +63,7 @@ export class OnnxSession {
       // Sizes grow with every token, so that a plan of memory is never used twice: without one a token costs a quarter less.
       enableMemPattern: false,
       logSeverityLevel: 3,
-      extra: { session: folder },
+      extra: { session: { ...folder, ...(prepacking ? {} : { disable_prepacking: '1' }) } },
     };
     try {
       return new OnnxSession(ort, await ort.InferenceSession.create(bytes, options));

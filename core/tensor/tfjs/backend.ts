@@ -19,6 +19,8 @@ export interface Tfjs {
   readonly tf: Tf;
   readonly backend: TfjsBackend;
   readonly executor: ExecutorInfo;
+  /** Tensors lie in the memory of a CUDA device. */
+  readonly cuda: boolean;
   /** Makes this backend the current one. */
   use(): void;
 }
@@ -57,7 +59,7 @@ async function loadTensorflow(): Promise<Tfjs> {
   const tf = unwrap<Tf>(await quietly(() => import('@tensorflow/tfjs-node-gpu')));
   const backend = tf.backend() as unknown as { isUsingGpuDevice: boolean; binding: { TF_Version: string } };
   const device = backend.isUsingGpuDevice ? 'a CUDA device' : 'the CPU';
-  return describe(tf, 'tensorflow', {
+  return describe(tf, 'tensorflow', backend.isUsingGpuDevice, {
     name: 'tfjs-tensorflow',
     version: `${tf.version_core} on libtensorflow ${backend.binding.TF_Version}`,
     threads: Number(process.env['TF_NUM_INTRAOP_THREADS']) || cpus().length,
@@ -67,9 +69,9 @@ async function loadTensorflow(): Promise<Tfjs> {
 
 async function openWasm(reason: string): Promise<Tfjs> {
   opened.wasm ??= loadWasm();
-  const { tf, executor, use } = await opened.wasm;
+  const { tf, executor, cuda, use } = await opened.wasm;
   use();
-  return { tf, backend: 'wasm', executor: { ...executor, reason }, use };
+  return { tf, backend: 'wasm', cuda, executor: { ...executor, reason }, use };
 }
 
 async function loadWasm(): Promise<Tfjs> {
@@ -82,15 +84,15 @@ async function loadWasm(): Promise<Tfjs> {
   });
   const simd = (await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) ? ' with SIMD' : '';
   const version = `${tf.version_core} on WebAssembly${simd}`;
-  return describe(tf, 'wasm', { name: 'tfjs-wasm', version, threads: 1, reason: '' });
+  return describe(tf, 'wasm', false, { name: 'tfjs-wasm', version, threads: 1, reason: '' });
 }
 
-function describe(tf: Tf, backend: TfjsBackend, executor: ExecutorInfo): Tfjs {
+function describe(tf: Tf, backend: TfjsBackend, cuda: boolean, executor: ExecutorInfo): Tfjs {
   // setBackend is asynchronous only for a backend that has not been started yet; these have.
   const use = () => {
     if (tf.getBackend() !== backend) void tf.setBackend(backend);
   };
-  return { tf, backend, executor, use };
+  return { tf, backend, executor, cuda, use };
 }
 
 function whyNoTensorflow(error: unknown): string {

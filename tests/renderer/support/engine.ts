@@ -595,9 +595,10 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
     'training.log': ({ runId }) => logs.get(runId) ?? [],
     'training.plan': ({ config }) => ({
       parts: [
-        { part: 'weights', bytes: 3 * 2 ** 30 },
-        { part: 'activations', bytes: (Number(config['microBatch'] ?? 1) * 2 ** 30) / 2 },
+        { part: 'weights', bytes: 3 * 2 ** 30, on: 'host' },
+        { part: 'activations', bytes: (Number(config['microBatch'] ?? 1) * 2 ** 30) / 2, on: 'host' },
       ],
+      device: null,
       bytes: 3 * 2 ** 30 + (Number(config['microBatch'] ?? 1) * 2 ** 30) / 2,
       available: 16 * 2 ** 30,
       fits: Number(config['microBatch'] ?? 1) < 26,
