@@ -8,7 +8,7 @@ import { locate, WorkbenchError } from '../base/errors.ts';
 import type { CodecFrame, ExpectedSize } from './codecs/frame.ts';
 import { requireSize } from './codecs/frame.ts';
 import { decodeJpegComponents } from './codecs/jpeg.ts';
-import { findCodestream, readJpeg2000Header, requireWholeTiles } from './codecs/jpeg2000Header.ts';
+import { findCodestream, jpeg2000Levels, readJpeg2000Header, requireWholeTiles } from './codecs/jpeg2000Header.ts';
 import { decodeJpegLossless } from './codecs/jpegLossless.ts';
 import { readJpegFrameHeader } from './codecs/jpegStream.ts';
 import { decodeJpeg2000 } from './codecs/openJpeg.ts';
@@ -20,6 +20,7 @@ import type { PixelArray } from './film.ts';
 import { type EncapsulatedFrames, joinFragments, readEncapsulatedFrames } from './fragments.ts';
 import { type PixelDescription, readPixelDescription } from './header.ts';
 import { allocatePixels, nativeFrameBytes, readNativeFrame } from './nativePixels.ts';
+import type { Reduced } from './preview.ts';
 
 export interface DecodedFrame {
   /** Stored values, samples interleaved, before any colour conversion. */
@@ -109,6 +110,27 @@ export async function decodeFrame(source: FrameSource, frame: number): Promise<D
   } catch (error) {
     throw locate(error, { frame, transferSyntax: file.transferSyntax });
   }
+}
+
+/**
+ * The frame in small, where its codec gives that for less work than the whole; else null.
+ * @param factor the smallest pixel that will do, in pixels of the frame: what comes is as fine or finer.
+ * @throws as decodeFrame does
+ */
+export async function decodeReduced(source: FrameSource, frame: number, factor: number): Promise<Reduced | null> {
+  const { description, codec, encapsulated } = source;
+  const { rows, columns, samplesPerPixel } = description;
+  if (codec !== 'jpeg-2000' || samplesPerPixel !== 1 || !encapsulated?.[frame]) return null;
+  const stream = joinFragments(encapsulated[frame]);
+  const expected = { width: columns, height: rows, components: 1 };
+  const header = readJpeg2000Header(stream);
+  requireSize(expected, header);
+  if (header.highThroughput) return null;
+  const reduce = Math.min(Math.floor(Math.log2(factor)), jpeg2000Levels(stream));
+  if (reduce < 1) return null;
+  const small = await decodeJpeg2000(stream, expected, reduce);
+  const pixels = fitCodecFrame(small, description);
+  return { pixels, rows: small.height, columns: small.width, factor: 2 ** reduce };
 }
 
 function decodeNative(source: FrameSource, frame: number): DecodedFrame {

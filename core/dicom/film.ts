@@ -124,3 +124,11 @@ export interface Film {
   /** Sentences for the person who reads it: "for processing", "no view position", ... */
   warnings: string[];
 }
+
+/** A gray film in small, to be looked at until the film itself is there (preview.ts). */
+export interface FilmPreview
+  extends Pick<Film, 'rows' | 'columns' | 'spacing' | 'modality' | 'voi' | 'inverse' | 'padding'> {
+  /** Film pixels along a side of one of its pixels. */
+  factor: number;
+  small: { pixels: PixelArray; rows: number; columns: number };
+}

@@ -9,8 +9,8 @@ import { bytesOf, sha256 } from '../base/hash.ts';
 import { trace } from '../platform/trace.ts';
 import { applyPalette, readPalette, toRgb } from './color.ts';
 import { type DicomFile, looksLikeDicom, readDicom } from './dataSet.ts';
-import { type DecodedFrame, decodeFrame, type FrameSource, openFrames } from './decode.ts';
-import type { Film, ModalityTransform, Voi } from './film.ts';
+import { type DecodedFrame, decodeFrame, decodeReduced, type FrameSource, openFrames } from './decode.ts';
+import type { Film, FilmPreview, ModalityTransform, Voi } from './film.ts';
 import {
   functionalGroups,
   NO_TAGS,
@@ -23,7 +23,9 @@ import {
 } from './header.ts';
 import { modalityRange } from './modalityRange.ts';
 import { readOverlays } from './overlays.ts';
+import { previewFactor, previewOf, type Room } from './preview.ts';
 import { type Raster, rasterKind, readRaster } from './rasterFiles.ts';
+import { averageSamples } from './sampleScan.ts';
 import { readSpacing } from './spacing.ts';
 import { inThread } from './threads.ts';
 
@@ -35,29 +37,49 @@ export interface OpenOptions {
   frame?: number;
   /** Default true. false: `sha256` stays empty, for those who want the pixels and ask nothing about them. */
   hash?: boolean;
+  /** Where the film will be shown: `onPreview` gets it in small first, where that is less. */
+  room?: Room;
 }
+
+/** Gets a film in small before the film itself (preview.ts). */
+export type OnPreview = (preview: FilmPreview) => void;
 
 /**
  * Opens one frame of a film.
  * @throws WorkbenchError with the file in its details; for pixels also frame and transfer syntax. FILE_*, DICOM_*,
  *   CODEC_*, PNG_DAMAGED, IMAGE_TOO_LARGE, NOT_A_FILM.
  */
-export function openFilm(path: string, options: OpenOptions = {}): Promise<Film> {
-  return inThread('openFilm', [path, options], () => openFilmHere(path, options));
+export function openFilm(path: string, options: OpenOptions = {}, onPreview?: OnPreview): Promise<Film> {
+  return inThread('openFilm', [path, options], () => openFilmHere(path, options, onPreview), onPreview);
 }
 
 /** The same in this thread. */
-export async function openFilmHere(path: string, options: OpenOptions = {}): Promise<Film> {
+export async function openFilmHere(path: string, options: OpenOptions = {}, onPreview?: OnPreview): Promise<Film> {
   try {
     trace('thread-begun');
     const bytes = await readWhole(path);
     trace('file-read');
-    const kind = rasterKind(bytes);
-    if (kind) return rasterFilm(path, kind, await readRaster(bytes, kind), options);
-    return await dicomFilm(path, openDicom(bytes), options);
+    return await filmOf(path, bytes, options, onPreview);
   } catch (error) {
     throw locate(error, { file: path });
   }
+}
+
+/** The film in small, in this thread: what the codec gives for less work than the whole, else the film itself. */
+export async function openSmallHere(path: string, frame: number, room: Room): Promise<FilmPreview | Film> {
+  try {
+    const bytes = await readWhole(path);
+    const early = looksLikeDicom(bytes) ? await earlyPreview(openFrames(openDicom(bytes)), frame, room) : null;
+    return early ?? (await filmOf(path, bytes, { frame, hash: false }));
+  } catch (error) {
+    throw locate(error, { file: path });
+  }
+}
+
+async function filmOf(path: string, bytes: Uint8Array, options: OpenOptions, onPreview?: OnPreview): Promise<Film> {
+  const kind = rasterKind(bytes);
+  if (kind) return rasterFilm(path, kind, await readRaster(bytes, kind), options, onPreview);
+  return dicomFilm(path, openDicom(bytes), options, onPreview);
 }
 
 /**
@@ -121,19 +143,28 @@ export function openDicom(bytes: Uint8Array): DicomFile {
 
 // -------------------------------------------------------------------------------------------------------------- DICOM
 
-async function dicomFilm(path: string, file: DicomFile, { frame = 0, hash = true }: OpenOptions): Promise<Film> {
+async function dicomFilm(
+  path: string,
+  file: DicomFile,
+  { frame = 0, hash = true, room }: OpenOptions,
+  onPreview?: OnPreview,
+): Promise<Film> {
   const source = openFrames(file);
-  const decoded = await decodeFrame(source, frame);
-  trace('decoded');
   const { attributes, warnings } = file;
   const { description } = source;
   const groups = functionalGroups(attributes, frame);
+  const early = onPreview ? await earlyPreview(source, frame, room) : null;
+  if (early) onPreview?.(early);
+  const decoded = await decodeFrame(source, frame);
+  trace('decoded');
   const tags = readTags(attributes);
   const overlays = readOverlays(source, frame);
   if (!attributes.characterSetKnown) warnings.push('The character set of the file is unknown; text may be wrong.');
   const isColor = description.samplesPerPixel === 3 || isPalette(source);
   const display = isColor ? colorDisplay(source, decoded) : grayDisplay(source, decoded, groups);
   trace('ranged');
+  const spacing = readSpacing([attributes, ...groups]);
+  if (!early && !isColor) showAveraged({ ...description, ...display, spacing }, room, onPreview);
   const hashed = hash ? sha256(bytesOf(decoded.pixels)) : '';
   trace('hashed');
   return {
@@ -146,12 +177,40 @@ async function dicomFilm(path: string, file: DicomFile, { frame = 0, hash = true
     photometricInterpretation: description.photometricInterpretation,
     transferSyntax: file.transferSyntax,
     ...display,
-    spacing: readSpacing([attributes, ...groups]),
+    spacing,
     ...(overlays.length > 0 ? { overlays } : {}),
     tags,
     sha256: hashed,
     warnings: [...warnings, ...readCautions(attributes, tags)],
   };
+}
+
+/** What the codec has in small, gray as far as that tells. A film that fails says so itself, when it is decoded. */
+async function earlyPreview(source: FrameSource, frame: number, room: Room | undefined): Promise<FilmPreview | null> {
+  const { description, file } = source;
+  const factor = previewFactor(description, room);
+  if (factor < 2 || isPalette(source)) return null;
+  try {
+    const reduced = await decodeReduced(source, frame, factor);
+    trace('reduced');
+    if (!reduced) return null;
+    const groups = functionalGroups(file.attributes, frame);
+    // Its warnings are those of the film, which will come.
+    const quiet: FrameSource = { ...source, file: { ...file, warnings: [] } };
+    const display = grayDisplay(quiet, { ...reduced, photometricInterpretation: '' }, groups);
+    return previewOf({ ...description, ...display, spacing: readSpacing([file.attributes, ...groups]) }, reduced);
+  } catch {
+    return null;
+  }
+}
+
+type Shown = Omit<FilmPreview, 'factor' | 'small'> & Pick<Film, 'pixels'>;
+
+function showAveraged(film: Shown, room: Room | undefined, onPreview: OnPreview | undefined): void {
+  const factor = previewFactor(film, room);
+  if (factor < 2 || !onPreview) return;
+  onPreview(previewOf(film, averageSamples(film.pixels, film, factor)));
+  trace('averaged');
 }
 
 type Display = Pick<
@@ -220,21 +279,22 @@ export function rasterFilm(
   path: string,
   kind: 'png' | 'jpeg',
   raster: Raster,
-  { hash = true }: OpenOptions = {},
+  { hash = true, room }: OpenOptions = {},
+  onPreview?: OnPreview,
 ): Film {
+  const size = { rows: raster.height, columns: raster.width };
+  const isGray = raster.samplesPerPixel === 1;
+  const display = plainDisplay(isGray ? raster.pixels : toRgb(raster.pixels, 'RGB', raster.bits), raster.bits);
+  if (isGray) showAveraged({ ...size, ...display, spacing: null }, room, onPreview);
   return {
     path,
     kind,
     frame: 0,
     frames: 1,
-    rows: raster.height,
-    columns: raster.width,
-    photometricInterpretation: raster.samplesPerPixel === 1 ? 'MONOCHROME2' : 'RGB',
+    ...size,
+    photometricInterpretation: isGray ? 'MONOCHROME2' : 'RGB',
     transferSyntax: '',
-    ...plainDisplay(
-      raster.samplesPerPixel === 1 ? raster.pixels : toRgb(raster.pixels, 'RGB', raster.bits),
-      raster.bits,
-    ),
+    ...display,
     samplesPerPixel: raster.samplesPerPixel,
     spacing: null,
     tags: NO_TAGS,

@@ -1,22 +1,24 @@
 /** The inside of a decoder thread (threads.ts). */
 import { parentPort, workerData } from 'node:worker_threads';
 import { type ErrorData, fromErrorData, toErrorData } from '../base/errors.ts';
-import { decodeStripe, loadOpenJpeg } from './codecs/openJpeg.ts';
+import { decodeStripe, loadOpenJpeg, warmOpenJpeg } from './codecs/openJpeg.ts';
 import { decodeFileHere } from './decodeFile.ts';
 import { exportFileHere } from './deidentify/exportFile.ts';
+import type { FilmPreview } from './film.ts';
 import { readFilmHeaders } from './headerFile.ts';
-import { openFilmHere } from './openFilm.ts';
+import { type OpenOptions, openFilmHere } from './openFilm.ts';
 import { setPartners } from './partners.ts';
 import { thumbnailHere } from './thumbnail.ts';
 
 const JOBS = {
-  openFilm: openFilmHere,
+  openFilm: (path: string, options: OpenOptions) => openFilmHere(path, options, say),
   decodeFile: decodeFileHere,
   readHeaders: readFilmHeaders,
   exportFile: exportFileHere,
   /** Of another thread's film. */
   decodeStripe,
   thumbnail: thumbnailHere,
+  warmUp: warmOpenJpeg,
 };
 export type Jobs = typeof JOBS;
 export type JobName = keyof Jobs;
@@ -33,8 +35,8 @@ export interface Outcome {
 
 /** To a thread: a job, or what became of a part that it had asked others for (no outcome: nobody had time). */
 export type ToThread = { job: Job } | { part: number; outcome?: Outcome };
-/** From a thread: it can take jobs; its job is done; it asks others for a part of it. */
-export type FromThread = { ready: true } | { done: Outcome } | { part: number; job: Job };
+/** From a thread: it can take jobs; its job is done; a word before that; it asks others for a part of it. */
+export type FromThread = { ready: true } | { done: Outcome } | { said: unknown } | { part: number; job: Job };
 
 /** Of the pool: how many threads have nothing to do. */
 export type PoolState = Int32Array;
@@ -70,6 +72,11 @@ function start(port: NonNullable<typeof parentPort>): void {
   send({ ready: true });
   // Not waited for: a first film of another kind need not.
   void loadOpenJpeg().catch(() => undefined);
+}
+
+/** Of the job under way. */
+function say(preview: FilmPreview): void {
+  parentPort?.postMessage({ said: preview } satisfies FromThread, [preview.small.pixels.buffer as ArrayBuffer]);
 }
 
 /** Pixels change hands without a copy. */

@@ -17,12 +17,15 @@ const TIME_LIMIT_MS_PER_MIB = 5_000;
 const HEADERS_LIMIT_MS = 60_000;
 /** Starting a thread takes a fraction of a second; in a checkout, on a busy machine, some more. */
 const START_LIMIT_MS = 30_000;
+const WARM_AFTER_MS = 1_500;
 /** JavaScript heap of a thread; pixels and codecs lie outside of it, and have bounds of their own. */
 const HEAP_LIMIT_MIB = 512;
 
 interface Task extends Job {
   resolve(result: unknown): void;
   reject(error: unknown): void;
+  /** Hears what the job says before it is done. */
+  onSaid?(said: never): void;
 }
 
 let pool: ThreadPool | undefined;
@@ -54,15 +57,17 @@ export function dicomThreadCount(): number {
 
 /**
  * Runs a job in a thread, or `here` where there is none.
+ * @param onSaid hears what the job says before it is done; `here` tells it by itself
  * @throws the job's own errors; FILM_TIMEOUT; DECODER_CRASHED
  */
 export function inThread<N extends JobName>(
   name: N,
   args: Parameters<Jobs[N]>,
   here: () => ReturnType<Jobs[N]>,
+  onSaid?: (said: never) => void,
 ): ReturnType<Jobs[N]> {
   if (!pool?.usable) return here();
-  return pool.run(name, args, here) as ReturnType<Jobs[N]>;
+  return pool.run(name, args, here, onSaid) as ReturnType<Jobs[N]>;
 }
 
 class ThreadPool {
@@ -79,7 +84,7 @@ class ThreadPool {
     this.count = count;
   }
 
-  run(name: JobName, args: unknown[], here: () => Promise<unknown>): Promise<unknown> {
+  run(name: JobName, args: unknown[], here: () => Promise<unknown>, onSaid?: (said: never) => void): Promise<unknown> {
     return new Promise<unknown>((resolve, reject) => {
       const rejectOrStay = (error: unknown) => {
         if (error === CANNOT_START) {
@@ -87,14 +92,17 @@ class ThreadPool {
           here().then(resolve, reject);
         } else reject(error);
       };
-      this.waiting.push({ name, args, resolve, reject: rejectOrStay });
+      this.waiting.push({ name, args, resolve, reject: rejectOrStay, onSaid });
       this.next();
     });
   }
 
-  /** Starts all threads, so that the first film need not wait for them. */
+  /** Starts all threads, so that the first film need not wait for them, nor for a codec to be compiled. */
   warm(): void {
     while (this.start());
+    // Later: what the application does at its start goes first. Compiled code is shared by all threads.
+    const warmUp = () => this.run('warmUp', [], async () => undefined).catch(() => {});
+    setTimeout(() => this.usable && void warmUp(), WARM_AFTER_MS).unref();
   }
 
   async stop(): Promise<void> {
@@ -152,7 +160,7 @@ class ThreadPool {
 }
 
 function timeLimit({ name, args: [first] }: Job): number {
-  if (name === 'readHeaders') return HEADERS_LIMIT_MS;
+  if (name === 'readHeaders' || name === 'warmUp') return HEADERS_LIMIT_MS;
   const bytes =
     typeof first === 'string' ? statSync(first, { throwIfNoEntry: false })?.size : (first as Uint8Array).length;
   return TIME_LIMIT_MS + TIME_LIMIT_MS_PER_MIB * ((bytes ?? 0) / 2 ** 20);
@@ -168,6 +176,7 @@ class Thread {
   private isReady = false;
   /** Settles the job under way. */
   private current: ((settle: (task: Task) => void) => void) | undefined;
+  private onSaid: Task['onSaid'];
 
   /** @param ask finds another thread for a part of this one's job. */
   constructor(script: string, state: PoolState, ask: (job: Job) => Promise<Outcome | undefined>) {
@@ -184,6 +193,8 @@ class Thread {
       if ('ready' in message) {
         this.isReady = true;
         setReady();
+      } else if ('said' in message) {
+        this.onSaid?.(message.said as never);
       } else if ('part' in message) {
         void ask(message.job).then((outcome) => this.answer(message.part, outcome));
       } else {
@@ -208,10 +219,12 @@ class Thread {
   run(task: Task, limitMs: number): Promise<void> {
     this.worker.ref();
     return new Promise((done) => {
+      this.onSaid = task.onSaid;
       let timer = setTimeout(() => this.fail('it did not start'), START_LIMIT_MS);
       this.current = (settle) => {
         clearTimeout(timer);
         this.current = undefined;
+        this.onSaid = undefined;
         this.worker.unref();
         settle(task);
         done();

@@ -8,8 +8,8 @@ import { PNG } from 'pngjs';
 import { sha256 } from '../base/hash.ts';
 import { fileVersion, writeFileAtomic } from '../platform/files.ts';
 import { decodePng } from './codecs/png.ts';
-import type { Film } from './film.ts';
-import { openFilmHere } from './openFilm.ts';
+import type { Film, FilmPreview } from './film.ts';
+import { openSmallHere } from './openFilm.ts';
 import { withoutHelp } from './partners.ts';
 import { inThread } from './threads.ts';
 import { renderGray } from './voi.ts';
@@ -34,19 +34,19 @@ export function thumbnail(path: string, frame: number, folder: string | null): P
 
 /** The same in this thread. */
 export async function thumbnailHere(path: string, frame: number, folder: string | null): Promise<Thumbnail> {
-  if (folder === null) return shrink(await filmOf(path, frame));
+  if (folder === null) return shrink(await smallOf(path, frame));
   const kept = join(folder, await nameOf(path, frame));
   const there = await readKept(kept);
   if (there) return there;
-  const made = shrink(await filmOf(path, frame));
+  const made = shrink(await smallOf(path, frame));
   // A full disk costs the file, not the picture.
   await keep(kept, made).catch(() => {});
   return made;
 }
 
 /** One job at a time runs in a thread, so that this is of no other. */
-function filmOf(path: string, frame: number): Promise<Film> {
-  return withoutHelp(() => openFilmHere(path, { frame, hash: false }));
+function smallOf(path: string, frame: number): Promise<FilmPreview | Film> {
+  return withoutHelp(() => openSmallHere(path, frame, { width: THUMBNAIL_SIDE, height: THUMBNAIL_SIDE }));
 }
 
 async function nameOf(path: string, frame: number): Promise<string> {
@@ -72,7 +72,8 @@ async function keep(path: string, { width, height, gray }: Thumbnail): Promise<v
 }
 
 /** Each pixel the mean of those that it stands for; a film that is small already stays. */
-function shrink(film: Film): Thumbnail {
+function shrink(opened: FilmPreview | Film): Thumbnail {
+  const film = 'small' in opened ? { ...opened, ...opened.small, samplesPerPixel: 1 } : opened;
   const scale = Math.min(1, THUMBNAIL_SIDE / Math.max(film.rows, film.columns));
   const width = Math.max(1, Math.round(film.columns * scale));
   const height = Math.max(1, Math.round(film.rows * scale));

@@ -12,7 +12,8 @@ import type { LabelledImage, LabelTable } from '../datasets/types.ts';
 import type { Film } from '../dicom/film.ts';
 import { HeaderCache } from '../dicom/headerCache.ts';
 import type { FilmHeader } from '../dicom/headerFile.ts';
-import { openFilm } from '../dicom/openFilm.ts';
+import { type OnPreview, openFilm } from '../dicom/openFilm.ts';
+import type { Room } from '../dicom/preview.ts';
 import { type ScanReport, scanPaths } from '../dicom/scan.ts';
 import { type Caution, viewCaution, viewOfText } from '../dicom/suitability.ts';
 import type { DatasetKind } from '../labels/mapping.ts';
@@ -92,12 +93,12 @@ export class Collections {
   }
 
   /** The decoded film; recently opened ones come from memory. */
-  async open(filmId: string, frame?: number): Promise<Film> {
+  async open(filmId: string, frame?: number, room?: Room, onPreview?: OnPreview): Promise<Film> {
     const entry = await this.entry(filmId);
     const wanted = frame ?? entry.frame;
     // A file that has changed is another film.
     const key = `${entry.path}#${wanted} ${await fileVersion(entry.path)}`;
-    return this.cache.get(key, () => openFilm(entry.path, { frame: wanted }));
+    return this.cache.get(key, () => openFilm(entry.path, { frame: wanted, room }, onPreview));
   }
 
   /**

@@ -37,7 +37,15 @@ export type {
   ServerInfo,
 } from './contract/checkpoints.ts';
 export type { EvaluationCost, EvaluationProgress, EvaluationSummary, ReportFilm } from './contract/evaluations.ts';
-export type { Collection, DeidentifySummary, FilmEntry, FilmView, ModelView, ScanProgress } from './contract/films.ts';
+export type {
+  Collection,
+  DeidentifySummary,
+  FilmEntry,
+  FilmOpening,
+  FilmView,
+  ModelView,
+  ScanProgress,
+} from './contract/films.ts';
 export type { DesktopEvent, DesktopHost, FileFilter, HostBridge } from './contract/host.ts';
 export {
   type CheckedParameters,

@@ -327,12 +327,19 @@ class LocalEngine implements Engine {
         const films = await this.session.collections.films(collectionId);
         return this.withCautions(films.slice(from, limit === undefined ? undefined : from + limit));
       },
-      'films.open': async ({ filmId, frame }) => {
+      'films.open': async ({ filmId, frame, room }, { onProgress }) => {
         trace('engine-asked');
         const { collections, selection } = this.session;
         const known = await collections.entry(filmId);
+        const open = () =>
+          collections.open(filmId, frame, room, (preview) =>
+            onProgress?.({ stage: 'Reading the film', done: 0, total: 1, preview }),
+          );
         // Side by side: the header is read again where the film's table said nothing of it.
-        const [film, [entry]] = await Promise.all([collections.open(filmId, frame), selection.withHeaders([known])]);
+        const [film, [entry]] = await Promise.all([
+          this.session.thumbnails.after(open),
+          selection.withHeaders([known]),
+        ]);
         trace('engine-has-film');
         return { entry: this.withCautions([entry!])[0]!, film };
       },

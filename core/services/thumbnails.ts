@@ -1,6 +1,6 @@
 /**
- * Thumbnails on demand: what came last on the screen is made first, what has left it is not made at all, and one thread
- * stays free for the film that a person opens.
+ * Thumbnails on demand: what came last on the screen is made first, what has left it is not made at all, and none is begun while
+ * a film is opened that a person looks at.
  */
 import { WorkbenchError } from '../base/errors.ts';
 import { dicomThreadCount } from '../dicom/threads.ts';
@@ -23,6 +23,7 @@ export class Thumbnails {
   private readonly kept = new Map<string, { picture: Thumbnail; version: string }>();
   private waiting: Waiting[] = [];
   private running = 0;
+  private opening = 0;
 
   /** @param folder where they are kept on disk */
   constructor(
@@ -42,13 +43,24 @@ export class Thumbnails {
     });
   }
 
+  /** Opens a film; until it is open no thumbnail is begun. */
+  async after<T>(open: () => Promise<T>): Promise<T> {
+    this.opening++;
+    try {
+      return await open();
+    } finally {
+      this.opening--;
+      this.next();
+    }
+  }
+
   private cancel(one: Waiting): void {
     this.waiting = this.waiting.filter((each) => each !== one);
     one.reject(new WorkbenchError('CANCELLED', 'The work was cancelled.'));
   }
 
   private next(): void {
-    if (this.running >= Math.max(1, dicomThreadCount() - 1)) return;
+    if (this.opening > 0 || this.running >= Math.max(1, dicomThreadCount() - 1)) return;
     const one = this.waiting.pop();
     if (!one) return;
     this.running++;

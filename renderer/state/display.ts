@@ -1,6 +1,6 @@
 /** How one viewport shows its film: window, turn, scale and place. */
 import { createStore } from 'zustand/vanilla';
-import type { Film, Voi } from '../../core/dicom/film.ts';
+import type { Film, FilmPreview, Voi } from '../../core/dicom/film.ts';
 import { PERCENTILE_WINDOWS, percentileVoi, sampledValues } from '../viewer/percentiles.ts';
 import { markStage } from '../viewer/trace.ts';
 import type { Room } from '../viewer/transform.ts';
@@ -14,6 +14,8 @@ export interface Preset {
 
 export interface DisplayState {
   film: Film | null;
+  /** In its place, while it is being read; nothing is measured or windowed on it. */
+  preview: FilmPreview | null;
   presets: Preset[];
   /** Id of the preset that is shown; null after a change by hand. */
   presetId: string | null;
@@ -47,6 +49,7 @@ export const LARGEST_SCALE = 32;
 export function createDisplay() {
   const store = createStore<DisplayState>(() => ({
     film: null,
+    preview: null,
     presets: [],
     presetId: null,
     voi: null,
@@ -62,12 +65,18 @@ export function createDisplay() {
 
   return {
     store,
+    /** Shown as the film will be first. */
+    showPreview(preview: FilmPreview): void {
+      const presets = presetsOfFile(preview);
+      store.setState({ film: null, preview, presets, ...firstWindow(presets), ...UPRIGHT });
+    },
     /** A new film is shown as its file says, upright and whole. */
     show(film: Film | null): void {
-      if (store.getState().film === film) return;
+      const now = store.getState();
+      if (now.film === film && now.preview === null) return;
       const presets = film ? presetsOf(film) : [];
       markStage('presets');
-      store.setState({ film, presets, ...firstWindow(presets), ...UPRIGHT });
+      store.setState({ film, preview: null, presets, ...firstWindow(presets), ...UPRIGHT });
     },
     choose(presetId: string): void {
       const preset = store.getState().presets.find((each) => each.id === presetId);
@@ -118,8 +127,12 @@ export function clampScale(scale: number): number {
   return Math.min(LARGEST_SCALE, Math.max(SMALLEST_SCALE, scale));
 }
 
+function presetsOfFile({ voi: own }: Pick<Film, 'voi'>): Preset[] {
+  return own.map((voi, index) => ({ id: `file-${index}`, kind: 'file', voi }));
+}
+
 function presetsOf(film: Film): Preset[] {
-  const presets: Preset[] = film.voi.map((voi, index) => ({ id: `file-${index}`, kind: 'file', voi }));
+  const presets = presetsOfFile(film);
   if (film.samplesPerPixel === 3) return presets;
   const full: Voi = { kind: 'minmax', minimum: film.minimum, maximum: film.maximum };
   if (film.voi[0]?.kind !== 'minmax') presets.push({ id: 'full', kind: 'full', voi: full });

@@ -4,7 +4,15 @@
  */
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import { toErrorData } from '../../core/base/errors.ts';
-import type { AnnotationKind, FilmEntry, FilmView, HostBridge, ModelView } from '../../core/services/contract.ts';
+import type { Room } from '../../core/dicom/preview.ts';
+import type {
+  AnnotationKind,
+  FilmEntry,
+  FilmOpening,
+  FilmView,
+  HostBridge,
+  ModelView,
+} from '../../core/services/contract.ts';
 import { text } from '../text.ts';
 import { type Hung, hang, type Slot } from '../viewer/hanging.ts';
 import { createDisplay, type Display } from './display.ts';
@@ -122,7 +130,9 @@ export function createPanes(bridge: HostBridge, frame: Frame, library: Library, 
     put(pane, hung.slot, hung.entry, { state: 'loading' });
     const isWanted = () => pane.store.getState().entry?.id === hung.entry.id;
     try {
-      const value = await bridge.engine.call('films.open', { filmId: hung.entry.id });
+      const onProgress = ({ preview }: FilmOpening) => isWanted() && pane.display.showPreview(preview);
+      const params = { filmId: hung.entry.id, room: roomOf(pane.display) };
+      const value = await bridge.engine.call('films.open', params, { onProgress });
       if (isWanted()) put(pane, hung.slot, hung.entry, { state: 'ready', value });
     } catch (error) {
       if (isWanted()) put(pane, hung.slot, hung.entry, { state: 'failed', error: toErrorData(error) });
@@ -139,7 +149,9 @@ export function createPanes(bridge: HostBridge, frame: Frame, library: Library, 
     }
   }
 
-  reading.store.subscribe(({ film, filmId, showModel, activeId }, before) => {
+  reading.setRoom(() => roomOf(all[0].display));
+  reading.store.subscribe(({ film, preview, filmId, showModel, activeId }, before) => {
+    if (preview && preview !== before.preview) all[0].display.showPreview(preview);
     if (film !== before.film) {
       const listed = library.store.getState().films.find((each) => each.id === filmId) ?? null;
       const entry = film.state === 'ready' ? film.value.entry : listed;
@@ -187,4 +199,11 @@ export function createPanes(bridge: HostBridge, frame: Frame, library: Library, 
     toggleDrawn: () => store.setState({ drawn: !store.getState().drawn }),
     toggleGraphics: () => store.setState({ graphics: !store.getState().graphics }),
   };
+}
+
+/** In device pixels; undefined: not laid out yet. */
+function roomOf({ store }: Display): Room | undefined {
+  const { width, height } = store.getState().room;
+  const ratio = globalThis.devicePixelRatio || 1;
+  return width > 0 && height > 0 ? { width: width * ratio, height: height * ratio } : undefined;
 }

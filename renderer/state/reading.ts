@@ -4,9 +4,18 @@
  */
 import { createStore } from 'zustand/vanilla';
 import { type ErrorData, toErrorData } from '../../core/base/errors.ts';
+import type { FilmPreview } from '../../core/dicom/film.ts';
+import type { Room } from '../../core/dicom/preview.ts';
 import type { CautionCode } from '../../core/dicom/suitability.ts';
 import type { Label } from '../../core/labels/labels.ts';
-import type { Checkpoint, FilmView, HostBridge, Prediction, SampledAnswers } from '../../core/services/contract.ts';
+import type {
+  Checkpoint,
+  FilmOpening,
+  FilmView,
+  HostBridge,
+  Prediction,
+  SampledAnswers,
+} from '../../core/services/contract.ts';
 import { markStage } from '../viewer/trace.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Library } from './library.ts';
@@ -22,6 +31,8 @@ export type Answer =
 export interface ReadingState {
   filmId: string | null;
   film: Loading<FilmView>;
+  /** The film in small while it is being read. */
+  preview: FilmPreview | null;
   predictions: Record<string, Prediction>;
   /** By film and checkpoint: an answer goes on being written when the reader looks at another film. */
   asking: Record<string, { text: string; stage: string }>;
@@ -59,6 +70,7 @@ export function createReading(
   const store = createStore<ReadingState>(() => ({
     filmId: null,
     film: { state: 'none' },
+    preview: null,
     predictions: {},
     asking: {},
     failures: {},
@@ -76,6 +88,7 @@ export function createReading(
   const kept = new Map<string, FilmView>();
   const asks = new Map<string, AbortController>();
   let opening: AbortController | null = null;
+  let room: () => Room | undefined = () => undefined;
 
   library.store.subscribe(({ currentId }) => {
     if (currentId !== store.getState().filmId) void open(currentId);
@@ -100,6 +113,7 @@ export function createReading(
     const { signal } = controller;
     store.setState({
       filmId,
+      preview: null,
       predictions: {},
       failures: {},
       doubt: null,
@@ -112,13 +126,14 @@ export function createReading(
     if (ready) return;
     try {
       markStage('asked');
-      const view = await bridge.engine.call('films.open', { filmId, frame }, { signal });
+      const onProgress = ({ preview }: FilmOpening) => !signal.aborted && store.setState({ preview });
+      const view = await bridge.engine.call('films.open', { filmId, frame, room: room() }, { signal, onProgress });
       if (signal.aborted) return;
       markStage('received');
       keep(filmId, view);
-      store.setState({ film: { state: 'ready', value: view } });
+      store.setState({ film: { state: 'ready', value: view }, preview: null });
     } catch (error) {
-      if (!signal.aborted) store.setState({ film: { state: 'failed', error: toErrorData(error) } });
+      if (!signal.aborted) store.setState({ film: { state: 'failed', error: toErrorData(error) }, preview: null });
     }
   }
 
@@ -283,6 +298,10 @@ export function createReading(
     },
     hover: (hovered: readonly Label[] = NO_LABELS) => store.setState({ hovered }),
     forget: () => kept.clear(),
+    /** Who shows the film tells in how many device pixels. */
+    setRoom(measure: () => Room | undefined): void {
+      room = measure;
+    },
   };
 }
 

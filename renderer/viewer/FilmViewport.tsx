@@ -7,7 +7,7 @@ import { text } from '../text.ts';
 import { fitScale } from './fit.ts';
 import { attachKeys } from './keys.ts';
 import { createMagnifier } from './magnifier.ts';
-import { type Picture, pictureOf } from './picture.ts';
+import { type Picture, pictureOf, previewPicture } from './picture.ts';
 import { attachPointer } from './pointer.ts';
 
 /** `children` are drawn over the film and get its pointer events. */
@@ -42,7 +42,7 @@ export function FilmViewport(props: { pane: Pane; panes: Panes; label: string; c
 function follow(pane: Pane, panes: Panes, outer: HTMLElement, inner: HTMLElement): () => void {
   const { display, marks } = pane;
   let picture: Picture | null = null;
-  let shown: DisplayState['film'] = null;
+  let shown: DisplayState['film'] | DisplayState['preview'] = null;
   let gone = false;
   size(outer, inner);
   cornerstone.enable(inner);
@@ -50,16 +50,18 @@ function follow(pane: Pane, panes: Panes, outer: HTMLElement, inner: HTMLElement
   function apply(): void {
     if (gone) return;
     const state = display.store.getState();
-    if (!state.film || !state.voi) {
+    const source = state.film ?? state.preview;
+    if (!source || !state.voi) {
       inner.style.visibility = 'hidden';
+      delete outer.dataset['shown'];
       shown = null;
       picture = null;
       return;
     }
     inner.style.visibility = 'visible';
-    if (state.film !== shown) {
-      shown = state.film;
-      picture = pictureOf(state.film, apply);
+    if (source !== shown) {
+      shown = source;
+      picture = state.film ? pictureOf(state.film, apply) : state.preview && previewPicture(state.preview);
     }
     picture?.setTone(state.voi, state.invert);
     if (picture) draw(inner, picture, state);
@@ -67,8 +69,9 @@ function follow(pane: Pane, panes: Panes, outer: HTMLElement, inner: HTMLElement
 
   function draw(element: HTMLElement, { image }: Picture, state: DisplayState): void {
     const room = { width: outer.clientWidth, height: outer.clientHeight };
-    if (room.width === 0 || room.height === 0 || !state.film) return;
-    const scale = state.scale ?? fitScale(state.film, state.rotation, room);
+    const source = state.film ?? state.preview;
+    if (room.width === 0 || room.height === 0 || !source) return;
+    const scale = state.scale ?? fitScale(source, state.rotation, room);
     display.setShown(scale, room);
     const { rotation, hflip, vflip, translation, invert } = state;
     cornerstone.displayImage(element, image, {
@@ -82,10 +85,12 @@ function follow(pane: Pane, panes: Panes, outer: HTMLElement, inner: HTMLElement
       pixelReplication: scale === 1 || scale >= 4,
       voi: { windowCenter: image.windowCenter, windowWidth: image.windowWidth },
     });
+    outer.dataset['shown'] = state.film ? 'film' : 'preview';
   }
 
   const watch = new ResizeObserver(() => {
     size(outer, inner);
+    display.setShown(display.store.getState().shownScale, { width: outer.clientWidth, height: outer.clientHeight });
     cornerstone.resize(inner);
     apply();
   });

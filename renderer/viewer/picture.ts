@@ -4,7 +4,8 @@
  * own table, through the image's `render` hook; scale, pan, rotation and flips stay cornerstone's.
  */
 import { type EnabledElement, type Image, setToPixelCoordinateSystem } from 'cornerstone-core';
-import type { Film, PixelArray, Voi } from '../../core/dicom/film.ts';
+import type { Film, FilmPreview, PixelArray, Voi } from '../../core/dicom/film.ts';
+import { averaged } from '../../core/dicom/preview.ts';
 import { displayFunction, grayTable } from '../../core/dicom/voi.ts';
 import { markStage } from './trace.ts';
 
@@ -39,9 +40,9 @@ export function pictureOf(film: Film, repaint: () => void = () => {}): Picture {
     const isReduced = dragging && factor >= 2 && film.samplesPerPixel === 1 && film.pixels.length > LARGE_PIXELS;
     if (isReduced) draw(element, reducedBy(factor).paint(tone), factor);
     else {
-      const c = whole.paint(tone);
+      const canvas = whole.paint(tone);
       markStage('painted');
-      draw(element, c, 1);
+      draw(element, canvas, 1);
       markStage('drawn');
     }
   }
@@ -67,6 +68,24 @@ export function pictureOf(film: Film, repaint: () => void = () => {}): Picture {
       changedAt = performance.now();
       clearTimeout(settling);
       if (dragging) settling = setTimeout(settle, DRAG_MS);
+    },
+  };
+}
+
+/** A film in small, in the place of the whole one. */
+export function previewPicture(preview: FilmPreview): Picture {
+  const { small, factor, modality, inverse, padding } = preview;
+  const picture = toned({ ...small, modality, inverse, padding, samplesPerPixel: 1 });
+  let tone: Tone = { voi: preview.voi[0], invert: false };
+  const render = (element: EnabledElement) => {
+    draw(element, picture.paint(tone), factor);
+    markStage('preview');
+  };
+  return {
+    image: imageOf({ ...preview, ...NO_PIXELS }, render),
+    canvas: picture.canvas,
+    setTone(voi, invert) {
+      if (voi !== tone.voi || invert !== tone.invert) tone = { voi, invert };
     },
   };
 }
@@ -105,23 +124,8 @@ function toned(film: Painted): Toned {
   };
 }
 
-/** Means over squares of `factor` pixels; what is left at the right and lower edges of the film is left out. */
 function reduce(film: Film, factor: number): Painted {
-  const [columns, rows] = [Math.floor(film.columns / factor), Math.floor(film.rows / factor)];
-  const pixels = film.pixels.slice(0, columns * rows) as PixelArray;
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      let sum = 0;
-      for (let y = 0; y < factor; y++) {
-        const start = (row * factor + y) * film.columns + column * factor;
-        for (let x = 0; x < factor; x++) sum += film.pixels[start + x];
-      }
-      // Rounded towards zero by the array where it holds whole numbers.
-      pixels[row * columns + column] = sum / (factor * factor);
-    }
-  }
-  const { modality, inverse, padding, samplesPerPixel } = film;
-  return { columns, rows, pixels, modality, inverse, padding, samplesPerPixel };
+  return { ...film, ...averaged(film.pixels, film, factor) };
 }
 
 function draw(element: EnabledElement, picture: HTMLCanvasElement, factor: number): void {
@@ -136,8 +140,22 @@ function draw(element: EnabledElement, picture: HTMLCanvasElement, factor: numbe
   screen.drawImage(picture, 0, 0, picture.width * factor, picture.height * factor);
 }
 
+type Imaged = Pick<
+  Film,
+  'sha256' | 'frame' | 'minimum' | 'maximum' | 'rows' | 'columns' | 'samplesPerPixel' | 'spacing' | 'pixels'
+>;
+/** Only cornerstone's own rendering would look at these. */
+const NO_PIXELS = {
+  sha256: 'preview',
+  frame: 0,
+  minimum: 0,
+  maximum: 1,
+  samplesPerPixel: 1,
+  pixels: new Uint8Array(0),
+} as const;
+
 /** What cornerstone asks of an image; the values that only its own rendering would use are the film's range. */
-function imageOf(film: Film, render: Image['render']): Image {
+function imageOf(film: Imaged, render: Image['render']): Image {
   return {
     imageId: `film:${film.sha256}:${film.frame}`,
     minPixelValue: film.minimum,

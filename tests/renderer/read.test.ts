@@ -36,6 +36,30 @@ describe.skipIf(!chromiumPath)('Read (in Chromium; skipped where there is none)'
     expect(new Set(drawn).size).toBe(new Set(wanted).size);
   });
 
+  it('draws a film in small where the film will stand, and says which of them it is', async () => {
+    const look = () =>
+      page().evaluate(() => {
+        const canvas = document.querySelector('.film-canvas canvas') as HTMLCanvasElement;
+        const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+        const at = (x: number) => context.getImageData(canvas.width / 2 + x, canvas.height / 2, 1, 1).data[0];
+        const outer = document.querySelector('.film') as HTMLElement;
+        return { shown: outer.dataset['shown'], grays: [at(-100), at(100)] };
+      });
+    expect((await look()).shown).toBe('film');
+    await page().evaluate(() => {
+      const pixels = Uint16Array.from({ length: 500 * 500 }, (_, i) => (i % 500 < 250 ? 40 : 220));
+      const spacing = null;
+      const voi = [{ kind: 'minmax' as const, minimum: 0, maximum: 255 }];
+      const tone = { modality: { kind: 'identity' as const }, voi, inverse: false, padding: null };
+      const small = { rows: 500, columns: 500, pixels };
+      window.workbench.display.showPreview({ rows: 1000, columns: 1000, spacing, ...tone, factor: 2, small });
+    });
+    await page().waitForTimeout(100);
+    expect(await look()).toEqual({ shown: 'preview', grays: [40, 220] });
+    await page().evaluate(() => window.workbench.library.select('a1'));
+    await page().waitForFunction(() => (document.querySelector('.film') as HTMLElement).dataset['shown'] === 'film');
+  });
+
   it('shows padding black, also where the film is inverted', async () => {
     const id = 'MONOCHROME1 with padding';
     await page().evaluate((filmId) => {

@@ -1,6 +1,7 @@
 /** The stores of the screens on the fixture's engine, without a window. */
 import { describe, expect, it } from 'vitest';
 import { WorkbenchError } from '../../core/base/errors.ts';
+import type { FilmPreview } from '../../core/dicom/film.ts';
 import type { FilmEntry, FilmView, HostBridge, JobInfo } from '../../core/services/contract.ts';
 import { answerOf } from '../../renderer/state/reading.ts';
 import { createWorkbench } from '../../renderer/state/workbench.ts';
@@ -36,6 +37,18 @@ const ENTRY = {
   warnings: [],
   cautions: [],
 } as unknown as FilmEntry;
+
+const PREVIEW: FilmPreview = {
+  rows: 400,
+  columns: 400,
+  spacing: null,
+  modality: { kind: 'identity' },
+  voi: [{ kind: 'minmax', minimum: 0, maximum: 255 }],
+  inverse: false,
+  padding: null,
+  factor: 2,
+  small: { rows: 200, columns: 200, pixels: new Uint16Array(40_000) },
+};
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 20));
 const never = new AbortController().signal;
@@ -81,6 +94,36 @@ describe('Reading', () => {
     await pause(120, never);
     const { film } = reading.store.getState();
     expect(film.state === 'ready' && film.value.entry.id).toBe('a2');
+  });
+
+  it('shows a film in small until it is there, and never that of another film', async () => {
+    const fixture = fixtureEngine();
+    const steps: Record<string, (() => void)[]> = { a0: [], a1: [], a2: [] };
+    const step = (filmId: string) => new Promise<void>((resolve) => steps[filmId].push(resolve));
+    const go = async (filmId: string) => {
+      steps[filmId].shift()?.();
+      await settled();
+    };
+    const { library, panes, display } = await started({
+      'films.open': async ({ filmId }, { signal, progress }) => {
+        await step(filmId);
+        progress({ stage: '', done: 0, total: 1, preview: { ...PREVIEW, rows: filmId === 'a1' ? 111 : 222 } });
+        await step(filmId);
+        return fixture.call('films.open', { filmId }, { signal });
+      },
+    });
+    library.select('a1');
+    library.select('a2');
+    await go('a2');
+    await go('a1');
+    const seen = display.store.getState();
+    expect(seen).toMatchObject({ film: null, preview: { rows: 222 }, presetId: 'file-0', voi: PREVIEW.voi[0] });
+    const [pane] = panes.all;
+    expect([pane.store.getState().film.state, pane.marks.store.getState().film]).toEqual(['loading', null]);
+    await go('a1');
+    await go('a2');
+    const { film, preview } = display.store.getState();
+    expect([pane.store.getState().entry?.id, film !== null, preview]).toEqual(['a2', true, null]);
   });
 
   it('keeps writing an answer when the reader goes on, and finds it on return', async () => {

@@ -27,6 +27,21 @@ export function readJpeg2000Header(bytes: Uint8Array): Jpeg2000Header {
   };
 }
 
+/** How often the image can be halved: the decomposition levels of COD (A.6.1); 0 where components differ (COC). */
+export function jpeg2000Levels(bytes: Uint8Array): number {
+  let levels = Number.POSITIVE_INFINITY;
+  for (let at = findCodestream(bytes) + 2; at > 1 && at + 10 <= bytes.length; ) {
+    const marker = (bytes[at]! << 8) | bytes[at + 1]!;
+    if (marker === SOT) break;
+    // After the length: COD has its style, progression, layers and component transform; COC its component and style.
+    const wide = ((bytes[at + 2]! << 8) | bytes[at + 3]!) - 2;
+    if (marker === COD) levels = Math.min(levels, bytes[at + 9]!);
+    if (marker === COC) levels = 0;
+    at += 4 + wide;
+  }
+  return Number.isFinite(levels) ? levels : 0;
+}
+
 /** The offset of SOC followed by SIZ: at the beginning, or in the first kilobytes of a JP2 file. */
 export function findCodestream(bytes: Uint8Array): number {
   const end = Math.min(bytes.length - 4, 65536);
@@ -54,5 +69,7 @@ export function requireWholeTiles(bytes: Uint8Array): void {
   if (at + 2 <= bytes.length && marker() !== EOC) throw damaged('JPEG 2000', 'a tile-part is missing');
 }
 
+const COD = 0xff52;
+const COC = 0xff53;
 const SOT = 0xff90;
 const EOC = 0xffd9;

@@ -10,6 +10,7 @@ import { askThread, idleThreads } from '../partners.ts';
 import { type CodecFrame, damaged, type ExpectedSize, requireSize, unsupported } from './frame.ts';
 import { findCodestream } from './jpeg2000Header.ts';
 import { OPENJPEG_WASM } from './openjpeg/binary.ts';
+import { WARM_IMAGE } from './openjpeg/warmImage.ts';
 import { WebAssembly } from './webAssembly.ts';
 
 /** What openjpeg/jpeg2000.c exports; pointers are numbers. */
@@ -21,7 +22,7 @@ interface OpenJpeg {
   error(): number;
   warning(): number;
   forget(): void;
-  decode(data: number, length: number, top: number, bottom: number): number;
+  decode(data: number, length: number, top: number, bottom: number, reduce: number): number;
   components(): number;
   component_data(index: number): number;
   component_width(index: number): number;
@@ -30,10 +31,11 @@ interface OpenJpeg {
   component_signed(index: number): number;
 }
 
-/** Rows from `top` to before `bottom`. */
+/** Rows from `top` to before `bottom` of the whole image; halved `reduce` times. */
 export interface Stripe {
   top: number;
   bottom: number;
+  reduce: number;
 }
 
 const PAGE = 65536;
@@ -46,12 +48,21 @@ const STRIPE_ROWS = 256;
 /** Smaller images are decoded here: handing over a stripe costs some milliseconds. */
 const SHARED_PIXELS = 2 ** 20;
 
+const WARM_TIMES = 8;
+
 let compiled: Promise<object> | undefined;
 let kept: OpenJpeg | undefined;
 
 /** Compiles the codec before it is needed. */
 export async function loadOpenJpeg(): Promise<void> {
   kept ??= await instantiate();
+}
+
+/** V8 compiles what runs often once more, better; without this the first film pays for it (300 ms of processor time). */
+export async function warmOpenJpeg(): Promise<void> {
+  const image = Buffer.from(WARM_IMAGE, 'base64');
+  const whole = { top: 0, bottom: 128, reduce: 0 };
+  for (let i = 0; i < WARM_TIMES; i++) await decodeStripe(image, { width: 128, height: 128, components: 1 }, whole);
 }
 
 async function instantiate(): Promise<OpenJpeg> {
@@ -83,10 +94,13 @@ function wasi(memory: { buffer: ArrayBuffer }) {
   };
 }
 
-/** @throws WorkbenchError CODEC_DAMAGED, CODEC_SIZE_MISMATCH, CODEC_UNSUPPORTED */
-export async function decodeJpeg2000(bytes: Uint8Array, expected: ExpectedSize): Promise<CodecFrame> {
+/**
+ * @param reduce the image is halved so many times; not more than jpeg2000Levels
+ * @throws WorkbenchError CODEC_DAMAGED, CODEC_SIZE_MISMATCH, CODEC_UNSUPPORTED
+ */
+export async function decodeJpeg2000(bytes: Uint8Array, expected: ExpectedSize, reduce = 0): Promise<CodecFrame> {
   const codestream = bytes.subarray(Math.max(0, findCodestream(bytes)));
-  const stripes = stripesOf(expected, 1 + idleThreads());
+  const stripes = stripesOf(expected, 1 + idleThreads(), reduce);
   if (stripes.length === 1) return decodeStripe(codestream, expected, stripes[0]!);
   const shared = new Uint8Array(new SharedArrayBuffer(codestream.length));
   shared.set(codestream);
@@ -99,18 +113,20 @@ export async function decodeJpeg2000(bytes: Uint8Array, expected: ExpectedSize):
     if (part.status === 'rejected') throw part.reason;
     frames.push(part.value ?? (await decodeStripe(codestream, expected, stripes[i]!)));
   }
-  return joined(frames, expected);
+  return joined(frames);
 }
 
 /** Cut where rows of code-blocks (64, halved by each resolution) often begin. */
-function stripesOf({ width, height }: ExpectedSize, threads: number): Stripe[] {
+function stripesOf({ width, height }: ExpectedSize, threads: number, reduce: number): Stripe[] {
   const count = width * height < SHARED_PIXELS ? 1 : Math.max(1, Math.min(threads, Math.floor(height / STRIPE_ROWS)));
   const edge = (i: number) => (i === count ? height : Math.round((height * i) / count / 64) * 64);
-  return Array.from({ length: count }, (_, i) => ({ top: edge(i), bottom: edge(i + 1) }));
+  return Array.from({ length: count }, (_, i) => ({ top: edge(i), bottom: edge(i + 1), reduce }));
 }
 
-function joined(parts: CodecFrame[], { width, height, components }: ExpectedSize): CodecFrame {
+function joined(parts: CodecFrame[]): CodecFrame {
   const [first] = parts;
+  const { width, components } = first!;
+  const height = parts.reduce((sum, part) => sum + part.height, 0);
   const data = new (first!.data.constructor as new (length: number) => CodecFrame['data'])(width * height * components);
   let at = 0;
   for (const part of parts) {
@@ -144,11 +160,14 @@ function attempt(codec: OpenJpeg, codestream: Uint8Array, expected: ExpectedSize
     const input = codec.allocate(codestream.length);
     if (input === 0) throw damaged('JPEG 2000', 'there is no memory for it');
     new Uint8Array(codec.memory.buffer, input, codestream.length).set(codestream);
-    const isWhole = stripe.bottom - stripe.top === expected.height;
-    const done = codec.decode(input, codestream.length, isWhole ? 0 : stripe.top, isWhole ? 0 : stripe.bottom);
+    const { top, bottom, reduce } = stripe;
+    const isWhole = bottom - top === expected.height;
+    const done = codec.decode(input, codestream.length, isWhole ? 0 : top, isWhole ? 0 : bottom, reduce);
     codec.release(input);
     if (!done) throw damaged('JPEG 2000', textAt(codec, codec.error()) || 'the decoder gave up');
-    return takeFrame(codec, { ...expected, height: stripe.bottom - stripe.top });
+    // B.5: a resolution's edges are those of the image, divided and rounded up.
+    const halved = (edge: number) => Math.ceil(edge / 2 ** reduce);
+    return takeFrame(codec, { ...expected, width: halved(expected.width), height: halved(bottom) - halved(top) });
   } catch (error) {
     if (error instanceof Error && 'code' in error) throw error;
     // A trap of WebAssembly: an access outside of its memory, or "unreachable".

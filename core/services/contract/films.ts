@@ -1,5 +1,6 @@
 /** Films, the collections that they came in, what a scan and an export came to. Part of the contract (../contract.ts). */
-import type { Film } from '../../dicom/film.ts';
+import type { Progress } from '../../base/progress.ts';
+import type { Film, FilmPreview } from '../../dicom/film.ts';
 import type { ScanReport } from '../../dicom/scan.ts';
 import type { CautionCode } from '../../dicom/suitability.ts';
 import type { Label, LabelValues } from '../../labels/labels.ts';
@@ -61,6 +62,11 @@ export interface Collection {
 export interface FilmView {
   entry: FilmEntry;
   film: Film;
+}
+
+/** A film in small, while the film itself is being read. */
+export interface FilmOpening extends Progress {
+  preview: FilmPreview;
 }
 
 /** The exact pixels that the model receives, 8-bit, before normalization. */

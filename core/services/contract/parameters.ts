@@ -7,6 +7,7 @@ import { annotation, imageHash } from '../annotations.ts';
 import { readerFindings } from '../readers.ts';
 
 const id = z.string().min(1).max(200);
+const room = z.object({ width: z.number().min(1).max(65536), height: z.number().min(1).max(65536) }).strict();
 const path = z.string().min(1).max(4096);
 const none = z.object({}).strict();
 
@@ -95,7 +96,8 @@ export const parameters = {
       limit: z.number().int().min(1).optional(),
     })
     .strict(),
-  'films.open': z.object({ filmId: id, frame: z.number().int().min(0).optional() }).strict(),
+  /** With `room`, the device pixels that it will be shown in, the film comes in small first, as progress. */
+  'films.open': z.object({ filmId: id, frame: z.number().int().min(0).optional(), room: room.optional() }).strict(),
   'films.modelView': z.object({ filmId: id, checkpointId: id }).strict(),
   /** For the study list; cancelled where it has left the screen. */
   'films.thumbnail': z.object({ filmId: id }).strict(),

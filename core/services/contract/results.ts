@@ -17,7 +17,15 @@ import type { AnswerIndex, GenerationProgress, InspectedAnswer, Prediction, Samp
 import type { AppState, JobInfo, RecentPath, RecognisedPath } from './app.ts';
 import type { Checkpoint, PrecisionForm, ServerInfo } from './checkpoints.ts';
 import type { EvaluationCost, EvaluationProgress, EvaluationSummary, ReportFilm } from './evaluations.ts';
-import type { Collection, DeidentifySummary, FilmEntry, FilmView, ModelView, ScanProgress } from './films.ts';
+import type {
+  Collection,
+  DeidentifySummary,
+  FilmEntry,
+  FilmOpening,
+  FilmView,
+  ModelView,
+  ScanProgress,
+} from './films.ts';
 import type { Method } from './parameters.ts';
 import type { CompletionRow, TrainingExport, TrainingProgress, TrainingRun } from './training.ts';
 
@@ -94,10 +102,17 @@ export interface Results {
 
 export interface ProgressOf extends Record<Exclude<Method, SpecialProgress>, Progress> {
   'films.add': ScanProgress;
+  'films.open': FilmOpening;
   'predictions.generate': GenerationProgress;
   'evaluations.run': EvaluationProgress;
   'training.run': TrainingProgress;
   'training.resume': TrainingProgress;
 }
 
-type SpecialProgress = 'films.add' | 'predictions.generate' | 'evaluations.run' | 'training.run' | 'training.resume';
+type SpecialProgress =
+  | 'films.add'
+  | 'films.open'
+  | 'predictions.generate'
+  | 'evaluations.run'
+  | 'training.run'
+  | 'training.resume';

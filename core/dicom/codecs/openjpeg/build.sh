@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds binary.ts: OpenJPEG as it is, with SIMD, without threads, and jpeg2000.c around it, as WebAssembly. Its memory comes
-# from outside, where it is bounded. Core does not ask where it lies, so the code is text in a module.
+# Builds binary.ts: OpenJPEG as it is, without threads, and jpeg2000.c around it, as WebAssembly. What it has for SSE2 becomes
+# WebAssembly's SIMD (sse/). Its memory comes from outside, where it is bounded. Core does not ask where it lies, so the code is text in a module.
 #
 #   build.sh OPENJPEG ZIG    a checkout of https://github.com/uclouvain/openjpeg, and Zig 0.13 (`python -m ziglang` of the
 #                            Python package ziglang 0.13.0 will do)
@@ -20,7 +20,7 @@ printf '#define OPJ_VERSION_MAJOR 2\n#define OPJ_VERSION_MINOR 5\n#define OPJ_VE
 printf '#define OPJ_PACKAGE_VERSION "2.5.4"\n' >"$settings/opj_config_private.h"
 "$@" cc -target wasm32-wasi -mexec-model=reactor -O3 -msimd128 -mbulk-memory -flto -DNDEBUG -s \
   -Wl,--import-memory -Wl,-z,stack-size=1048576 \
-  -I"$settings" -I"$library" "$here/jpeg2000.c" "${sources[@]}" -o "$settings/openjpeg.wasm"
+  -D__SSE__ -D__SSE2__ -I"$here/sse" -I"$settings" -I"$library" "$here/jpeg2000.c" "${sources[@]}" -o "$settings/openjpeg.wasm"
 {
   # As a legal comment, which bundlers keep.
   sed '1s#^/\*#/*!#; s# *$##' "$here/LICENSE"

@@ -1,6 +1,7 @@
 /*
  * OpenJPEG for core/dicom/codecs/openJpeg.ts: one codestream in memory to the samples of its components, whole or only some
- * rows of it. Code-blocks outside of the rows are not decoded, so that several threads can share a film.
+ * rows of it, in full or at a lower resolution. Code-blocks outside of the rows are not decoded, so that several threads can
+ * share a film.
  * No JP2 boxes: DICOM's header says what the samples mean (PS3.5 8.2.4).
  */
 #include <stdlib.h>
@@ -68,8 +69,11 @@ EXPORT("forget") void forget(void) {
   image = NULL;
 }
 
-/* Rows from `top` to before `bottom` of the whole image; 0 and 0: all of them. 1: decoded, 0: see error(). */
-EXPORT("decode") int decode(const OPJ_BYTE *data, OPJ_SIZE_T length, int top, int bottom) {
+/*
+ * Rows from `top` to before `bottom` of the whole image; 0 and 0: all of them. `reduce`: halved so many times, by leaving out the
+ * highest resolutions. 1: decoded, 0: see error().
+ */
+EXPORT("decode") int decode(const OPJ_BYTE *data, OPJ_SIZE_T length, int top, int bottom, int reduce) {
   Input input = {data, length, 0};
   opj_dparameters_t parameters;
   memset(error_message, 0, MESSAGE_BYTES);
@@ -87,6 +91,7 @@ EXPORT("decode") int decode(const OPJ_BYTE *data, OPJ_SIZE_T length, int top, in
   opj_set_warning_handler(codec, keep, warning_message);
   opj_set_info_handler(codec, ignore, NULL);
   opj_set_default_decoder_parameters(&parameters);
+  parameters.cp_reduce = (OPJ_UINT32)reduce;
   int done = opj_setup_decoder(codec, &parameters) && opj_read_header(stream, codec, &image);
   if (done && bottom > top) {
     done = opj_set_decode_area(codec, image, image->x0, image->y0 + top, image->x1, image->y0 + bottom);
