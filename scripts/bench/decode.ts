@@ -3,11 +3,12 @@
  *
  * - `decodeMs`: from the file to its stored values, one film in one thread; `openFilmMs`: with what the viewer needs
  *   besides (hash, range, tags), in a thread of the pool, which lets idle threads help.
- * - `folderMsPerFilm`: 8 films at once, each handed to the caller with its stored values, range, windows and tags;
- *   `folderHashedMsPerFilm`: with the sha256 that predictions are kept by, too.
+ * - `folderMsPerFilm`: 8 films at once, a whole film a thread, each handed to the caller with its stored values, range, windows
+ *   and tags, which is what pydicom does, and more; `folderHashedMsPerFilm`: with the sha256 besides that predictions are kept by.
+ *   It is no part of decoding, and pydicom makes none.
  * - with --python, pydicom's `pixel_array` of the same files in the same run, turn by turn: `pydicomMs`, and `ratio` to it;
  *   `pydicomFolderMsPerFilm`: 8 films by one process, since pydicom has no parallelism of its own, and `pydicomPoolMsPerFilm`:
- *   by as many processes as there are processors, which keep the pixels to themselves.
+ *   by as many processes as there are processors, which keep the pixels to themselves; `folderRatio` is to the faster of the two.
  *
  *   npm run -s bench -- decode [--runs N] [--python PATH] [--only NAME]… [--file FILE]… --json
  */
@@ -93,7 +94,11 @@ async function timeFilm(path: string, runs: number, folder: string, peer: Pydico
   const folders = await turnByTurn(many, runs, FOLDER_FILMS);
   const { decodeMs, pydicomMs } = single;
   const ratio = typeof pydicomMs === 'number' && typeof decodeMs === 'number' ? round(decodeMs / pydicomMs, 2) : null;
-  return { bytes: (await readFile(path)).length, ...single, ratio, ...folders };
+  const { folderMsPerFilm, pydicomFolderMsPerFilm, pydicomPoolMsPerFilm } = folders;
+  const peers = [pydicomFolderMsPerFilm, pydicomPoolMsPerFilm].filter((each) => typeof each === 'number');
+  const folderRatio =
+    peers.length > 0 && typeof folderMsPerFilm === 'number' ? round(folderMsPerFilm / Math.min(...peers), 2) : null;
+  return { bytes: (await readFile(path)).length, ...single, ratio, ...folders, folderRatio };
 }
 
 type Timed = () => Promise<number | string>;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { sha256 } from '../../core/base/hash.ts';
 import { Random } from '../../core/base/random.ts';
 import { encodeElement, encodeFile, encodeFragments, encodeShort } from '../../core/dicom/write.ts';
+import { encodeJpegExtended } from './jpegExtended.ts';
 
 export const ROWS = 2500;
 export const COLUMNS = 2048;
@@ -154,6 +155,7 @@ const ENCODERS: [name: string, syntax: string, bits: 8 | 12, encode: (source: So
   ['jpeg-2000', '.4.90', 12, ({ words }) => compress(`${AT}openjpeg/wasmjs`, 'J2KEncoder', words, 12)],
   ['jpeg-2000-lossy', '.4.91', 12, ({ words }) => compress(`${AT}openjpeg/wasmjs`, 'J2KEncoder', words, 12, SIZE, 10)],
   ['htj2k', '.4.201', 12, ({ words }) => compress(`${AT}openjph/wasmjs`, 'HTJ2KEncoder', words, 12)],
+  ['jpeg-extended', '.4.51', 12, async ({ stored }) => encodeJpegExtended(stored, SIZE)],
   ['jpeg', '.4.50', 8, ({ bytes }) => compress(`${AT}libjpeg-turbo-8bit/wasmjs`, 'JPEGEncoder', bytes, 8)],
 ];
 
