@@ -32,9 +32,7 @@ export function PaneView({ pane }: { pane: Pane }) {
           {layout > 1 && slot && entry && <div className="slot">{text.viewer.slots[slot]}</div>}
           {view && pane.index === 0 && <SaidOnFilm />}
           {film.state === 'none' && <Nothing pane={pane} />}
-          {film.state === 'loading' && !shown.preview && (
-            <Empty title={text.viewer.loading} hint={entry?.patientId} />
-          )}
+          {film.state === 'loading' && !shown.preview && <Empty title={text.viewer.loading} hint={entry?.patientId} />}
           {film.state === 'failed' && <ErrorBox title={text.viewer.failed} error={film.error} />}
         </div>
         {showModel && entry && <ModelBox pane={pane} />}
