@@ -54,7 +54,8 @@ function progressText({ cells }: ExperimentResults): string {
 export function summaryText(arms: readonly Arm[]): string {
   const named = (holds: (arm: Arm) => boolean) => {
     const found = arms.filter(holds);
-    return `${found.length} of ${arms.length}${found.length > 0 ? ` (${found.map(armName).join('; ')})` : ''}`;
+    const names = found.length > 0 && found.length < arms.length ? ` (${found.map(armName).join('; ')})` : '';
+    return `${found.length} of ${arms.length}${names}`;
   };
   const ends = ({ both, films }: Estimate) => both ?? films;
   const above = (of: Estimate) => ends(of)[0] > 0;

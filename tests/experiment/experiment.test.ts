@@ -5,9 +5,10 @@ import type { EvaluatedFilm } from '../../core/evaluation/figures.ts';
 import { cellsOf } from '../../core/experiment/cells.ts';
 import { difference, type Estimate, macroOf, overSeeds } from '../../core/experiment/estimates.ts';
 import { takeScenes } from '../../core/experiment/films.ts';
+import { summaryText } from '../../core/experiment/page.ts';
 import { grpoSettings, SEEDS, SIZES, setPlan, sftSettings, WORLDS, worldsNamed } from '../../core/experiment/plan.ts';
 import { planPage } from '../../core/experiment/planPage.ts';
-import { patternOf } from '../../core/experiment/results.ts';
+import { type Arm, patternOf } from '../../core/experiment/results.ts';
 import type { Label } from '../../core/labels/labels.ts';
 import { chexpertLabels, nihNames, nineOf } from '../../core/phantom/conventions.ts';
 import { taughtLabels } from '../../core/phantom/traces.ts';
@@ -132,6 +133,25 @@ describe('estimates', () => {
     expect(width(mixed.both!)).toBeGreaterThan(1.5 * width(mixed.films));
     expect(width(mixed.t!)).toBeGreaterThan(width(mixed.both!));
     expect(overSeeds([good])).toMatchObject({ both: null, t: null });
+  });
+
+  it('are said in short by what their intervals leave out', () => {
+    const at = (value: number): Estimate => ({
+      ...{ value, bySeed: [value], t: null },
+      ...{ films: [value - 0.01, value + 0.01], both: [value - 0.02, value + 0.02] },
+    });
+    const arm = (world: string, a: number, b: number) =>
+      ({
+        ...{ world, reward: 'hard', pattern: patternOf(at(a), at(b)), gapChange: at(b - a) },
+        a: { sftMinusBase: at(-0.1), grpoMinusSft: at(a) },
+        b: { sftMinusBase: at(-0.015), grpoMinusSft: at(b) },
+      }) as unknown as Arm;
+    const text = summaryText([arm('one', 0.05, -0.03), arm('two', 0.015, 0.05)]);
+    expect(text).toContain('pattern is shown in 1 of 2 (`one`, hard)');
+    expect(text).toContain('SFT is below its base on a in 2 of 2, on b in 0 of 2.');
+    expect(text).toContain('above its SFT on a (14 labels) in 1 of 2 (`one`, hard)');
+    expect(text).toContain('above its SFT on b in 1 of 2 (`two`, hard), below it in 1 of 2 (`one`, hard)');
+    expect(text).toContain('less than a on the same nine labels in 1 of 2 (`one`, hard)');
   });
 
   it('show the pattern only where both intervals leave out zero', () => {
