@@ -3,20 +3,21 @@
  * is missing it says so, and serves the same screens as a page instead.
  */
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { buildAll } from './build.ts';
+import { electronWithApp } from './support/electronWithApp.ts';
 
 const root = resolve(import.meta.dirname, '..');
 
-/** Why there is no desktop, or the program that shows it. */
-function findElectron(): { program: string } | { missing: string } {
+/** Why there is no desktop, or the program that shows it, and what it is started with. */
+function findElectron(): { program: string; args: string[] } | { missing: string } {
   if (process.platform === 'linux' && !process.env['DISPLAY'] && !process.env['WAYLAND_DISPLAY']) {
     return { missing: 'there is no display here' };
   }
   const dist = process.env['CHEXREASON_ELECTRON_DIST'] ?? process.env['ELECTRON_OVERRIDE_DIST_PATH'];
-  const program = dist ? startable(dist) : ofThePackage();
-  if (program && existsSync(program)) return { program };
+  const found = dist ? startable(dist) : { program: ofThePackage(), args: [root] };
+  if (found.program && existsSync(found.program)) return { program: found.program, args: found.args };
   return {
     missing: 'the electron package has not fetched its program (node node_modules/electron/install.js fetches it)',
   };
@@ -29,15 +30,13 @@ function ofThePackage(): string | null {
   return existsSync(pathFile) ? join(folder, 'dist', readFileSync(pathFile, 'utf8').trim()) : null;
 }
 
-/** An Electron without its default application does not read a path from the command line: a copy of it gets ours. */
-function startable(dist: string): string {
-  if (existsSync(join(dist, 'resources', 'default_app.asar'))) return join(dist, 'electron');
-  const copy = join(root, '.cache', 'electron-with-app');
-  if (!existsSync(join(copy, 'resources', 'app'))) {
-    cpSync(dist, copy, { recursive: true });
-    symlinkSync(root, join(copy, 'resources', 'app'));
-  }
-  return join(copy, 'electron');
+/**
+ * An Electron without its default application does not take the application's folder from the command line (it would be
+ * one more folder of films to open): a copy of it gets ours.
+ */
+function startable(dist: string): { program: string; args: string[] } {
+  if (existsSync(join(dist, 'resources', 'default_app.asar'))) return { program: join(dist, 'electron'), args: [root] };
+  return { program: join(electronWithApp(dist), 'electron'), args: [] };
 }
 
 function run(program: string, args: string[]): void {
@@ -53,7 +52,7 @@ if ('program' in electron) {
   await buildAll();
   // Chromium refuses to run as root with its sandbox.
   const asRoot = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  run(electron.program, [root, ...asRoot, ...args]);
+  run(electron.program, [...electron.args, ...asRoot, ...args]);
 } else {
   console.error(`No desktop: ${electron.missing}. Serving the page instead.`);
   run(process.execPath, ['--import', 'tsx', join(root, 'main/headless/chexreason.ts'), 'serve', ...args]);

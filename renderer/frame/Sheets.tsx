@@ -166,12 +166,12 @@ function KeyLine({ command, commands }: { command: Command; commands: Command[] 
         <button
           type="button"
           className={`key-button${waiting ? ' waiting' : ''}`}
-          aria-label={text.frame.keyBind(command.title, command.keys.map(keyText).join(', '))}
           onClick={() => setWaiting(true)}
           onBlur={() => setWaiting(false)}
           onKeyDown={onKeyDown}
         >
-          {waiting ? text.frame.keyWaiting : <KeyNames keys={command.keys} />}
+          <span className="only-spoken">{text.frame.keyBind(command.title, command.keys.map(keyText).join(', '))}</span>
+          <span aria-hidden="true">{waiting ? text.frame.keyWaiting : <KeyNames keys={command.keys} />}</span>
         </button>
       </dd>
     </div>

@@ -1,16 +1,30 @@
 /**
  * The packed application keeps to itself: what its page may do, what its host answers, and that nothing leaves the machine.
- * Skipped, and counted, where there is no Electron or no display (tests/support/desktop.ts). The fuses, navigation,
- * permissions and the bridge's names are in desktop.test.ts.
+ * Skipped, and counted, where there is no Electron or no display (tests/support/desktop.ts). What the fuses are and the
+ * bridge's names are in desktop.test.ts; the window's preferences, foreign pages and permissions in system.test.ts.
  */
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PAGE_HEADERS } from '../../main/page.ts';
 import {
   commandLineOf,
   type Desktop,
   type Display,
+  hasProgram,
   missing,
   openDisplay,
   packDesktop,
@@ -30,16 +44,28 @@ describe.skipIf(missing)(`the packed desktop keeps to itself${missing ? ` (skipp
   let desktop: Desktop;
   const page = () => desktop.page;
 
+  /** Programs that would open an address for Chromium write it there instead. */
+  const openedOutside = join(folder, 'opened.txt');
+  /** Where a socket of any of its processes led, looked at again and again. */
+  const peers = new Set<string>();
+  let looking: ReturnType<typeof setInterval>;
+
   beforeAll(async () => {
     const { workspace } = await makeJobWorkspace(folder);
     packed = await packDesktop();
     display = await openDisplay();
     const home = join(folder, 'home');
     const args = [`--workspace=${workspace}`];
-    desktop = await startDesktop({ packed, display: display.name, home, args, networkLog });
+    const programs = writeOpeners(join(folder, 'programs'), openedOutside);
+    const env = { PATH: `${programs}:${process.env['PATH']}` };
+    looking = setInterval(() => {
+      for (const peer of processesOf(packed, '').flatMap(remotePeersOf)) peers.add(peer);
+    }, 250);
+    desktop = await startDesktop({ packed, display: display.name, home, args, networkLog, env });
     await page().waitForSelector('.film-canvas canvas');
   }, 300_000);
   afterAll(async () => {
+    clearInterval(looking);
     await desktop?.close();
     display?.close();
     rmSync(folder, { recursive: true, force: true });
@@ -122,6 +148,16 @@ describe.skipIf(missing)(`the packed desktop keeps to itself${missing ? ` (skipp
     expect(await status('app://elsewhere/index.html')).not.toBe(200);
   });
 
+  it('gives its page under the strict policy, as the page host does', async () => {
+    const given = await page().evaluate(() =>
+      fetch('app://chexreason/index.html').then(({ headers }) => Object.fromEntries(headers)),
+    );
+    for (const [name, value] of Object.entries(PAGE_HEADERS)) expect(given[name.toLowerCase()], name).toBe(value);
+    const policy = given['content-security-policy']!;
+    expect(policy).toMatch(/^default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self';/);
+    expect(policy).not.toMatch(/unsafe-inline|'unsafe-eval'|\*|https?:/);
+  });
+
   it('comes up with its film after the page’s process has crashed', { timeout: 90_000 }, async () => {
     await page().locator('.line-film').nth(2).click();
     await page().waitForSelector('.film-canvas canvas');
@@ -132,9 +168,35 @@ describe.skipIf(missing)(`the packed desktop keeps to itself${missing ? ` (skipp
     await expect.poll(current, { timeout: 60_000 }).toBe(chosen);
   });
 
+  it('leads to no other page, and hands no address to another program', { timeout: 60_000 }, async () => {
+    const pages = () => desktop.page.context().pages().length;
+    const before = pages();
+    for (const href of [
+      'mailto:a@example.com',
+      'tel:112',
+      'https://example.com/',
+      'file:///etc/hostname',
+      'vscode://x',
+    ]) {
+      await page().evaluate((address) => {
+        window.open(address);
+        for (const target of ['_blank', '_self']) {
+          const link = Object.assign(document.createElement('a'), { href: address, target });
+          document.body.append(link);
+          link.click();
+          link.remove();
+        }
+      }, href);
+      await page().waitForTimeout(200);
+      expect(await page().evaluate(() => location.href)).toBe('app://chexreason/index.html');
+    }
+    expect(pages()).toBe(before);
+    expect(existsSync(openedOutside)).toBe(false);
+  });
+
   it('sent nothing anywhere: Chromium’s own log of every request, and the sockets of every process', async () => {
-    const sockets = processesOf(packed, '').flatMap(remotePeersOf);
-    expect(sockets).toEqual([]);
+    clearInterval(looking);
+    expect([...peers]).toEqual([]);
     await desktop.close();
     const { urls, hosts } = readNetworkLog(networkLog);
     const own = /^(app:\/\/chexreason\/|blob:app:|data:|devtools:|chrome:)/;
@@ -143,19 +205,131 @@ describe.skipIf(missing)(`the packed desktop keeps to itself${missing ? ` (skipp
   });
 });
 
-/** Where the TCP sockets of a process lead that do not stay on this machine. */
+describe.skipIf(missing)(`the fuses of the packed desktop${missing ? ` (skipped: ${missing})` : ''}`, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'desktop-fuses-'));
+  const mark = join(folder, 'ran');
+  const script = join(folder, 'script.js');
+  let program: string;
+  let display: Display;
+
+  beforeAll(async () => {
+    program = join(await packDesktop(), 'chexreason-workbench');
+    display = await openDisplay();
+    writeFileSync(script, `require('node:fs').writeFileSync(${JSON.stringify(mark)}, '');`);
+  }, 300_000);
+  afterAll(() => {
+    display?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** What the program writes until it listens to the debugger of its page, with which it is told to end. */
+  const run = async (args: string[], env: Record<string, string> = {}) => {
+    let said = '';
+    const home = join(folder, 'home');
+    const options = { packed: dirname(program), display: display.name, home, env };
+    const more = [`--workspace=${join(folder, 'workspace')}`, ...args];
+    const desktop = await startDesktop({
+      ...options,
+      args: more,
+      onStderr: (text) => {
+        said += text;
+      },
+    });
+    await desktop.close();
+    return said;
+  };
+
+  it('Node’s inspector stays closed', async () => {
+    expect(await run(['--inspect=0'])).not.toContain('Debugger listening');
+  }, 90_000);
+
+  it('NODE_OPTIONS and ELECTRON_RUN_AS_NODE mean nothing to it', async () => {
+    await run([], { NODE_OPTIONS: `--require ${script}`, ELECTRON_RUN_AS_NODE: '1' });
+    expect(existsSync(mark)).toBe(false);
+  }, 90_000);
+});
+
+/** As root Chromium has no sandbox, so that this runs as nobody where the tests are run as root. */
+const NOBODY = process.getuid?.() === 0 ? 65534 : undefined;
+const noUser = missing ?? (NOBODY !== undefined && !hasProgram('setpriv') ? 'run as root, and no setpriv' : null);
+
+describe.skipIf(noUser)(`the sandbox of the packed desktop${noUser ? ` (skipped: ${noUser})` : ''}`, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'desktop-sandbox-'));
+  let packed: string;
+  let display: Display;
+  let desktop: Desktop;
+
+  beforeAll(async () => {
+    packed = readableCopy(await packDesktop(), join(folder, 'packed'));
+    const home = join(folder, 'home');
+    mkdirSync(home);
+    if (NOBODY !== undefined) for (const each of [folder, home]) chownSync(each, NOBODY, NOBODY);
+    display = await openDisplay();
+    const args = [`--workspace=${join(home, 'workspace')}`];
+    desktop = await startDesktop({ packed, display: display.name, home, args, env: { HOME: home }, user: NOBODY });
+    await desktop.page.getByText('onnxruntime-cpu').first().waitFor();
+  }, 300_000);
+  afterAll(async () => {
+    await desktop?.close();
+    display?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('holds its page: filtered system calls, no new rights, and namespaces of its own', () => {
+    const renderers = processesOf(packed, '--type=renderer');
+    expect(renderers.length).toBeGreaterThan(0);
+    for (const pid of renderers) {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+      // seccomp(2): 2 is a filter.
+      expect(/^Seccomp:\s+(\d)/m.exec(status)?.[1]).toBe('2');
+      expect(/^NoNewPrivs:\s+(\d)/m.exec(status)?.[1]).toBe('1');
+      for (const kind of ['pid', 'net'])
+        expect(readlinkSync(`/proc/${pid}/ns/${kind}`), kind).not.toBe(readlinkSync(`/proc/self/ns/${kind}`));
+    }
+  });
+
+  it('is switched off by nothing on its command line', () => {
+    const all = processesOf(packed, '').map(commandLineOf);
+    expect(all.length).toBeGreaterThan(3);
+    expect(all.filter((line) => /--no-sandbox|--disable-seccomp|--disable-web-security/.test(line))).toEqual([]);
+  });
+});
+
+/** The folder itself, or a copy where this user cannot reach it; its sandbox helper is set up as the deb package does. */
+function readableCopy(packed: string, copy: string): string {
+  if (NOBODY === undefined) return packed;
+  cpSync(packed, copy, { recursive: true });
+  // Where the kernel gives ordinary users no namespaces, Chromium's helper makes them.
+  chmodSync(join(copy, 'chrome-sandbox'), 0o4755);
+  return copy;
+}
+
+/** Stand-ins for what Chromium starts to open an address of another program. */
+function writeOpeners(folder: string, log: string): string {
+  mkdirSync(folder);
+  for (const name of ['xdg-open', 'gio', 'gvfs-open', 'x-www-browser', 'xdg-email'])
+    writeFileSync(join(folder, name), `#!/bin/sh\necho "$0 $@" >> ${log}\n`, { mode: 0o755 });
+  return folder;
+}
+
+/** Where the TCP sockets of a process lead that do not stay on this machine; none of a process that has ended. */
 function remotePeersOf(pid: number): string[] {
-  const inodes = new Set(readdirSync(`/proc/${pid}/fd`).flatMap((fd) => socketOf(`/proc/${pid}/fd/${fd}`)));
-  const isLocal = /^(0100007F|0{8}|0{24}01000000|0{32}|0{16}FFFF00000100007F):/;
-  return ['tcp', 'tcp6'].flatMap((kind) =>
-    readFileSync(`/proc/${pid}/net/${kind}`, 'utf8')
-      .split('\n')
-      .slice(1)
-      .map((line) => line.trim().split(/\s+/))
-      .filter((fields) => inodes.has(fields[9] ?? ''))
-      .map((fields) => fields[2]!)
-      .filter((peer) => !isLocal.test(peer)),
-  );
+  try {
+    const inodes = new Set(readdirSync(`/proc/${pid}/fd`).flatMap((fd) => socketOf(`/proc/${pid}/fd/${fd}`)));
+    const isLocal = /^(0100007F|0{8}|0{24}01000000|0{32}|0{16}FFFF00000100007F):/;
+    return ['tcp', 'tcp6'].flatMap((kind) =>
+      readFileSync(`/proc/${pid}/net/${kind}`, 'utf8')
+        .split('\n')
+        .slice(1)
+        .map((line) => line.trim().split(/\s+/))
+        .filter((fields) => inodes.has(fields[9] ?? ''))
+        .map((fields) => fields[2]!)
+        .filter((peer) => !isLocal.test(peer)),
+    );
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+    throw error;
+  }
 }
 
 function socketOf(link: string): string[] {

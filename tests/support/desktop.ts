@@ -73,6 +73,8 @@ export interface Desktop {
   startAgain(args: string[]): Promise<number | null>;
   /** After the page's process has crashed: attaches to the one that took its place. */
   reconnect(): Promise<Page>;
+  /** The program has ended, by itself or not. */
+  ended: Promise<unknown>;
   /** Ends it as a power cut does. */
   kill(): Promise<void>;
   close(): Promise<void>;
@@ -115,7 +117,10 @@ export function commandLineOf(pid: number): string {
 }
 
 export interface DesktopOptions {
+  /** The folder of the application. */
   packed: string;
+  /** Its program, where it is not the packed one. */
+  program?: string;
   display: string;
   /** The user's folder; by default a new one. */
   home?: string;
@@ -126,15 +131,21 @@ export interface DesktopOptions {
   onStderr?: (text: string) => void;
   /** Leaves the display's GPU to it; Xvfb has none. */
   gpu?: boolean;
+  env?: Record<string, string>;
+  /** Runs it as this user, with Chromium's sandbox; only root can. */
+  user?: number;
 }
 
 export async function startDesktop(options: DesktopOptions): Promise<Desktop> {
-  const { packed, display, home, args = [], networkLog, onStderr, gpu = false } = options;
+  const { packed, program = PROGRAM, display, home, args = [], networkLog, onStderr, gpu = false, user } = options;
   const userDir = home ?? mkdtempSync(join(tmpdir(), 'desktop-home-'));
-  const env = { ...process.env, DISPLAY: display, CHEXREASON_HOME: userDir };
+  const env = { ...process.env, DISPLAY: display, CHEXREASON_HOME: userDir, ...options.env };
   // As root Chromium starts only without its sandbox.
-  const switches = [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), ...(gpu ? [] : ['--disable-gpu'])];
-  const start = (more: string[]) => spawn(join(packed, PROGRAM), [...switches, ...more], { env, stdio: 'pipe' });
+  const asRoot = process.getuid?.() === 0 && user === undefined;
+  const switches = [...(asRoot ? ['--no-sandbox'] : []), ...(gpu ? [] : ['--disable-gpu'])];
+  const as = user === undefined ? [] : ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups'];
+  const [first, ...rest] = [...as, join(packed, program), ...switches];
+  const start = (more: string[]) => spawn(first!, [...rest, ...more], { env, stdio: 'pipe' });
   const log = networkLog ? [`--log-net-log=${networkLog}`] : [];
   const app = start(['--remote-debugging-port=0', ...log, ...args]);
   if (onStderr) app.stderr!.on('data', (bytes) => onStderr(String(bytes)));
@@ -147,8 +158,8 @@ export async function startDesktop(options: DesktopOptions): Promise<Desktop> {
     return attached;
   };
   let { browser, page } = await attach();
+  const ended = new Promise((resolve) => app.once('exit', resolve));
   const end = async (signal: NodeJS.Signals) => {
-    const ended = new Promise((resolve) => app.once('exit', resolve));
     if (app.exitCode === null && app.signalCode === null) {
       app.kill(signal);
       await ended;
@@ -160,6 +171,7 @@ export async function startDesktop(options: DesktopOptions): Promise<Desktop> {
       return page;
     },
     faults,
+    ended,
     reconnect: async () => {
       await browser.close().catch(() => {});
       ({ browser, page } = await attach());

@@ -1,0 +1,161 @@
+/**
+ * What axe finds in the states that a screen is in beside its usual one: sheets, questions, errors, messages, empty lists,
+ * forms. (Every screen as it usually is: screens.test.ts.) Contrast (WCAG AA) is among axe's rules.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { AxeResults } from 'axe-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { chromiumPath, type OpenPage, openPage } from './support/chromium.ts';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+describe.skipIf(!chromiumPath)('axe finds nothing serious (in Chromium; skipped where there is none)', () => {
+  let open: OpenPage;
+  const page = () => open.page;
+
+  beforeAll(async () => {
+    open = await openPage();
+  });
+  afterAll(() => open?.close());
+  beforeEach(async () => {
+    await open.reload();
+    await page().waitForSelector('.film-canvas canvas');
+    await page().evaluate(AXE);
+    await page().locator('.lines').focus();
+  });
+
+  const clean = async () => {
+    const { violations } = await page().evaluate(() =>
+      (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
+    );
+    const found = violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(' ')}: ${node.failureSummary}`));
+    expect(found).toEqual([]);
+  };
+  /** From now on the engine answers this method with an error. */
+  const fail = (method: string) =>
+    page().evaluate((name) => {
+      (window.engine.handlers as Record<string, unknown>)[name] = () => {
+        const details = { file: '/films/a.dcm' };
+        throw Object.assign(new Error('The file is damaged.'), {
+          code: 'FILM_DAMAGED',
+          details,
+          remedy: 'Copy it again.',
+        });
+      };
+    }, method);
+
+  it('in the palette, with what it finds and with nothing', async () => {
+    await page().keyboard.press('Control+k');
+    await page().getByRole('combobox', { name: 'Commands' }).fill('report');
+    await clean();
+    await page().getByRole('combobox', { name: 'Commands' }).fill('no such command');
+    await clean();
+  });
+
+  it('in the cheat sheet', async () => {
+    await page().keyboard.press('F1');
+    await page().locator('dialog.sheet').waitFor();
+    await clean();
+  });
+
+  it('in the export without patients', async () => {
+    await page().locator('.studies .panel-head button').first().click();
+    await page().getByRole('dialog').waitFor();
+    await clean();
+  });
+
+  it('where a person is asked before a film that the checkpoints were not made for', async () => {
+    await page().evaluate(() => window.workbench.library.select('linear'));
+    await page().waitForFunction(() => window.workbench.reading.store.getState().film.state === 'ready');
+    await page().keyboard.press('Enter');
+    await page().waitForFunction(() => window.workbench.reading.store.getState().doubt !== null);
+    await clean();
+  });
+
+  it('where a film cannot be opened', async () => {
+    await fail('films.open');
+    await page().keyboard.press('j');
+    await page().locator('.error-box').waitFor();
+    await clean();
+  });
+
+  it('where an answer fails, and in the message of it', async () => {
+    await fail('predictions.generate');
+    await page().keyboard.press('Enter');
+    await page().locator('.compare .error-box').waitFor();
+    await page().evaluate(() => window.engine.emit({ type: 'engine-restarted', reason: 'signal 9' }));
+    await page().locator('.notices').getByText('signal 9').waitFor();
+    await clean();
+  });
+
+  it('while work runs, is done and has failed', async () => {
+    await page().evaluate(() => {
+      const job = {
+        id: 'j',
+        kind: 'evaluate',
+        title: 'Evaluation',
+        error: null,
+        startedAt: '2026-11-23T09:00:00.000Z',
+      };
+      const progress = { stage: 'films', done: 3, total: 9 };
+      window.engine.emit({ type: 'jobs', jobs: [{ ...job, state: 'running', progress }] } as never);
+    });
+    await page().locator('.status-jobs .job').waitFor();
+    await clean();
+  });
+
+  it('while a reader reads blinded', async () => {
+    await page().keyboard.press('r');
+    await page().waitForFunction(() => window.workbench.reader.store.getState().entering !== null);
+    await clean();
+  });
+
+  it('with nothing found, and with four viewports', async () => {
+    await page().fill('#study-filter', 'no such film');
+    await clean();
+    await page().fill('#study-filter', '');
+    await page().locator('.lines').focus();
+    await page().keyboard.press('F4');
+    await clean();
+  });
+
+  it('in samples, tokens and an own question', async () => {
+    await page().keyboard.press('Enter');
+    await page().waitForSelector('.answer-details');
+    for (const summary of await page().locator('.compare summary').all()) await summary.click();
+    await clean();
+  });
+
+  it('in the forms of Evaluate, Train and Checkpoints', async () => {
+    await page().keyboard.press('Alt+2');
+    await page().locator('.setup').waitFor();
+    for (const name of ['Import predictions', 'Add a label table'])
+      for (const button of await page().getByRole('button', { name }).all()) await button.click();
+    await clean();
+    await page().keyboard.press('Alt+3');
+    await page().locator('.run-form').waitFor();
+    await page().getByRole('button', { name: 'GRPO', exact: true }).click();
+    await page().getByLabel('learningRate').fill('0.0004');
+    await clean();
+    await page().keyboard.press('Alt+5');
+    await page().getByRole('button', { name: 'Add a server' }).click();
+    await page().getByLabel('Address').fill('http://nothing');
+    await page().getByRole('button', { name: 'Look what is there' }).click();
+    await page().locator('.add-server .error-box').waitFor();
+    await clean();
+  });
+
+  it('where an evaluation and a report fail', async () => {
+    await page().keyboard.press('Alt+4');
+    await page().locator('.empty').waitFor();
+    await clean();
+    await fail('evaluations.run');
+    await page().keyboard.press('Alt+2');
+    await page().locator('.setup-run button.primary').click();
+    await page().locator('.notices').getByText('The file is damaged.').waitFor();
+    await clean();
+  });
+});
