@@ -33,6 +33,8 @@ export interface PageHostOptions {
   uploadsDir: string;
   /** 0: any free one. */
   port: number;
+  /** Of one file. */
+  maxUploadBytes?: number;
 }
 
 export interface PageHost {
@@ -120,7 +122,7 @@ async function answer(
   const refusal = guard.refusal(request, { sameOrigin: isUpload });
   if (refusal) return refuse(response, refusal.status, refusal.reason);
   const { pathname, searchParams } = new URL(request.url!, 'http://page');
-  if (isUpload && pathname === PAGE_HOST.upload) return keepUpload(request, response, searchParams, options.uploadsDir);
+  if (isUpload && pathname === PAGE_HOST.upload) return keepUpload(request, response, searchParams, options);
   if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405, 'GET, HEAD or POST /upload.');
   if (guard.tokenInAddress(request) !== null) {
     response.writeHead(303, { ...PAGE_HEADERS, 'Set-Cookie': guard.setCookie(), Location: pathname });
@@ -152,17 +154,17 @@ async function keepUpload(
   request: IncomingMessage,
   response: ServerResponse,
   query: URLSearchParams,
-  uploadsDir: string,
+  { uploadsDir, maxUploadBytes = MAX_UPLOAD_BYTES }: PageHostOptions,
 ): Promise<void> {
-  if (Number(request.headers['content-length'] ?? 0) > MAX_UPLOAD_BYTES) {
+  if (Number(request.headers['content-length'] ?? 0) > maxUploadBytes) {
     // Told before a byte of it is read.
-    return sendJson(response, 413, { error: toErrorData(uploadTooLarge()) });
+    return sendJson(response, 413, { error: toErrorData(uploadTooLarge(maxUploadBytes)) });
   }
   const folder = join(uploadsDir, randomBytes(8).toString('hex'));
   const path = join(folder, fileName(query.get('name') ?? ''));
   try {
     await mkdir(folder, { recursive: true });
-    await pipeline(request, limited(MAX_UPLOAD_BYTES), createWriteStream(path));
+    await pipeline(request, limited(maxUploadBytes), createWriteStream(path));
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     const data = toErrorData(error);
@@ -171,8 +173,8 @@ async function keepUpload(
   sendJson(response, 200, { path });
 }
 
-function uploadTooLarge(): WorkbenchError {
-  return new WorkbenchError('UPLOAD_TOO_LARGE', `A file may have ${MAX_UPLOAD_BYTES} bytes at most.`);
+function uploadTooLarge(bytes: number): WorkbenchError {
+  return new WorkbenchError('UPLOAD_TOO_LARGE', `A file may have ${bytes} bytes at most.`);
 }
 
 function limited(bytes: number) {
@@ -180,7 +182,7 @@ function limited(bytes: number) {
     let total = 0;
     for await (const chunk of chunks) {
       total += chunk.length;
-      if (total > bytes) throw uploadTooLarge();
+      if (total > bytes) throw uploadTooLarge(bytes);
       yield chunk;
     }
   };

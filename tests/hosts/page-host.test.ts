@@ -134,6 +134,44 @@ describe('the page host', () => {
     expect(readdirSync(uploads)).toHaveLength(before);
   });
 
+  it('stops an upload that does not say its size where it becomes too large, and keeps nothing of it', async () => {
+    const small = await startPageHost({
+      engine,
+      rendererDir: folder,
+      uploadsDir: uploads,
+      port: 0,
+      maxUploadBytes: 1000,
+    });
+    const before = readdirSync(uploads).length;
+    const origin = `http://127.0.0.1:${small.port}`;
+    const headers = { origin, 'transfer-encoding': 'chunked' };
+    const path = `/upload?name=big.dcm&token=${small.token}`;
+    const status = await new Promise<number>((resolve, reject) => {
+      const options = { host: '127.0.0.1', port: small.port, path, method: 'POST', headers };
+      const request = httpRequest(options, (response) => resolve(response.statusCode!));
+      request.on('error', reject);
+      request.write(new Uint8Array(900));
+      request.write(new Uint8Array(900));
+      request.end();
+    });
+    expect(status).toBe(413);
+    expect(readdirSync(uploads)).toHaveLength(before);
+    await small.close();
+  });
+
+  it('has a token of its own at every start, of 256 random bits', async () => {
+    const others = [];
+    for (let i = 0; i < 8; i++) {
+      const other = await startPageHost({ engine, rendererDir: folder, uploadsDir: uploads, port: 0 });
+      others.push(other.token);
+      // The token of one is nothing to another.
+      expect((await ask(`/?token=${other.token}`)).status).toBe(401);
+      await other.close();
+    }
+    expect(new Set([host.token, ...others]).size).toBe(9);
+    for (const token of others) expect(Buffer.from(token, 'base64url')).toHaveLength(32);
+  });
+
   it('takes no upload from another page', async () => {
     const before = readdirSync(uploads).length;
     const cookie = await signIn();
