@@ -10,6 +10,7 @@ import { labelCodes, product, roles, screens, truth } from './text/names.ts';
 import { report } from './text/report.ts';
 import { settings } from './text/settings.ts';
 import { agreement, doubt, exportFilms, studies } from './text/studies.ts';
+import { traces } from './text/traces.ts';
 import { train } from './text/train.ts';
 import { trl } from './text/trl.ts';
 import { viewer } from './text/viewer.ts';
@@ -34,6 +35,7 @@ export const text = {
   evaluate,
   analysis,
   train,
+  traces,
   trl,
   report,
   servers,

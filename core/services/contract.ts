@@ -55,6 +55,7 @@ export {
   parameters,
 } from './contract/parameters.ts';
 export type { ProgressOf, Results } from './contract/results.ts';
+export type { Trace, TraceFault, TraceList, TraceStatus } from './contract/traces.ts';
 export type {
   CompletionRow,
   LeftOut,

@@ -271,6 +271,7 @@ class LocalEngine implements Engine {
       ...this.predictionHandlers(),
       ...this.evaluationHandlers(),
       ...this.trainingHandlers(),
+      ...this.traceHandlers(),
       ...this.reportHandlers(),
     };
   }
@@ -607,6 +608,27 @@ class LocalEngine implements Engine {
       'training.run': async (params, call) =>
         train(`${titles[params.kind]}: ${params.name}`, await this.session.trainings.begin(params), call),
       'training.resume': ({ runId }, call) => train(`Training goes on: ${runId}`, runId, call),
+    } satisfies Partial<Handlers>;
+  }
+
+  private traceHandlers() {
+    const changed = async <T>(result: Promise<T>): Promise<T> => {
+      try {
+        return await result;
+      } finally {
+        this.changed('traces');
+      }
+    };
+    return {
+      'traces.list': ({ datasetId }) => this.session.traces.list(datasetId),
+      'traces.ask': (params, call) =>
+        this.jobs.run('teach', 'Asking the teacher for traces', call, (work) =>
+          changed(this.session.traces.ask(params, work)),
+        ),
+      'traces.decide': (params) => changed(this.session.traces.decide(params)),
+      'traces.undo': ({ datasetId }) => changed(this.session.traces.undo(datasetId)),
+      'traces.import': (params) => changed(this.session.traces.import(params)),
+      'traces.export': (params) => this.session.traces.export(params),
     } satisfies Partial<Handlers>;
   }
 

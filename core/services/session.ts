@@ -18,6 +18,7 @@ import { Reports } from './reports.ts';
 import { Selection } from './selection.ts';
 import type { Servers } from './servers.ts';
 import { Thumbnails } from './thumbnails.ts';
+import { Traces } from './traces.ts';
 import { TrainingExports } from './trainingExport.ts';
 import { TrainingImports } from './trainingImport.ts';
 import { TrainingInput } from './trainingInput.ts';
@@ -34,6 +35,7 @@ export class Session {
   readonly canaries: Canaries;
   readonly evaluations: Evaluations;
   readonly imported: ImportedEvaluations;
+  readonly traces: Traces;
   readonly trainings: Trainings;
   readonly trainingExports: TrainingExports;
   readonly trainingImports: TrainingImports;
@@ -77,7 +79,8 @@ export class Session {
       platform.now,
       this.selection,
     );
-    const input = new TrainingInput(this.collections, this.checkpoints, prompts);
+    this.traces = new Traces(platform, workspace, this.collections, servers, prompts);
+    const input = new TrainingInput(this.collections, this.checkpoints, prompts, this.traces.store);
     this.trainings = new Trainings(platform, workspace, this.collections, this.checkpoints, input);
     this.trainingExports = new TrainingExports(
       platform,

@@ -14,6 +14,14 @@ import type { LeftOut } from './contract.ts';
 /** How many of a kind are named. */
 const NAMED = 5;
 
+/** Not learned from, and no fault. */
+const ABSENT: readonly LeftOut['reason'][] = [
+  'film-without-trace',
+  'film-without-labels',
+  'trace-unreviewed',
+  'trace-rejected',
+];
+
 export class LeftOuts {
   private readonly byReason = new Map<LeftOut['reason'], LeftOut>();
 
@@ -30,7 +38,7 @@ export class LeftOuts {
 
   /** @throws TRAINING_INPUT where something is wrong, and not merely absent */
   demandNone(): void {
-    const bad = this.all.filter(({ reason }) => reason !== 'film-without-trace' && reason !== 'film-without-labels');
+    const bad = this.all.filter(({ reason }) => !ABSENT.includes(reason));
     if (bad.length === 0) return;
     const { reason, count, first } = bad[0]!;
     throw new WorkbenchError(
@@ -74,7 +82,7 @@ function traceOf(line: string): { path: string; text: string } | null {
   }
 }
 
-function faultOf(text: string): { reason: LeftOut['reason']; why: string } | null {
+export function faultOf(text: string): { reason: LeftOut['reason']; why: string } | null {
   const { parseFailure, invalid } = parseCompletion(text);
   if (invalid.length > 0) return { reason: 'trace-labels', why: `no label of the set: ${invalid.join(', ')}` };
   return parseFailure === null ? null : { reason: 'trace-form', why: parseFailure };

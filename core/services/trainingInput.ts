@@ -18,7 +18,8 @@ import type { CheckedParameters, Checkpoint, FilmEntry, TrainingDraw } from './c
 import { examplesFor, patientKey, readTrainedOn } from './lineage.ts';
 import { readAdapter } from './models.ts';
 import type { Prompts } from './prompts.ts';
-import { decodable, LeftOuts, readTraces } from './trainingData.ts';
+import { judge, type StoredTrace, type TraceStore } from './traceStore.ts';
+import { decodable, faultOf, LeftOuts, readTraces } from './trainingData.ts';
 
 /** Where the answers to learn from are looked for, beside the label table: `{"path": image as in the table, "text": ...}`. */
 export const TRACES_FILE = 'traces.jsonl';
@@ -38,6 +39,7 @@ export class TrainingInput {
     private readonly collections: Collections,
     private readonly checkpoints: Checkpoints,
     private readonly prompts: Prompts,
+    private readonly traceStore: TraceStore,
   ) {}
 
   /** @throws TRAINING_WITHOUT_FILMS */
@@ -91,10 +93,10 @@ export class TrainingInput {
   private async all(request: TrainingRequest, start: Checkpoint, leftOut: LeftOuts): Promise<TrainingExample[]> {
     const prompt = await this.prompt(request);
     const collection = this.collections.collection(request.datasetId);
-    const traces = await this.traces(request, leftOut);
     const films = (await this.collections.films(request.datasetId)).filter(
       (film) => !film.cautions.includes('lateral'),
     );
+    const traces = await this.traces(request, films, leftOut);
     const there = new Set(films.map(({ path }) => path));
     for (const path of traces.keys()) if (!there.has(path)) leftOut.add('trace-without-film', path);
     return films.flatMap((film) => {
@@ -106,13 +108,57 @@ export class TrainingInput {
     });
   }
 
-  /** By the film's path. GRPO learns from labels, and reads no trace. */
-  private async traces({ kind, datasetId }: TrainingRequest, leftOut: LeftOuts): Promise<Map<string, string>> {
-    if (kind === 'grpo') return new Map();
-    const folder = dirname(this.collections.collection(datasetId).path);
-    const read = await readTraces(join(folder, TRACES_FILE), leftOut);
-    return new Map([...read].map(([path, text]) => [resolve(folder, path), text]));
+  /** By the film's path: those beside the table, then those of the workspace. GRPO learns from labels, and reads none. */
+  private async traces(request: TrainingRequest, films: readonly FilmEntry[], leftOut: LeftOuts) {
+    const { kind, datasetId } = request;
+    const which = kind === 'sft' ? parseTrainingConfig('sft', request.config).traces : 'none';
+    if (which === 'none') return new Map<string, string>();
+    const { path, policy } = this.collections.collection(datasetId);
+    const read = await readTraces(join(dirname(path), TRACES_FILE), leftOut);
+    const traces = new Map([...read].map(([image, text]) => [resolve(dirname(path), image), text]));
+    const stored = await this.traceStore.all(datasetId);
+    for (const film of films) {
+      const trace = stored.get(film.id);
+      if (!trace) continue;
+      const text = usableText(trace, positiveLabels(film.truth ?? {}, CHEXPERT_LABELS, policy), which, leftOut);
+      if (text === null) traces.delete(film.path);
+      else traces.set(film.path, text);
+    }
+    if (traces.size === 0 && [...stored.values()].some(({ status }) => status !== 'failed'))
+      throw noneAccepted(stored.size);
+    return traces;
   }
+}
+
+/** What of a trace is learned; null: it is left out, and counted. */
+function usableText(
+  { filmId, status, text }: StoredTrace,
+  given: readonly Label[],
+  which: 'accepted' | 'unreviewed',
+  leftOut: LeftOuts,
+): string | null {
+  if (status === 'failed') return null;
+  if (status === 'rejected') leftOut.add('trace-rejected', filmId);
+  else if (status === 'unreviewed' && which === 'accepted') leftOut.add('trace-unreviewed', filmId);
+  else {
+    // A file may have been changed by hand; a clinician may have accepted other labels than the table's.
+    const fault = faultOf(text);
+    const differs =
+      status === 'unreviewed' && judge(text, given).faults.find(({ fault: each }) => each === 'labels-differ');
+    if (fault) leftOut.add(fault.reason, `${filmId}: ${fault.why}`);
+    else if (differs) leftOut.add('trace-differs', `${filmId}: ${differs.what}`);
+    else return text;
+  }
+  return null;
+}
+
+function noneAccepted(traces: number): WorkbenchError {
+  return new WorkbenchError(
+    'TRAINING_TRACES',
+    `This data set has ${traces} reasoning traces, and none that this run may learn from.`,
+    { traces },
+    'Review them (Train, Traces), or set traces to unreviewed or to none.',
+  );
 }
 
 /** The answer of the Only Label format. */

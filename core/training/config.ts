@@ -91,6 +91,11 @@ export const sftConfig = z
       '2000',
       'Most films to train on, held-out ones included; drawn by the seed.',
     ),
+    traces: field(
+      z.enum(['accepted', 'unreviewed', 'none']).default('accepted'),
+      '',
+      'Reasoning that is learned: traces that were accepted or edited (a traces.jsonl beside the table counts as accepted), those nobody has reviewed too, or none: the labels alone.',
+    ),
     reserveForGrpo: field(
       share.default(1 / 3),
       '',

@@ -83,6 +83,7 @@ const FIELDS: Record<TrainingKind, Record<string, Where>> = {
       'save_strategy, save_steps',
       'With held-out films a checkpoint is written at the end of each epoch.',
     ],
+    traces: DATA,
     reserveForGrpo: DATA,
     heldOut: ['data/held_out.jsonl'],
     patience: ['EarlyStoppingCallback'],

@@ -16,7 +16,29 @@ export interface Command {
 }
 
 export function commandsOf(workbench: Workbench): Command[] {
-  return [...frameCommands(workbench), ...readCommands(workbench), ...viewCommands(workbench)];
+  return [
+    ...frameCommands(workbench),
+    ...readCommands(workbench),
+    ...viewCommands(workbench),
+    ...traceCommands(workbench),
+  ];
+}
+
+/** Of the queue on Train, Traces; elsewhere on that screen they do nothing. */
+function traceCommands({ traces }: Workbench): Command[] {
+  const command = (id: string, title: string, keys: string[], run: () => unknown): Command => {
+    const { store } = traces;
+    const inQueue = () => (store.getState().open && store.getState().draft === null ? run() : undefined);
+    return { id: `trace:${id}`, title, keys, on: 'train', run: inQueue };
+  };
+  return [
+    command('accept', text.commands.traceAccept, ['a'], () => traces.accept()),
+    command('edit', text.commands.traceEdit, ['e'], traces.edit),
+    command('reject', text.commands.traceReject, ['r'], traces.reject),
+    command('undo', text.commands.traceUndo, ['u', 'Control+z', 'Meta+z'], traces.undo),
+    command('next', text.traces.next, ['j'], () => traces.move(1)),
+    command('previous', text.traces.previous, ['k'], () => traces.move(-1)),
+  ];
 }
 
 function frameCommands({ frame, interfaceSize, reportTheme }: Workbench): Command[] {

@@ -18,6 +18,7 @@ import { createReporting } from './reporting.ts';
 import { createReportTheme } from './reportTheme.ts';
 import { createServers } from './servers.ts';
 import { createThumbnails } from './thumbnails.ts';
+import { createTraces } from './traces.ts';
 import { createTraining } from './training.ts';
 import { createTrlExchange } from './trlExchange.ts';
 
@@ -42,6 +43,7 @@ export function createWorkbench(bridge: HostBridge) {
   const evaluating = createEvaluating(bridge, frame, library, checkpoints);
   const training = createTraining(bridge, frame, checkpoints);
   const trlExchange = createTrlExchange(bridge, frame, training);
+  const traces = createTraces(bridge, frame, library);
   const reporting = createReporting(bridge, frame, evaluating);
   /** What the agreement filter judges by; read only while it is on. */
   async function refreshAgreement(): Promise<void> {
@@ -83,6 +85,7 @@ export function createWorkbench(bridge: HostBridge) {
     evaluations: () =>
       Promise.all([evaluating.refresh(), reading.refresh(), checkpoints.refresh(), refreshAgreement()]),
     training: training.refresh,
+    traces: traces.refresh,
     workspace: refreshAll,
     recent: library.refreshRecent,
   };
@@ -161,6 +164,7 @@ export function createWorkbench(bridge: HostBridge) {
     evaluating,
     training,
     trlExchange,
+    traces,
     reporting,
     openPaths,
     openWorkspace,

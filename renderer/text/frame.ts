@@ -54,6 +54,7 @@ export const frame = {
     load: 'Loading',
     canary: 'Canary film',
     export: 'Export',
+    teach: 'Teacher',
   } satisfies Record<JobInfo['kind'], string>,
   progress: (done: number, total: number | null) =>
     total === null ? count(done) : `${count(done)} of ${count(total)}`,
@@ -79,4 +80,8 @@ export const commands = {
   undo: 'Undo on the film',
   redo: 'Redo on the film',
   nextPane: 'Next viewport',
+  traceAccept: 'Accept the trace',
+  traceEdit: 'Edit the trace',
+  traceReject: 'Reject the trace',
+  traceUndo: 'Take the last decision on a trace back',
 };

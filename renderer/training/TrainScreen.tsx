@@ -7,9 +7,27 @@ import { Empty, IconButton } from '../frame/parts.tsx';
 import { type FieldValue, trainingJob } from '../state/training.ts';
 import { text } from '../text.ts';
 import { RunView } from './RunView.tsx';
+import { TracesView } from './TracesView.tsx';
 import { ExchangeButtons, ExchangeForms } from './TrlExchange.tsx';
 
 export function TrainScreen() {
+  const [view, setView] = useState<'runs' | 'traces'>('runs');
+  return (
+    <div className="train-frame">
+      <fieldset className="switch train-views" aria-label={text.traces.view}>
+        <button type="button" aria-pressed={view === 'runs'} onClick={() => setView('runs')}>
+          {text.traces.runs}
+        </button>
+        <button type="button" aria-pressed={view === 'traces'} onClick={() => setView('traces')}>
+          {text.traces.title}
+        </button>
+      </fieldset>
+      {view === 'runs' ? <Runs /> : <TracesView />}
+    </div>
+  );
+}
+
+function Runs() {
   const { training } = useWorkbench();
   const runs = useFrom(training, (state) => state.runs);
   const running = useFrom(training, (state) => state.running);

@@ -28,7 +28,7 @@ export interface AppState {
 
 export interface JobInfo {
   id: string;
-  kind: 'scan' | 'generate' | 'evaluate' | 'train' | 'report' | 'load' | 'canary' | 'export';
+  kind: 'scan' | 'generate' | 'evaluate' | 'train' | 'report' | 'load' | 'canary' | 'export' | 'teach';
   title: string;
   state: 'running' | 'done' | 'failed' | 'cancelled';
   /** The last progress of its request, whole: a window opened later sees the grid of a running evaluation too. */

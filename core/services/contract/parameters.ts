@@ -5,6 +5,7 @@ import { CHEXPERT_LABELS, isLabel, type Label } from '../../labels/labels.ts';
 import { DEVICES } from '../../tensor/executor.ts';
 import { annotation, imageHash } from '../annotations.ts';
 import { readerFindings } from '../readers.ts';
+import { traceParameters } from './traces.ts';
 
 const id = z.string().min(1).max(200);
 const room = z.object({ width: z.number().min(1).max(65536), height: z.number().min(1).max(65536) }).strict();
@@ -271,6 +272,7 @@ export const parameters = {
       outcome: z.enum(['tp', 'fp', 'fn', 'tn', 'failed']).optional(),
     })
     .strict(),
+  ...traceParameters,
   'training.fields': z.object({ kind: z.enum(['sft', 'grpo']) }).strict(),
   'training.list': none,
   /** Progress: TrainingProgress. */

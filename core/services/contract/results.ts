@@ -27,9 +27,10 @@ import type {
   ScanProgress,
 } from './films.ts';
 import type { Method } from './parameters.ts';
+import type { TraceResults } from './traces.ts';
 import type { CompletionRow, TrainingExport, TrainingProgress, TrainingRun } from './training.ts';
 
-export interface Results {
+export interface Results extends TraceResults {
   'app.state': AppState;
   'workspace.open': AppState;
   'paths.recognise': RecognisedPath[];

@@ -10,6 +10,9 @@ export interface LeftOut {
     | 'trace-form'
     | 'trace-labels'
     | 'trace-without-film'
+    | 'trace-unreviewed'
+    | 'trace-rejected'
+    | 'trace-differs'
     | 'image'
     | 'film-without-trace'
     | 'film-without-labels';

@@ -17,6 +17,7 @@ export type EngineEvent =
         | 'predictions'
         | 'evaluations'
         | 'training'
+        | 'traces'
         | 'workspace'
         | 'recent';
     }

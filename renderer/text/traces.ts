@@ -1,0 +1,81 @@
+/** Train, Traces: reasoning traces, their teacher, their review. */
+import { count, plural } from './format.ts';
+
+export const traces = {
+  title: 'Traces',
+  runs: 'Runs',
+  view: 'Runs or traces',
+  dataset: 'Films of',
+  summary: (
+    there: number,
+    films: number,
+    { accepted, edited, rejected, unreviewed }: Record<'accepted' | 'edited' | 'rejected' | 'unreviewed', number>,
+  ) =>
+    `${plural(there, 'trace')} for ${plural(films, 'film')}: ${count(accepted + edited)} usable, ${count(unreviewed)} to review, ${count(rejected)} rejected.`,
+  teacher: 'Ask a teacher',
+  noServer: 'To ask a teacher for traces, add a server with a vision model on the Checkpoints screen.',
+  model: 'Model',
+  modelOn: (model: string, server: string) => `${model} on ${server}`,
+  format: 'Instruction that is taught',
+  films: 'Films with a trace, at most',
+  sent: (address: string) =>
+    `To ${address} goes each film as pixels without a header, the instruction, and the labels of the table; no patient is named.`,
+  ask: 'Ask for missing traces',
+  asking: 'Asking the teacher',
+  askFailed: 'The teacher could not be asked',
+  import: 'Import traces',
+  importFile: 'JSON lines with path and text',
+  importAccepted: 'They have been reviewed: count them as accepted',
+  imported: (n: number, kept: number, rejected: number, first?: { line: number; message: string }) =>
+    [
+      `${plural(n, 'trace')} imported`,
+      kept > 0 ? `${count(kept)} kept as they were decided on` : '',
+      rejected > 0 && first ? `${plural(rejected, 'line')} left out (line ${first.line}: ${first.message})` : '',
+    ]
+      .filter(Boolean)
+      .join('; '),
+  importFailed: 'The traces could not be imported',
+  export: 'Export usable traces',
+  exported: (lines: number, path: string) => `${plural(lines, 'trace')} written to ${path}`,
+  exportFailed: 'The traces could not be written',
+  which: 'Traces in the queue',
+  status: {
+    unreviewed: 'To review',
+    accepted: 'Accepted',
+    edited: 'Edited',
+    rejected: 'Rejected',
+    failed: 'Failed',
+    all: 'All',
+  },
+  place: (at: number, all: number) => `${count(at)} of ${count(all)}`,
+  undo: 'Undo decision (U)',
+  nothingToUndo: 'There is no decision to take back.',
+  none: 'No traces yet.',
+  noneHint: 'Ask a teacher, or import traces. Only those that somebody accepts are learned.',
+  queueDone: 'Nothing left in this queue.',
+  queueDoneHint: 'The other states are above.',
+  openInRead: 'Open in Read',
+  given: 'Labels of the table',
+  said: 'Labels of the trace',
+  noLabel: 'none',
+  fault: {
+    form: (what: string) => `It cannot be read: ${what}.`,
+    'labels-outside': (what: string) => `Labels outside the set: ${what}.`,
+    'labels-differ': (what: string) => `Other labels than the table: ${what}.`,
+    tells: (what: string) => `It tells that it knew the answer: “${what}”.`,
+  },
+  source: (source: { model: string; server: string } | { file: string } | null) =>
+    source === null ? '' : 'model' in source ? `${source.model} on ${source.server}` : source.file,
+  accept: 'Accept (A)',
+  acceptEdited: 'Accept the edited text',
+  acceptOther: 'Accept, the table is wrong',
+  edit: 'Edit (E)',
+  discard: 'Discard the edit',
+  reject: 'Reject (R)',
+  next: 'Next trace',
+  previous: 'Previous trace',
+  draft: 'Text of the trace',
+  filmFailed: 'The film cannot be shown',
+  decideFailed: 'The decision was not taken',
+  failed: 'The traces cannot be shown',
+};
