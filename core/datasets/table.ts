@@ -1,5 +1,5 @@
 /**
- * Streams a table (CSV, plain or gzip) row by row. A row that cannot be used is rejected with its line and column and the
+ * Streams a table (CSV or JSON lines, plain or gzip) row by row. A row that cannot be used is rejected with its line and column and the
  * rest goes on; a table that cannot be read at all is an error. Line 1 is the header.
  */
 import { createReadStream } from 'node:fs';
@@ -9,6 +9,7 @@ import { createGunzip } from 'node:zlib';
 import { CsvError, type Parser, parse } from 'csv-parse';
 import { locate, WorkbenchError } from '../base/errors.ts';
 import { throwIfCancelled, unattended, type Work } from '../base/progress.ts';
+import { beginsAsJson, jsonRecords, linesOf, UnreadableLine } from './jsonTable.ts';
 
 export interface RejectedRow {
   /** Line of the file; the header is line 1. */
@@ -115,11 +116,19 @@ export async function readTable(
 ): Promise<TableRead> {
   let columns: Columns | null = null;
   let onRow: ReturnType<RowReader> = () => {};
-  let line = 0;
+  const json = beginsAsJson(await firstLine(file));
+  // JSON lines have no header line: the row after the columns is line 1.
+  let line = json ? -1 : 0;
   let rows = 0;
-  const take = (fields: string[]) => {
+  const take = (record: string[] | UnreadableLine) => {
     line++;
-    if (fields.length === 1 && fields[0]!.trim() === '') return;
+    if (record instanceof UnreadableLine) {
+      rows++;
+      const message = `The line is no JSON object: ${record.message}`;
+      return rejected.add({ row: line, column: null, code: 'DATASET_ROW_JSON', message });
+    }
+    const fields = record;
+    if (fields.every((field) => field.trim() === '') && (json || fields.length === 1)) return;
     if (columns === null) {
       columns = new Columns(fields, file);
       onRow = reader(columns);
@@ -132,7 +141,8 @@ export async function readTable(
       work.report({ stage: 'Reading the table', done: rows, total: null });
     }
   };
-  await streamRecords(file, take, delimiter);
+  if (json) await streamJson(file, take);
+  else await streamRecords(file, take, delimiter);
   if (columns === null) throw new WorkbenchError('CSV_EMPTY', 'The table is empty: it has no header line.', { file });
   return { columns: (columns as Columns).names, rows };
 }
@@ -158,8 +168,9 @@ export async function delimiterOf(file: string): Promise<string> {
 
 async function firstLine(file: string): Promise<string> {
   try {
+    const gzip = await isGzip(file);
     const source = createReadStream(file, { end: HEADER_BYTES });
-    const stream = (await isGzip(file)) ? source.pipe(createGunzip()) : source;
+    const stream = gzip ? source.pipe(createGunzip()) : source;
     let text = '';
     // A gzip stream that is cut off here still gives its beginning.
     for await (const chunk of stream) {
@@ -183,6 +194,24 @@ async function streamRecords(file: string, take: (fields: string[]) => void, del
     else await pipeline(source, read);
   } catch (error) {
     throw unreadable(error, file, records.lines);
+  }
+}
+
+async function streamJson(file: string, take: (record: string[] | UnreadableLine) => void): Promise<void> {
+  let lines = 0;
+  const read = async (chunks: AsyncIterable<Buffer>) => {
+    for await (const record of jsonRecords(linesOf(chunks))) {
+      lines++;
+      take(record);
+    }
+  };
+  try {
+    const gzip = await isGzip(file);
+    const source = createReadStream(file, { highWaterMark: 1 << 18 });
+    if (gzip) await pipeline(source, createGunzip(), read);
+    else await pipeline(source, read);
+  } catch (error) {
+    throw unreadable(error, file, lines);
   }
 }
 

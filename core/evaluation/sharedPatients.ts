@@ -23,3 +23,8 @@ export function bothSidesWarning(source: string, target: string, patients: reado
 export function trainedOnWarning(trained: string, evaluated: string, patients: readonly string[]): string {
   return `Patients of ${evaluated} who are in ${trained} too, which a checkpoint was trained on: ${patients.length} (first: ${patients[0]}). Their films were kept; the figures are not all of unseen patients.`;
 }
+
+/** @param how "was trained on", "saw in …" */
+export function seenWarning(checkpoint: string, evaluated: string, patients: number, how: string): string {
+  return `Patients of ${evaluated} whom ${checkpoint} ${how}: ${patients}. Their films were kept; the figures are not all of unseen patients.`;
+}

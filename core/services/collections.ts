@@ -179,6 +179,13 @@ export class Collections {
     return collection;
   }
 
+  /** What else a reader of the data set should know. */
+  async addNotes(id: string, notes: readonly string[]): Promise<void> {
+    const stored = this.get(id);
+    stored.collection = { ...stored.collection, notes: [...stored.collection.notes, ...notes] };
+    await this.save(stored);
+  }
+
   private inOrder(): StoredCollection[] {
     return [...this.stored.values()].sort((a, b) => (a.addedAt < b.addedAt ? -1 : 1));
   }

@@ -373,7 +373,9 @@ class LocalEngine implements Engine {
       'datasets.look': ({ csv }) => lookAtTable(csv),
       'datasets.add': (params, call) =>
         this.jobs.run('scan', 'Reading a label table', call, async (work) => {
-          const collection = await this.session.collections.addDataset(params, work);
+          const { id } = await this.session.collections.addDataset(params, work);
+          await this.session.trainings.noteProbed(id);
+          const collection = this.session.collections.collection(id);
           this.changed('collections');
           await this.opened('table', [params.csv]);
           return collection;

@@ -13,7 +13,7 @@ import { COMPUTING, type DatasetInput, evaluate } from '../evaluation/evaluate.t
 import { countedFindings, type EvaluatedFilm, indicatorsOf } from '../evaluation/figures.ts';
 import { multilabelFigures, outcomeOf } from '../evaluation/metrics.ts';
 import type { WrittenPrediction } from '../evaluation/predictionSources.ts';
-import { patientsOfBoth, trainedOnWarning } from '../evaluation/sharedPatients.ts';
+import { patientsOfBoth, seenWarning, trainedOnWarning } from '../evaluation/sharedPatients.ts';
 import { groupsOf, studiesOf } from '../evaluation/studies.ts';
 import type { Confusion, EvaluationCell, EvaluationResult } from '../evaluation/types.ts';
 import { isLabel, type Label, type LabelValues } from '../labels/labels.ts';
@@ -36,6 +36,7 @@ import type {
 } from './contract.ts';
 import { distributionOf, trainingSetOf } from './distribution.ts';
 import { Rate } from './jobs.ts';
+import { readTrainedOn, seenPatients } from './lineage.ts';
 import type { PredictionStore } from './predictions.ts';
 import { firstOfStudies, type LeftOut, type Selection, type Unsuitable } from './selection.ts';
 
@@ -229,6 +230,26 @@ export class Evaluations {
           { patients: films.map(({ patientId }) => patientId), kind },
         );
         if (id !== set.id && both.length > 0) warnings.push(trainedOnWarning(set.name, name, both));
+      }
+    }
+    return [...warnings, ...(await this.seenInTraining(checkpointIds, cells))];
+  }
+
+  /** By what the adapters themselves say: also where they were trained elsewhere, and of probes. */
+  private async seenInTraining(checkpointIds: readonly string[], cells: readonly Cell[]): Promise<string[]> {
+    const warnings: string[] = [];
+    for (const checkpoint of checkpointIds.map((id) => this.checkpoints.usable(id))) {
+      if (checkpoint.baseId === null || checkpoint.server) continue;
+      const trainedOn = await readTrainedOn(this.checkpoints.folder(checkpoint));
+      if (!trainedOn) continue;
+      const here = trainingSetOf(checkpoint.trainingSource, this.collections.list());
+      for (const { datasetId, films } of cells.filter((cell) => cell.checkpoint.id === checkpoint.id)) {
+        const collection = this.collections.collection(datasetId);
+        const { trained, probed } = seenPatients(trainedOn, collection, films);
+        if (trained > 0 && !here)
+          warnings.push(seenWarning(checkpoint.name, collection.name, trained, 'was trained on'));
+        if (probed > 0)
+          warnings.push(seenWarning(checkpoint.name, collection.name, probed, 'saw in the probe of its training'));
       }
     }
     return warnings;

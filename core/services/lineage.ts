@@ -16,7 +16,10 @@ import type { Collection, FilmEntry, TrainingDraw } from './contract.ts';
 const FILE = 'trained-on.json';
 
 const keys = z.array(z.string().max(64)).max(10_000_000);
-export const trainedOnSchema = z.object({ dataset: z.string().max(1000), sft: keys, grpo: keys }).strip();
+/** `probe`: who was looked at while it was trained. */
+export const trainedOnSchema = z
+  .object({ dataset: z.string().max(1000), sft: keys, grpo: keys, probe: keys.default([]) })
+  .strip();
 
 /** Keys of patients by the method that used them, also of the checkpoints that training went on from. */
 export type TrainedOn = z.output<typeof trainedOnSchema>;
@@ -42,10 +45,23 @@ export function trainedFurther(
   kind: 'sft' | 'grpo',
   dataset: string,
   patients: readonly string[],
+  probed: readonly string[] = [],
 ): TrainedOn {
-  const { sft = [], grpo = [] } = before ?? {};
+  const { sft = [], grpo = [], probe: earlier = [] } = before ?? {};
   const own = [...new Set([...(kind === 'sft' ? sft : grpo), ...patients])].sort();
-  return kind === 'sft' ? { dataset, sft: own, grpo } : { dataset, sft, grpo: own };
+  const probe = [...new Set([...earlier, ...probed])].sort();
+  return kind === 'sft' ? { dataset, sft: own, grpo, probe } : { dataset, sft, grpo: own, probe };
+}
+
+/** Of a test set's films: how many patients a checkpoint was trained on, or looked at in a probe. */
+export function seenPatients(
+  { sft, grpo, probe }: TrainedOn,
+  collection: Pick<Collection, 'kind'>,
+  films: readonly FilmEntry[],
+): { trained: number; probed: number } {
+  const patients = new Set(films.map((film) => patientKey(collection, film)));
+  const count = (seen: readonly string[]) => [...new Set(seen)].filter((patient) => patients.has(patient)).length;
+  return { trained: count([...sft, ...grpo]), probed: count(probe) };
 }
 
 export interface DrawSettings {

@@ -13,11 +13,14 @@ import type { Probe, ProbeSet } from '../training/probe.ts';
 import type { ProbeRole, TrainingExample } from '../training/types.ts';
 import type { Collections } from './collections.ts';
 import type { Collection, FilmEntry, ProbePart } from './contract.ts';
+import { patientKey as keyOf } from './lineage.ts';
 
 /** `run.json` keeps this. */
 export interface ChosenProbe extends ProbePart {
   datasetId: string;
   filmIds: string[];
+  /** By key (lineage.ts); absent in runs of earlier versions. */
+  patients?: string[];
 }
 
 const PART_OF: Record<ProbeRole, Collection['role']> = { source: 'probe-source', target: 'probe-target' };
@@ -65,6 +68,7 @@ async function choose(
     films: drawn.length,
     patientsLeftOut: leftOut.size,
     filmIds: drawn.map((film) => film.id),
+    patients: [...new Set(drawn.map((film) => keyOf(set, film)))],
   };
 }
 

@@ -41,7 +41,7 @@ import type {
   TrainingProgress,
   TrainingRun,
 } from './contract.ts';
-import { readTrainedOn, trainedFurther, writeTrainedOn } from './lineage.ts';
+import { patientKey, readTrainedOn, trainedFurther, writeTrainedOn } from './lineage.ts';
 import { planRun } from './plans.ts';
 import { type ChosenProbe, chooseProbe, openProbe } from './probes.ts';
 import type { TrainingInput } from './trainingInput.ts';
@@ -151,6 +151,24 @@ export class Trainings {
   /** Trains until the run is complete or cancelled, from its last checkpoint where it was interrupted. */
   async resume(runId: string, work: Work<TrainingProgress>): Promise<TrainingRun> {
     return this.train(await this.file(runId), work);
+  }
+
+  /** Says of a data set that was just added which runs look at patients of it in their probe: it is no unseen test set to them. */
+  async noteProbed(datasetId: string): Promise<void> {
+    const collection = this.collections.collection(datasetId);
+    const films = await this.collections.films(datasetId);
+    const patients = new Set(films.map((film) => patientKey(collection, film)));
+    const notes: string[] = [];
+    for (const id of await this.workspace.names(RUNS)) {
+      const file = await this.workspace.read<RunFile>(RUNS, id, 'run.json');
+      if (!file || file.probe?.some((part) => part.datasetId === datasetId)) continue;
+      const both = probedBy(file).filter((patient) => patients.has(patient)).length;
+      if (both > 0)
+        notes.push(
+          `Patients whom the probe of the run ${file.name} looks at: ${both}. It is no unseen test set for its checkpoint.`,
+        );
+    }
+    if (notes.length > 0) await this.collections.addNotes(datasetId, notes);
   }
 
   /** One run. @throws TRAINING_UNKNOWN */
@@ -283,7 +301,7 @@ export class Trainings {
     const drawn = await this.workspace.read<DrawnFile>(RUNS, file.id, 'draw.json');
     const before = start.baseId === null ? null : await readTrainedOn(this.checkpoints.folder(start));
     const { name: dataset } = this.collections.collection(file.datasetId);
-    await writeTrainedOn(folder, trainedFurther(before, file.kind, dataset, drawn?.patients ?? []));
+    await writeTrainedOn(folder, trainedFurther(before, file.kind, dataset, drawn?.patients ?? [], probedBy(file)));
     await this.checkpoints.add({ path: folder });
   }
 
@@ -321,6 +339,10 @@ export class Trainings {
       error: state?.error ?? null,
     };
   }
+}
+
+function probedBy({ probe = [] }: RunFile): string[] {
+  return probe.flatMap(({ patients = [] }) => patients);
 }
 
 function grpoNeedsAdapter(start: Checkpoint): WorkbenchError {

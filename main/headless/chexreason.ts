@@ -215,6 +215,30 @@ subcommand('train', 'SFT or GRPO with LoRA: a run folder with log.jsonl and an a
   .addOption(json())
   .action(runs(async () => (await import('./commands/training.ts')).train));
 
+mapsColumns(subcommand('traces', 'reasoning traces for SFT: asked from a teacher, imported, reviewed, exported'))
+  .addArgument(
+    new Argument('<what>', 'what is done').choices(['ask', 'list', 'accept', 'reject', 'undo', 'import', 'export']),
+  )
+  .requiredOption('--dataset <id>', 'KIND:FILE.csv or an id of the workspace')
+  .option('--images <dir>', 'folder of the data set’s images')
+  .addOption(policy())
+  .option('--workspace <dir>', 'where traces are kept (default: the built-in workspace)')
+  .option('--server <url>', 'ask: the teacher’s server; key: CHEXREASON_API_KEY')
+  .option('--model-name <name>', 'ask: the teacher (default: the server’s base model)')
+  .option('--prompt <name>', 'ask: the instruction that is taught (default: reasoning-a)')
+  .option('--films <n>', 'ask: films with a trace, at most (default: 2000)', integer(1))
+  .option('--seed <n>', 'ask: draws the films', integer(0))
+  .option('--temperature <t>', 'ask: (default: 0.7)', real(0, 10))
+  .option('--max-new-tokens <n>', 'ask: (default: 2048)', integer(1, 32_768))
+  .option('--rejected-again', 'ask: also for films whose trace was rejected')
+  .option('--film <id>', 'accept, reject: of which film')
+  .option('--other-labels', 'accept: although its labels are not the table’s')
+  .option('--file <file>', 'import, export: JSON lines with path and text; accept: the edited text')
+  .option('--accepted', 'import: they have been reviewed')
+  .option('--all', 'export: not only accepted and edited ones')
+  .addOption(json())
+  .action(runs(async () => (await import('./commands/traces.ts')).traces));
+
 mapsColumns(subcommand('evaluate', 'films of two institutions read by checkpoints; stopped, it goes on where it was'))
   .requiredOption(
     '--dataset <id>',

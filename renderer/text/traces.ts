@@ -14,6 +14,8 @@ export const traces = {
     `${plural(there, 'trace')} for ${plural(films, 'film')}: ${count(accepted + edited)} usable, ${count(unreviewed)} to review, ${count(rejected)} rejected.`,
   teacher: 'Ask a teacher',
   noServer: 'To ask a teacher for traces, add a server with a vision model on the Checkpoints screen.',
+  silentServer: 'A server that you added has not said yet which models it has.',
+  askModels: (server: string) => `Ask ${server} for its models`,
   model: 'Model',
   modelOn: (model: string, server: string) => `${model} on ${server}`,
   format: 'Instruction that is taught',

@@ -74,7 +74,18 @@ function Teacher() {
   useEffect(() => {
     void bridge.engine.call('prompts.list', {}).then(setPrompts, () => {});
   }, [bridge]);
-  if (choices.length === 0) return <p className="muted">{text.traces.noServer}</p>;
+  const silent = list.filter(({ models }) => models.length === 0);
+  if (choices.length === 0)
+    return (
+      <section>
+        <p className="muted">{silent.length === 0 ? text.traces.noServer : text.traces.silentServer}</p>
+        {silent.map(({ id, name }) => (
+          <button key={id} type="button" onClick={() => void servers.ask(id)}>
+            {text.traces.askModels(name)}
+          </button>
+        ))}
+      </section>
+    );
   const { server, model } = choices[Math.min(chosen, choices.length - 1)]!;
   return (
     <section>

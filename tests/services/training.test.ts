@@ -160,4 +160,18 @@ describe('training in a workspace', () => {
       code: 'PROBE_IN_TEST_SET',
     });
   });
+
+  it('names the patients of a probe in a test set that is added later, and in what is evaluated on it', async () => {
+    const run = (await engine.call('training.list', {})).find(({ name }) => name === 'Probed')!;
+    // The same patients as the probe of institution a, drawn as other films.
+    const later = await add('a', 'source', 14, 3);
+    expect(later.notes.join(' ')).toMatch(/Patients whom the probe of the run Probed looks at: [1-4]\./);
+    const target = (await engine.call('collections.list', {})).find(({ role }) => role === 'target')!;
+    const { warnings } = await engine.call('evaluations.run', {
+      ...{ sourceDatasetId: later.id, targetDatasetId: target.id, checkpointIds: [run.checkpointId!], limit: null },
+    });
+    expect(warnings!.join(' ')).toMatch(/whom Probed saw in the probe of its training: [1-4]\./);
+    const [other] = (await engine.call('collections.list', {})).filter(({ name }) => name === 'a source 0');
+    expect(other!.notes.join(' ')).not.toMatch(/probe/);
+  }, 60_000);
 });
