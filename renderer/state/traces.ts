@@ -129,6 +129,12 @@ export function createTraces(bridge: HostBridge, frame: Frame, library: Library)
     }
   }
 
+  // The data sets may be read after the view was opened.
+  library.store.subscribe(({ collections }, before) => {
+    if (collections === before.collections || !store.getState().open) return;
+    refresh().catch((error) => frame.fail(text.traces.failed, error));
+  });
+
   return {
     store,
     datasets,
