@@ -1,5 +1,6 @@
 /** Train: the form of a new run on the left, the run that is looked at on the right. */
 
+import { useState } from 'react';
 import type { ConfigField } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { Undo2 } from '../frame/icons.ts';
