@@ -73,6 +73,33 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
     if (text !== null) expect(text).toMatch(/research use only/i);
   });
 
+  it('measures, converts and uses another precision, and tries a GPU', { timeout: 180_000 }, async () => {
+    await page.keyboard.press('Alt+5');
+    const card = page.locator('.precisions');
+    await card.getByRole('button', { name: 'Measure: int8 against f32' }).click();
+    await card.getByText(/of 8 films with the same findings/).waitFor({ timeout: 90_000 });
+    expect(await card.textContent()).toMatch(/logits differ by \d/);
+    await card.getByRole('radio', { name: 'int8' }).click();
+    await page.waitForFunction(() => document.querySelectorAll<HTMLInputElement>('.precisions input')[1]?.checked);
+    await card.getByRole('radio', { name: 'f32' }).click();
+    await page.waitForFunction(() => document.querySelectorAll<HTMLInputElement>('.precisions input')[0]?.checked);
+    await card.getByRole('button', { name: /^Remove converted/ }).click();
+    await card.getByRole('button', { name: /^Remove converted/ }).waitFor({ state: 'detached' });
+
+    await page.keyboard.press('Alt+6');
+    const device = page.getByLabel('Computed by');
+    await device.selectOption('GPU (WebGPU)');
+    // The engine has none, or it has one: the machine decides, and the screen says which.
+    const refused = page.locator('.notices .error-box', { hasText: 'No GPU can be used' });
+    await refused
+      .or(page.locator('.settings strong', { hasText: 'onnxruntime-webgpu' }))
+      .first()
+      .waitFor();
+    if (await refused.isVisible()) await page.getByRole('button', { name: 'Dismiss' }).click();
+    else await device.selectOption('Processor');
+    await page.locator('.settings strong', { hasText: 'onnxruntime-cpu' }).waitFor();
+  });
+
   it('exports the predictions, imports them as made elsewhere, and reports those', { timeout: 120_000 }, async () => {
     await page.keyboard.press('Alt+2');
     const predictions = join(folder, 'elsewhere.jsonl');
