@@ -59,6 +59,8 @@ export type Reading = ReturnType<typeof createReading>;
 
 const NO_ANSWER: Answer = { state: 'none' };
 const NO_LABELS: readonly Label[] = [];
+/** Between two drawings of an answer that is being written, in milliseconds. */
+const STREAM_INTERVAL_MS = 50;
 const FILMS_KEPT = 4;
 
 export function createReading(
@@ -174,13 +176,23 @@ export function createReading(
     asks.set(key, controller);
     const show = (text: string, stage: string) =>
       store.setState({ asking: { ...store.getState().asking, [key]: { text, stage } } });
+    // Drawing every token would take longer than making it, and the answer would wait behind them.
+    let latest = { text: '', stage: '' };
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const showSoon = (progress: typeof latest) => {
+      latest = progress;
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        show(latest.text, latest.stage);
+      }, STREAM_INTERVAL_MS);
+    };
     show('', '');
     store.setState({ failures: without(store.getState().failures, checkpointId) });
     try {
       const prediction = await bridge.engine.call(
         'predictions.generate',
         { filmId, checkpointId },
-        { signal: controller.signal, onProgress: (progress) => show(progress.text, progress.stage) },
+        { signal: controller.signal, onProgress: showSoon },
       );
       if (store.getState().filmId === filmId)
         store.setState({ predictions: { ...store.getState().predictions, [checkpointId]: prediction } });
@@ -189,6 +201,7 @@ export function createReading(
       if (error.code !== 'CANCELLED' && store.getState().filmId === filmId)
         store.setState({ failures: { ...store.getState().failures, [checkpointId]: error } });
     } finally {
+      clearTimeout(timer);
       asks.delete(key);
       store.setState({ asking: without(store.getState().asking, key) });
     }
