@@ -2,8 +2,8 @@
  * Makes the pictures of the guide (docs/guide) again: opens the page on the built-in data, uses it as the guide says, and takes
  * a picture of each step in Chromium.
  *
- * `npm run -s guide [-- --workspace DIR] [--out DIR] [--only WORD]`. Without a workspace the demo makes one first (some
- * minutes); WORD: only pages whose name has it. Paths of this machine are written as those of nobody in the pictures.
+ * `npm run -s guide [-- --workspace DIR] [--out DIR] [--only PATTERN]`. Without a workspace the demo makes one first (some
+ * minutes); PATTERN: only pages whose names match. Paths of this machine are written as those of nobody in the pictures.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -40,15 +40,25 @@ try {
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
   });
   const page = await browser.newPage({ viewport: SIZE });
+  // Machines may be busy, and models large.
+  page.setDefaultTimeout(240_000);
   await page.goto(await addressOf(host));
-  await page.waitForSelector('.film-canvas canvas');
+  await page.waitForSelector('.rail');
+  await page.keyboard.press('Alt+1');
+  await page.waitForSelector('.line-film');
   const hidden = { [workspace]: '/home/me/chexreason', [root]: '/opt/chexreason', [scratch]: '/home/me' };
   const photographer = new Photographer(page, values.out, hidden);
+  const failed: string[] = [];
   for (const [name, take] of Object.entries(PAGES)) {
-    if (!name.includes(values.only)) continue;
+    if (!new RegExp(values.only).test(name)) continue;
     process.stderr.write(`${name}\n`);
-    await take(photographer);
+    // The other pages' pictures are taken all the same.
+    await take(photographer).catch((error: Error) => {
+      failed.push(name);
+      process.stderr.write(`${error.message}\n`);
+    });
   }
+  if (failed.length > 0) process.exitCode = 1;
   process.stdout.write(`${photographer.taken.length} pictures, ${Math.round(photographer.bytes / 1024)} KiB\n`);
   await browser.close();
 } finally {

@@ -172,7 +172,8 @@ export function specOf(chart: RunChart, runs: readonly DrawnRun[], ground: Groun
             columns: 2,
             symbolType: 'stroke',
             labelLimit: 170,
-            symbolStrokeColor: stroke,
+            // The legend would take over the curves' points, which have no stroke.
+            encoding: { symbols: { stroke: { value: stroke } } },
           }
         : null,
     },

@@ -53,7 +53,7 @@ function MarkView(props: { annotation: Annotation; film: Film; matrix: Matrix; r
           <circle cx={point.x} cy={point.y} r={3} className="handle" />
         </g>
       ))}
-      <Label place={labelPlace(annotation.kind, points, room)} lines={lines} />
+      <Label place={labelPlace(annotation.kind, points, room, lines)} lines={lines} />
     </g>
   );
 }
@@ -67,7 +67,7 @@ function DraftView({ draft, matrix, film, room }: { draft: Draft; matrix: Matrix
   return (
     <g className="mark-on-film draft">
       <Shape kind={draft.kind} points={points} />
-      <Label place={labelPlace(draft.kind, points, room)} lines={lines} />
+      <Label place={labelPlace(draft.kind, points, room, lines)} lines={lines} />
     </g>
   );
 }
@@ -117,14 +117,27 @@ function arrowHead(tail: Point, head: Point): string {
   return `M${side(0.45)}L${head.x} ${head.y}L${side(-0.45)}`;
 }
 
-/** Wide enough for most lines; where there is less room to the right, the text stands to the left. */
-const LABEL_WIDTH = 250;
+/** A letter's width on the average, in pixels. */
+const LETTER = 6.4;
 
-/** Text stands to the right of the annotation; of an arrow, at its tail. */
-function labelPlace(kind: Annotation['kind'], points: Point[], room: Room): { at: Point; toLeft: boolean } {
+/**
+ * Text stands to the right of the annotation (of an arrow, at its tail), where there is less room to the left, and under it where
+ * neither side holds its longest line.
+ */
+function labelPlace(
+  kind: Annotation['kind'],
+  points: Point[],
+  room: Room,
+  lines: readonly string[],
+): { at: Point; toLeft: boolean } {
   const sorted = kind === 'arrow' ? [points[0]] : [...points].sort((a, b) => a.x - b.x);
   const [left, right] = [sorted[0], sorted[sorted.length - 1]];
-  const toLeft = right.x + LABEL_WIDTH > room.width && left.x > room.width - right.x;
+  const width = LETTER * Math.max(0, ...lines.map((line) => line.length)) + 10;
+  const toLeft = right.x + width > room.width && left.x > room.width - right.x;
+  if (width > (toLeft ? left.x : room.width - right.x)) {
+    const under = Math.max(...points.map((point) => point.y)) + 20;
+    return { at: { x: Math.max(4, Math.min(left.x, room.width - width)), y: under }, toLeft: false };
+  }
   const side = toLeft ? left : right;
   const isBox = kind === 'rectangle' || kind === 'ellipse';
   const y = isBox ? Math.min(...points.map((point) => point.y)) : side.y;

@@ -14,12 +14,11 @@ async function asked(page: Page): Promise<void> {
   await page.locator('.sentence').first().waitFor();
 }
 
-/** A film that SFT and GRPO read otherwise, from the list of the evaluation. */
-async function disagreement(camera: Photographer, nth = 0): Promise<void> {
-  await camera.show(2, '.headline');
-  await camera.page.locator('.disagreements tbody tr').nth(nth).locator('button').first().click();
-  await camera.page.locator('.sentence').first().waitFor();
-  await camera.page.locator('.lines').focus();
+/** A film with the answers of all checkpoints. */
+async function answered(camera: Photographer, text: string, nth = 0): Promise<void> {
+  await camera.show(1, '.read');
+  await camera.film(text, nth);
+  await asked(camera.page);
 }
 
 async function drag(page: Page, from: [number, number], to: [number, number]): Promise<void> {
@@ -38,19 +37,11 @@ const open: Take = async (camera) => {
   await asked(page);
   await camera.take('read');
   await page.keyboard.press('l');
-  await drag(page, [0.32, 0.52], [0.68, 0.52]);
+  await drag(page, [0.24, 0.36], [0.45, 0.36]);
+  // The heart's width, then the chest's.
   await page.keyboard.press('c');
-  for (const [from, to] of [
-    [
-      [0.3, 0.62],
-      [0.7, 0.62],
-    ],
-    [
-      [0.43, 0.6],
-      [0.58, 0.6],
-    ],
-  ] as [[number, number], [number, number]][])
-    await drag(page, from, to);
+  await drag(page, [0.4, 0.6], [0.72, 0.6]);
+  await drag(page, [0.19, 0.62], [0.85, 0.62]);
   await page.keyboard.press('w');
   await camera.take('measure');
   for (let i = 0; i < 2; i++) await page.keyboard.press('Control+z');
@@ -65,7 +56,7 @@ const open: Take = async (camera) => {
 
 const compare: Take = async (camera) => {
   const { page } = camera;
-  await disagreement(camera);
+  await answered(camera, 'patient64542');
   await page.keyboard.press('s');
   await camera.take('compare');
   await page.keyboard.press('s');
@@ -90,7 +81,11 @@ const compare: Take = async (camera) => {
 
 const blinded: Take = async (camera) => {
   const { page } = camera;
-  await disagreement(camera, 1);
+  // One that the reader has not read: nothing is hidden of a film that was.
+  for (const nth of [2, 1, 0]) {
+    await answered(camera, PATIENT, nth);
+    if ((await page.locator('.reader-head').count()) === 0) break;
+  }
   await page.keyboard.press('r');
   await page.locator('.reader-form').waitFor();
   await page.locator('.reader-table tbody tr').nth(2).locator('button, input').first().click();
@@ -98,6 +93,9 @@ const blinded: Take = async (camera) => {
   await page.keyboard.press('Control+Enter');
   await page.locator('.reader-head').waitFor();
   await camera.take('blinded-saved', page.locator('.compare'));
+  await page.locator('.lines').focus();
+  await page.keyboard.press('r');
+  await page.locator('.reader-form').waitFor({ state: 'detached' });
 };
 
 const add: Take = async (camera) => {
@@ -190,15 +188,15 @@ const everywhere: Take = async (camera) => {
 
 /** By the page of docs/guide that shows them. */
 export const PAGES: Record<string, Take> = {
-  'open-studies': open,
-  'compare-checkpoints': compare,
-  'read-blinded': blinded,
   'add-checkpoints': add,
-  evaluate,
-  'read-the-statistics': statistics,
-  'export-the-report': report,
   'train-sft': sft,
   'train-grpo': grpo,
   deidentify,
   keyboard: everywhere,
+  'open-studies': open,
+  'read-blinded': blinded,
+  'compare-checkpoints': compare,
+  evaluate,
+  'read-the-statistics': statistics,
+  'export-the-report': report,
 };

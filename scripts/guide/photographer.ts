@@ -58,13 +58,15 @@ export class Photographer {
   }
 
   private hide(): Promise<void> {
+    // No function in it has a name: the compiler would call a helper that the page has not.
     return this.page.evaluate((texts) => {
-      const replaced = (text: string) =>
-        Object.entries(texts).reduce((all, [from, to]) => all.split(from).join(to), text);
       const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
       for (let node = walker.nextNode(); node; node = walker.nextNode())
-        if (node.nodeValue && replaced(node.nodeValue) !== node.nodeValue) node.nodeValue = replaced(node.nodeValue);
-      for (const input of document.querySelectorAll('input')) if (input.value) input.value = replaced(input.value);
+        for (const [from, to] of Object.entries(texts))
+          if (node.nodeValue?.includes(from)) node.nodeValue = node.nodeValue.split(from).join(to);
+      for (const input of document.querySelectorAll('input'))
+        for (const [from, to] of Object.entries(texts))
+          if (input.value.includes(from)) input.value = input.value.split(from).join(to);
     }, this.hidden);
   }
 }
