@@ -12,7 +12,7 @@ import { BLOCK, percentileInterval, sumReplicates } from '../evaluation/resample
 import { figureValue } from '../evaluation/statistics.ts';
 import type { Label } from '../labels/labels.ts';
 
-export const REPLICATES = 2000;
+const REPLICATES = 2000;
 const LEVEL = 0.95;
 
 /** A figure as it is, and in every replicate of the bootstrap over patients. */

@@ -11,8 +11,6 @@ import type { Conventions } from '../phantom/conventions.ts';
 import type { SceneSource } from '../phantom/scene.ts';
 import type { Teacher } from '../phantom/traces.ts';
 
-export const EXPERIMENTS = ['paper-in-miniature'] as const;
-
 export type ExperimentReward = 'hard' | 'nuanced';
 
 export interface World {

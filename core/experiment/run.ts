@@ -77,7 +77,7 @@ interface Done {
   executor: string | null;
 }
 
-export const cellFolder = (folder: string, id: string) => join(folder, 'cells', id);
+const cellFolder = (folder: string, id: string) => join(folder, 'cells', id);
 export const runFolder = (folder: string, id: string) => join(cellFolder(folder, id), 'run');
 export const readDone = (folder: string, id: string) =>
   readJsonIfThere<Done>(join(cellFolder(folder, id), 'done.json'));
