@@ -97,7 +97,7 @@ export const sftConfig = z
       'Reasoning that is learned: traces that were accepted or edited (a traces.jsonl beside the table counts as accepted), those nobody has reviewed too, or none: the labels alone.',
     ),
     reserveForGrpo: field(
-      share.default(1 / 3),
+      share.default(0.33),
       '',
       'Share of the patients that are not drawn here, so that GRPO has films of patients that SFT did not see.',
     ),
