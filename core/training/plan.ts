@@ -3,7 +3,7 @@
  * that are arrays of known shape are exact; activations are what the tfjs tape keeps of a layer, counted in arrays of each
  * width (fitted to what it holds of the benchmark's model, `tensorBytes` of `npm run -s bench -- sft`: planned 0.97 of the
  * measured 808 MB without checkpointing, 0.97 of 295 MB with; tests/training/plan.test.ts compares on others). ONNX Runtime
- * needs half (peak of the process: 0.94 of 420 MB planned without, 1.02 of 185 MB with). All in f32.
+ * needs half (`peakBytes` of the same command: planned 1.07 of 379 MB without, 0.95 of 156 MB with). All in f32.
  *
  * On CUDA the trainer's parts lie in the device's memory; what draws and answers, and the features of films, in the host's.
  * Leaves out what other programs use, and the garbage that JavaScript has not collected yet.
