@@ -1,14 +1,14 @@
 /**
  * Shows that a training run survives kill -9: kills SFT and GRPO at random moments, goes on, and compares with runs that
- * were left alone. On wasm they must be equal to the bit, on tensorflow within float noise.
+ * were left alone. On wasm and ONNX Runtime they must be equal to the bit, on tensorflow within float noise.
  *
- *   npx tsx scripts/kill.ts [--kills 20] [--seed 0] [--backend wasm|tensorflow] [--kind sft|grpo]
+ *   npx tsx scripts/kill.ts [--kills 20] [--seed 0] [--backend wasm|onnxruntime|tensorflow] [--kind sft|grpo]
  *
  * Prints one JSON object a run; exit status 1 where one differs.
  */
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { Random } from '../core/base/random.ts';
-import type { TfjsBackend } from '../core/tensor/tfjs/backend.ts';
+import type { EngineName } from '../tests/support/engines.ts';
 import { adapterDistance, comparableFiles, comparableLog, type Kind, killAtRandom } from '../tests/support/killing.ts';
 
 /** Of libtensorflow's threads over a whole run of this size. */
@@ -22,7 +22,7 @@ const { values } = parseArgs({
     kind: { type: 'string', multiple: true, default: ['sft', 'grpo'] },
   },
 });
-const backend = values.backend as TfjsBackend;
+const backend = values.backend as EngineName;
 for (const kind of values.kind as Kind[]) {
   const random = new Random(Number(values.seed)).fork(kind);
   const wanted = Number(values.kills);
@@ -38,7 +38,7 @@ for (const kind of values.kind as Kind[]) {
     const same =
       isDeepStrictEqual(await comparableFiles(run.whole), await comparableFiles(run.killed)) &&
       isDeepStrictEqual(await comparableLog(run.whole), await comparableLog(run.killed));
-    equal = backend === 'wasm' ? same : distance < NOISE;
+    equal = backend === 'tensorflow' ? distance < NOISE : same;
   }
   process.stdout.write(`${JSON.stringify({ kind, backend, kills, equal, adapterDistance: distance })}\n`);
   if (!equal) process.exitCode = 1;

@@ -53,11 +53,18 @@ export async function chooseExecutor(asked: ExecutorChoice): Promise<ChosenExecu
   throw new WorkbenchError('TRAINING_EXECUTOR', 'Nothing that trains can be loaded here.', { asked });
 }
 
+let cuda: Promise<boolean> | undefined;
+
+function hasCuda(): Promise<boolean> {
+  cuda ??= findCuda();
+  return cuda;
+}
+
 /** libtensorflow is loaded only where there is a device: that takes a second and hundreds of megabytes. */
-async function hasCuda(): Promise<boolean> {
+async function findCuda(): Promise<boolean> {
   if ((await cudaMemory()) === null) return false;
   return openTfjs({ prefer: 'tensorflow' }).then(
-    ({ cuda }) => cuda,
+    (tfjs) => tfjs.cuda,
     () => false,
   );
 }

@@ -8,9 +8,9 @@ import { pathToFileURL } from 'node:url';
 import { sha256 } from '../../core/base/hash.ts';
 import type { Random } from '../../core/base/random.ts';
 import { openSafetensors } from '../../core/tensor/safetensors.ts';
-import type { TfjsBackend } from '../../core/tensor/tfjs/backend.ts';
 import { readLog } from '../../core/training/run.ts';
 import type { TrainingLogLine } from '../../core/training/types.ts';
+import type { EngineName } from './engines.ts';
 
 const SCRIPT = join(import.meta.dirname, 'killedRun.ts');
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
@@ -21,7 +21,7 @@ export type Kind = 'sft' | 'grpo';
 export function runOnce(
   kind: Kind,
   folder: string,
-  backend: TfjsBackend,
+  backend: EngineName,
   killAfter: number | null,
 ): Promise<number | null> {
   return new Promise((resolve, reject) => {
@@ -56,7 +56,7 @@ export interface KilledRun {
 /** One run without interruption, and one that is killed `kills` times while it trains. */
 export async function killAtRandom(
   kind: Kind,
-  backend: TfjsBackend,
+  backend: EngineName,
   kills: number,
   random: Random,
   onKill: (kill: number) => void = () => {},
