@@ -267,7 +267,7 @@ describe('The charts of a run', () => {
       { id: 'loss', columns: ['loss'] },
       { id: 'gradient', columns: ['grad_norm'] },
     ]);
-    expect(rowsOf(log, ['grad_norm'])).toEqual([{ step: 2, series: 'grad_norm', value: 1.5, run: 'shown' }]);
+    expect(rowsOf(log, ['grad_norm'], 'shown')).toEqual([{ step: 2, series: 'grad_norm', value: 1.5, run: 'shown' }]);
   });
 });
 
