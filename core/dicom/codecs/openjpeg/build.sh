@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds binary.ts: OpenJPEG as it is, without threads, and jpeg2000.c around it, as WebAssembly. What it has for SSE2 becomes
-# WebAssembly's SIMD (sse/). Its memory comes from outside, where it is bounded. Core does not ask where it lies, so the code is text in a module.
+# WebAssembly's SIMD (sse/). Its memory comes from outside, where it is bounded. Core does not ask where it lies, so the code is text
+# in a module.
 #
 #   build.sh OPENJPEG ZIG    a checkout of https://github.com/uclouvain/openjpeg, and Zig 0.13 (`python -m ziglang` of the
 #                            Python package ziglang 0.13.0 will do)
