@@ -22,7 +22,7 @@ interface Plane {
   blocksHigh: number;
   paddedWide: number;
   paddedHigh: number;
-  /** Coefficients, 64 a block in zigzag order. */
+  /** Coefficients, 64 a block, row after row. */
   coefficients: Int16Array;
   horizontal: number;
   vertical: number;
@@ -222,7 +222,7 @@ function sequentialBlock(reader: BitReader, plane: Plane, offset: number, dc: Hu
     }
     k += run;
     if (k > 63) throw damaged('JPEG', 'a block has more than 64 coefficients');
-    coefficients[offset + k] = reader.extended(size);
+    coefficients[offset + ZIGZAG[k]!] = reader.extended(size);
   }
 }
 
@@ -258,7 +258,7 @@ function firstAc(decoder: Decoder, scan: JpegScan): BlockDecoder {
       k += run;
       if (size === 0) continue;
       if (k > scan.end) throw damaged('JPEG', 'a band has too many coefficients');
-      plane.coefficients[offset + k] = reader.extended(size) * (1 << scan.low);
+      plane.coefficients[offset + ZIGZAG[k]!] = reader.extended(size) * (1 << scan.low);
     }
   };
 }
@@ -285,14 +285,18 @@ function refineAc(decoder: Decoder, scan: JpegScan): BlockDecoder {
           }
         } else value = reader.bit() ? unit : -unit;
         for (; k <= scan.end; k++) {
-          if (coefficients[offset + k] !== 0) correct(offset + k);
+          const at = offset + ZIGZAG[k]!;
+          if (coefficients[at] !== 0) correct(at);
           else if (run-- === 0) break;
         }
-        if (value !== 0 && k <= scan.end) coefficients[offset + k] = value;
+        if (value !== 0 && k <= scan.end) coefficients[offset + ZIGZAG[k]!] = value;
       }
     }
     if (decoder.endOfBandRun > 0) {
-      for (; k <= scan.end; k++) if (coefficients[offset + k] !== 0) correct(offset + k);
+      for (; k <= scan.end; k++) {
+        const at = offset + ZIGZAG[k]!;
+        if (coefficients[at] !== 0) correct(at);
+      }
       decoder.endOfBandRun--;
     }
   };
@@ -311,6 +315,10 @@ function reconstruct(decoder: Decoder): CodecFrame {
   planes.forEach((plane, index) => {
     const samples = inverseTransform(plane, decoder);
     const stride = plane.paddedWide * 8;
+    if (components === 1) {
+      for (let y = 0; y < height; y++) data.set(samples.subarray(y * stride, y * stride + width), y * width);
+      return;
+    }
     for (let y = 0, at = index; y < height; y++) {
       const row = Math.floor((y * plane.vertical) / maxV) * stride;
       for (let x = 0; x < width; x++, at += components) {
@@ -322,79 +330,145 @@ function reconstruct(decoder: Decoder): CodecFrame {
 }
 
 function inverseTransform(plane: Plane, decoder: Decoder): Uint16Array {
-  const quantization = decoder.quantization[plane.quantization];
-  if (!quantization) throw damaged('JPEG', `the quantization table ${plane.quantization} is missing`);
+  const zigzag = decoder.quantization[plane.quantization];
+  if (!zigzag) throw damaged('JPEG', `the quantization table ${plane.quantization} is missing`);
+  const quantization = new Int32Array(64);
+  for (let k = 0; k < 64; k++) quantization[ZIGZAG[k]!] = zigzag[k]!;
+  const { coefficients } = plane;
   const stride = plane.paddedWide * 8;
   const samples = new Uint16Array(stride * plane.paddedHigh * 8);
-  const maximum = 2 ** decoder.frame.precision - 1;
-  const center = 2 ** (decoder.frame.precision - 1);
-  const firstPassBits = decoder.frame.precision === 8 ? 2 : 1;
-  const block = new Int32Array(64);
+  const { precision } = decoder.frame;
+  const firstPassBits = precision === 8 ? 2 : 1;
+  const columns = new Int32Array(64);
   for (let by = 0, offset = 0; by < plane.paddedHigh; by++) {
     for (let bx = 0; bx < plane.paddedWide; bx++, offset += 64) {
-      block.fill(0);
-      for (let k = 0; k < 64; k++) {
-        const value = plane.coefficients[offset + k]!;
-        if (value !== 0) block[ZIGZAG[k]!] = Math.imul(value, quantization[k]!);
-      }
-      for (let x = 0; x < 8; x++) transformLine(block, x, 8, CONST_BITS - firstPassBits, firstPassBits);
-      for (let y = 0; y < 64; y += 8) transformLine(block, y, 1, CONST_BITS + firstPassBits + 3, 0);
-      for (let y = 0; y < 8; y++) {
-        const row = (by * 8 + y) * stride + bx * 8;
-        for (let x = 0; x < 8; x++) {
-          const value = block[8 * y + x]! + center;
-          samples[row + x] = value < 0 ? 0 : Math.min(value, maximum);
-        }
-      }
+      transformColumns(coefficients, offset, quantization, columns, firstPassBits);
+      transformRows(columns, samples, by * 8 * stride + bx * 8, stride, precision, firstPassBits);
     }
   }
   return samples;
 }
 
-/**
- * One line of the accurate integer transform of Loeffler, Ligtenberg and Moschytz as the Independent JPEG Group's
- * jidctint.c computes it, so that results equal those of libjpeg and its descendants: constants have 13 fraction bits;
- * the result is shifted right by `shift`, rounded.
+/*
+ * The accurate integer transform of Loeffler, Ligtenberg and Moschytz as the Independent JPEG Group's jidctint.c computes it,
+ * so that results equal those of libjpeg and its descendants: constants have 13 fraction bits; columns first, whose results
+ * keep `firstPassBits` more bits; each pass rounds. Both passes write the same eight sums: a function for one line, with its
+ * step and its shift as arguments, took twice the time.
  */
 const CONST_BITS = 13;
-function transformLine(block: Int32Array, at: number, step: number, shift: number, flatShift: number): void {
-  const s0 = block[at]!;
-  const s1 = block[at + step]!;
-  const s2 = block[at + 2 * step]!;
-  const s3 = block[at + 3 * step]!;
-  const s4 = block[at + 4 * step]!;
-  const s5 = block[at + 5 * step]!;
-  const s6 = block[at + 6 * step]!;
-  const s7 = block[at + 7 * step]!;
-  if (flatShift > 0 && (s1 | s2 | s3 | s4 | s5 | s6 | s7) === 0) {
-    for (let i = 0; i < 8; i++) block[at + i * step] = s0 << flatShift;
-    return;
-  }
-  const turn = Math.imul(s2 + s6, 4433);
-  const even2 = turn - Math.imul(s6, 15137);
-  const even3 = turn + Math.imul(s2, 6270);
-  const sum = (s0 + s4) << CONST_BITS;
-  const difference = (s0 - s4) << CONST_BITS;
-  const z5 = Math.imul(s7 + s3 + s5 + s1, 9633);
-  const z1 = Math.imul(s7 + s1, -7373);
-  const z2 = Math.imul(s5 + s3, -20995);
-  const z3 = Math.imul(s7 + s3, -16069) + z5;
-  const z4 = Math.imul(s5 + s1, -3196) + z5;
-  const odd0 = Math.imul(s7, 2446) + z1 + z3;
-  const odd1 = Math.imul(s5, 16819) + z2 + z4;
-  const odd2 = Math.imul(s3, 25172) + z2 + z3;
-  const odd3 = Math.imul(s1, 12299) + z1 + z4;
+
+/** @param offset of the block's coefficients; `columns` [64] gets the first pass, row after row */
+function transformColumns(
+  coefficients: Int16Array,
+  offset: number,
+  quantization: Int32Array,
+  columns: Int32Array,
+  firstPassBits: number,
+): void {
+  const shift = CONST_BITS - firstPassBits;
   const half = 1 << (shift - 1);
-  const t0 = sum + even3 + half;
-  const t1 = difference + even2 + half;
-  const t2 = difference - even2 + half;
-  const t3 = sum - even3 + half;
-  block[at] = (t0 + odd3) >> shift;
-  block[at + step] = (t1 + odd2) >> shift;
-  block[at + 2 * step] = (t2 + odd1) >> shift;
-  block[at + 3 * step] = (t3 + odd0) >> shift;
-  block[at + 4 * step] = (t3 - odd0) >> shift;
-  block[at + 5 * step] = (t2 - odd1) >> shift;
-  block[at + 6 * step] = (t1 - odd2) >> shift;
-  block[at + 7 * step] = (t0 - odd3) >> shift;
+  for (let x = 0; x < 8; x++) {
+    const at = offset + x;
+    const s0 = Math.imul(coefficients[at]!, quantization[x]!);
+    const c1 = coefficients[at + 8]!;
+    const c2 = coefficients[at + 16]!;
+    const c3 = coefficients[at + 24]!;
+    const c4 = coefficients[at + 32]!;
+    const c5 = coefficients[at + 40]!;
+    const c6 = coefficients[at + 48]!;
+    const c7 = coefficients[at + 56]!;
+    if ((c1 | c2 | c3 | c4 | c5 | c6 | c7) === 0) {
+      const flat = s0 << firstPassBits;
+      for (let i = x; i < 64; i += 8) columns[i] = flat;
+      continue;
+    }
+    const s1 = Math.imul(c1, quantization[x + 8]!);
+    const s2 = Math.imul(c2, quantization[x + 16]!);
+    const s3 = Math.imul(c3, quantization[x + 24]!);
+    const s4 = Math.imul(c4, quantization[x + 32]!);
+    const s5 = Math.imul(c5, quantization[x + 40]!);
+    const s6 = Math.imul(c6, quantization[x + 48]!);
+    const s7 = Math.imul(c7, quantization[x + 56]!);
+    const turn = Math.imul(s2 + s6, 4433);
+    const even2 = turn - Math.imul(s6, 15137);
+    const even3 = turn + Math.imul(s2, 6270);
+    const sum = ((s0 + s4) << CONST_BITS) + half;
+    const difference = ((s0 - s4) << CONST_BITS) + half;
+    const z5 = Math.imul(s7 + s3 + s5 + s1, 9633);
+    const z1 = Math.imul(s7 + s1, -7373);
+    const z2 = Math.imul(s5 + s3, -20995);
+    const z3 = Math.imul(s7 + s3, -16069) + z5;
+    const z4 = Math.imul(s5 + s1, -3196) + z5;
+    const odd0 = (Math.imul(s7, 2446) + z1 + z3) | 0;
+    const odd1 = (Math.imul(s5, 16819) + z2 + z4) | 0;
+    const odd2 = (Math.imul(s3, 25172) + z2 + z3) | 0;
+    const odd3 = (Math.imul(s1, 12299) + z1 + z4) | 0;
+    const t0 = (sum + even3) | 0;
+    const t1 = (difference + even2) | 0;
+    const t2 = (difference - even2) | 0;
+    const t3 = (sum - even3) | 0;
+    columns[x] = (t0 + odd3) >> shift;
+    columns[x + 8] = (t1 + odd2) >> shift;
+    columns[x + 16] = (t2 + odd1) >> shift;
+    columns[x + 24] = (t3 + odd0) >> shift;
+    columns[x + 32] = (t3 - odd0) >> shift;
+    columns[x + 40] = (t2 - odd1) >> shift;
+    columns[x + 48] = (t1 - odd2) >> shift;
+    columns[x + 56] = (t0 - odd3) >> shift;
+  }
+}
+
+/** @param first place of the block's first sample in `samples` */
+function transformRows(
+  columns: Int32Array,
+  samples: Uint16Array,
+  first: number,
+  stride: number,
+  precision: number,
+  firstPassBits: number,
+): void {
+  const shift = CONST_BITS + firstPassBits + 3;
+  const half = 1 << (shift - 1);
+  const maximum = 2 ** precision - 1;
+  const center = 2 ** (precision - 1);
+  for (let y = 0, at = 0, out = first; y < 8; y++, at += 8, out += stride) {
+    const s0 = columns[at]!;
+    const s1 = columns[at + 1]!;
+    const s2 = columns[at + 2]!;
+    const s3 = columns[at + 3]!;
+    const s4 = columns[at + 4]!;
+    const s5 = columns[at + 5]!;
+    const s6 = columns[at + 6]!;
+    const s7 = columns[at + 7]!;
+    const turn = Math.imul(s2 + s6, 4433);
+    const even2 = turn - Math.imul(s6, 15137);
+    const even3 = turn + Math.imul(s2, 6270);
+    const sum = ((s0 + s4) << CONST_BITS) + half;
+    const difference = ((s0 - s4) << CONST_BITS) + half;
+    const z5 = Math.imul(s7 + s3 + s5 + s1, 9633);
+    const z1 = Math.imul(s7 + s1, -7373);
+    const z2 = Math.imul(s5 + s3, -20995);
+    const z3 = Math.imul(s7 + s3, -16069) + z5;
+    const z4 = Math.imul(s5 + s1, -3196) + z5;
+    const odd0 = (Math.imul(s7, 2446) + z1 + z3) | 0;
+    const odd1 = (Math.imul(s5, 16819) + z2 + z4) | 0;
+    const odd2 = (Math.imul(s3, 25172) + z2 + z3) | 0;
+    const odd3 = (Math.imul(s1, 12299) + z1 + z4) | 0;
+    const t0 = (sum + even3) | 0;
+    const t1 = (difference + even2) | 0;
+    const t2 = (difference - even2) | 0;
+    const t3 = (sum - even3) | 0;
+    samples[out] = clamped(((t0 + odd3) >> shift) + center, maximum);
+    samples[out + 1] = clamped(((t1 + odd2) >> shift) + center, maximum);
+    samples[out + 2] = clamped(((t2 + odd1) >> shift) + center, maximum);
+    samples[out + 3] = clamped(((t3 + odd0) >> shift) + center, maximum);
+    samples[out + 4] = clamped(((t3 - odd0) >> shift) + center, maximum);
+    samples[out + 5] = clamped(((t2 - odd1) >> shift) + center, maximum);
+    samples[out + 6] = clamped(((t1 - odd2) >> shift) + center, maximum);
+    samples[out + 7] = clamped(((t0 - odd3) >> shift) + center, maximum);
+  }
+}
+
+function clamped(value: number, maximum: number): number {
+  return value < 0 ? 0 : Math.min(value, maximum);
 }
