@@ -27,7 +27,7 @@ const OPENED_FILMS = `${OPENED}.films.jsonl`;
 /** What phantom films carry in (0008,0070). */
 const PHANTOM_MANUFACTURER = 'ChexReason phantom';
 /** Decoded films kept, in bytes of stored pixels. */
-const CACHE_BYTES = 256 * 2 ** 20;
+const CACHE_BYTES = 128 * 2 ** 20;
 /** What a scan's result names of the files that were rejected; they are all counted. */
 const REJECTED_NAMED = 1000;
 const HEADERS = ['cache', 'headers.txt'] as const;

@@ -23,9 +23,9 @@ const DRAG_MS = 150;
 const LARGE_PIXELS = 2_000_000;
 
 /**
- * While the window of a large film is dragged, and the film is shown at half its size or less, a film reduced by whole
- * factors is windowed (means of stored values, made once); 150 ms after the last change the film itself is. `repaint` is
- * called then.
+ * While the window of a large film is dragged, only what the viewport shows is windowed: at half the film's size or less a film
+ * reduced by whole factors (means of stored values, made once), else the part that lies in the viewport. 150 ms after the last
+ * change the whole film is; `repaint` is called then.
  */
 export function pictureOf(film: Film, repaint: () => void = () => {}): Picture {
   const whole = toned(film);
@@ -37,8 +37,9 @@ export function pictureOf(film: Film, repaint: () => void = () => {}): Picture {
 
   function render(element: EnabledElement): void {
     const factor = Math.min(8, Math.floor(1 / element.viewport.scale));
-    const isReduced = dragging && factor >= 2 && film.samplesPerPixel === 1 && film.pixels.length > LARGE_PIXELS;
-    if (isReduced) draw(element, reducedBy(factor).paint(tone), factor);
+    const isPart = dragging && film.samplesPerPixel === 1 && film.pixels.length > LARGE_PIXELS;
+    if (isPart && factor >= 2) draw(element, reducedBy(factor).paint(tone), factor);
+    else if (isPart) draw(element, whole.paint(tone, visiblePart(element, film)), 1);
     else {
       const canvas = whole.paint(tone);
       markStage('painted');
@@ -95,10 +96,18 @@ interface Tone {
   invert: boolean;
 }
 
+/** Columns from `left` up to `right`, rows from `top` up to `bottom`. */
+export interface Part {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
 interface Toned {
   canvas: HTMLCanvasElement;
-  /** The canvas in this tone; painted only where it is in another. */
-  paint(tone: Tone): HTMLCanvasElement;
+  /** The canvas in this tone, in the part at least; painted only where it is in another. */
+  paint(tone: Tone, part?: Part): HTMLCanvasElement;
 }
 
 type Painted = Pick<Film, 'rows' | 'columns'> & PaintSource;
@@ -113,12 +122,12 @@ function toned(film: Painted): Toned {
   let painted: Tone | null = null;
   return {
     canvas,
-    paint(tone) {
-      if (painted !== tone) {
-        paint(film, tone.voi, tone.invert, target);
-        context?.putImageData(drawn, 0, 0);
-        painted = tone;
-      }
+    paint(tone, part) {
+      if (painted === tone) return canvas;
+      const { left, top, right, bottom } = part ?? { left: 0, top: 0, right: film.columns, bottom: film.rows };
+      paint(film, tone.voi, tone.invert, target, part && { ...part, columns: film.columns });
+      context?.putImageData(drawn, 0, 0, left, top, right - left, bottom - top);
+      painted = part ? null : tone;
       return canvas;
     },
   };
@@ -126,6 +135,30 @@ function toned(film: Painted): Toned {
 
 function reduce(film: Film, factor: number): Painted {
   return { ...film, ...averaged(film.pixels, film, factor) };
+}
+
+/** The film's pixels that lie in the viewport, and one around them. */
+function visiblePart(element: EnabledElement, film: Pick<Film, 'rows' | 'columns'>): Part {
+  const screen = element.canvas.getContext('2d');
+  if (!screen) return { left: 0, top: 0, right: film.columns, bottom: film.rows };
+  setToPixelCoordinateSystem(element, screen);
+  const toFilm = screen.getTransform().inverse();
+  const { width, height } = element.canvas;
+  const corners = [
+    [0, 0],
+    [width, 0],
+    [0, height],
+    [width, height],
+  ].map(([x, y]) => toFilm.transformPoint({ x, y }));
+  const within = (value: number, most: number) => Math.max(0, Math.min(most, value));
+  const xs = corners.map(({ x }) => x);
+  const ys = corners.map(({ y }) => y);
+  return {
+    left: within(Math.floor(Math.min(...xs)) - 1, film.columns),
+    top: within(Math.floor(Math.min(...ys)) - 1, film.rows),
+    right: within(Math.ceil(Math.max(...xs)) + 1, film.columns),
+    bottom: within(Math.ceil(Math.max(...ys)) + 1, film.rows),
+  };
 }
 
 function draw(element: EnabledElement, picture: HTMLCanvasElement, factor: number): void {
@@ -182,25 +215,47 @@ function imageOf(film: Imaged, render: Image['render']): Image {
 /** What of a film decides what is painted. */
 export type PaintSource = Pick<Film, 'pixels' | 'modality' | 'inverse' | 'padding' | 'samplesPerPixel'>;
 
-/** Writes the film's gray (or colour) into `target`, one opaque RGBA word a pixel (little endian). */
-export function paint(film: PaintSource, voi: Voi, invert: boolean, target: Uint32Array): void {
+/**
+ * Writes the film's gray (or colour) into `target`, one opaque RGBA word a pixel (little endian): all of it, or a part of rows
+ * of `columns` pixels.
+ */
+export function paint(
+  film: PaintSource,
+  voi: Voi,
+  invert: boolean,
+  target: Uint32Array,
+  part?: Part & { columns: number },
+): void {
   if (film.samplesPerPixel === 3) paintColour(film.pixels, invert, target);
-  else paintGray(film, voi, invert, target);
+  else if (!part) paintGray(film, voi, invert, target, [[0, target.length]]);
+  else {
+    const { left, top, right, bottom, columns } = part;
+    const rows = Array.from({ length: Math.max(0, bottom - top) }, (_, row) => (top + row) * columns);
+    const runs = rows.map((start): [number, number] => [start + left, start + right]);
+    paintGray(film, voi, invert, target, runs);
+  }
 }
 
-function paintGray(film: PaintSource, voi: Voi, invert: boolean, target: Uint32Array): void {
+/** @param runs places in `target`, first and beyond the last */
+function paintGray(
+  film: PaintSource,
+  voi: Voi,
+  invert: boolean,
+  target: Uint32Array,
+  runs: readonly [number, number][],
+): void {
   // Padding is no image: it stays black, as the room around the film is, whatever the inversion.
   const options = { inverse: film.inverse !== invert, blackPadding: true };
   const { pixels } = film;
   const lut = grayTable(film, voi, options);
   if (!lut) {
     const display = displayFunction(film, voi, options);
-    for (let i = 0; i < target.length; i++) target[i] = wordOf(display(pixels[i]));
+    for (const [from, to] of runs) for (let i = from; i < to; i++) target[i] = wordOf(display(pixels[i]));
     return;
   }
   const words = Uint32Array.from(lut.table, wordOf);
   const { first } = lut;
-  for (let i = 0; i < target.length; i++) target[i] = words[pixels[i] - first];
+  for (const [from, to] of runs) for (let i = from; i < to; i++) target[i] = words[pixels[i] - first];
 }
 
 function wordOf(gray: number): number {

@@ -95,7 +95,7 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
       .or(page.locator('.settings strong', { hasText: 'onnxruntime-webgpu' }))
       .first()
       .waitFor();
-    if (await refused.isVisible()) await page.getByRole('button', { name: 'Dismiss' }).click();
+    if (await refused.isVisible()) await dismissAll(page);
     else await device.selectOption('Processor');
     await page.locator('.settings strong', { hasText: 'onnxruntime-cpu' }).waitFor();
   });

@@ -189,6 +189,55 @@ describe.skipIf(!chromiumPath)('On the film (in Chromium; skipped where there is
     expect(Math.abs(own - 127.5)).toBeLessThanOrEqual(12);
   });
 
+  it('at 1:1 shows the part in the viewport while the window is dragged, turned or not, and then all of it', async () => {
+    await page().evaluate(() => {
+      // Every pixel is its column: what is drawn tells where from.
+      const { display } = window.workbench;
+      const film = display.store.getState().film;
+      const edge = 2048;
+      const pixels = Uint16Array.from({ length: edge * edge }, (_, i) => i % edge);
+      display.show({
+        ...film,
+        rows: edge,
+        columns: edge,
+        pixels,
+        minimum: 0,
+        maximum: 2047,
+        sha256: 'columns',
+      } as never);
+    });
+    /** The grays on the screen: after changes of the window in one go, or once the film has settled. */
+    const shown = (turned: boolean, centers: number[]) =>
+      page().evaluate(
+        async ([turn, all]) => {
+          const { display } = window.workbench;
+          if (turn) display.rotate(90);
+          for (const center of all) display.setWindow(center, 1500);
+          await new Promise(requestAnimationFrame);
+          const canvas = document.querySelector('.film-canvas canvas') as HTMLCanvasElement;
+          const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+          const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+          const some = 101;
+          const count = Math.floor(data.length / (4 * some));
+          return Array.from({ length: count }, (_, i) => data[4 * some * i] as number);
+        },
+        [turned, centers] as const,
+      );
+    await page().evaluate(() => window.workbench.display.setScale(1));
+    for (const turned of [false, true]) {
+      const dragged = await shown(turned, [900, 1000, 1100]);
+      await page().waitForTimeout(400);
+      const settled = await shown(false, []);
+      expect(dragged.filter((gray, i) => gray !== settled[i]).length).toBe(0);
+      expect(new Set(dragged).size).toBeGreaterThan(50);
+    }
+    // What was out of the viewport has the last window too.
+    await page().evaluate(() => window.workbench.display.setScale(null));
+    await page().waitForTimeout(400);
+    const fitted = await shown(false, []);
+    expect(new Set(fitted).size).toBeGreaterThan(150);
+  });
+
   it('hangs the patient’s films side by side, linked or not', async () => {
     await page().evaluate(() => window.workbench.library.select('a3'));
     await page().keyboard.press('F3');
