@@ -186,25 +186,29 @@ export function createReading(
         show(latest.text, latest.stage);
       }, STREAM_INTERVAL_MS);
     };
-    show('', '');
-    store.setState({ failures: without(store.getState().failures, checkpointId) });
+    // Asked before anything is drawn: the engine works meanwhile.
+    const answering = bridge.engine.call(
+      'predictions.generate',
+      { filmId, checkpointId },
+      { signal: controller.signal, onProgress: showSoon },
+    );
+    store.setState({
+      failures: without(store.getState().failures, checkpointId),
+      asking: { ...store.getState().asking, [key]: latest },
+    });
+    let outcome: Partial<ReadingState> = {};
     try {
-      const prediction = await bridge.engine.call(
-        'predictions.generate',
-        { filmId, checkpointId },
-        { signal: controller.signal, onProgress: showSoon },
-      );
-      if (store.getState().filmId === filmId)
-        store.setState({ predictions: { ...store.getState().predictions, [checkpointId]: prediction } });
+      const prediction = await answering;
+      outcome = { predictions: { ...store.getState().predictions, [checkpointId]: prediction } };
     } catch (thrown) {
       const error = toErrorData(thrown);
-      if (error.code !== 'CANCELLED' && store.getState().filmId === filmId)
-        store.setState({ failures: { ...store.getState().failures, [checkpointId]: error } });
-    } finally {
-      clearTimeout(timer);
-      asks.delete(key);
-      store.setState({ asking: without(store.getState().asking, key) });
+      if (error.code !== 'CANCELLED') outcome = { failures: { ...store.getState().failures, [checkpointId]: error } };
     }
+    clearTimeout(timer);
+    asks.delete(key);
+    const isShown = store.getState().filmId === filmId;
+    // One change, one drawing.
+    store.setState({ ...(isShown ? outcome : {}), asking: without(store.getState().asking, key) });
   }
 
   /** Asks something longer about the film on the screen; one at a time for each checkpoint. False where it did not work. */

@@ -6,7 +6,8 @@
  * - `folderMsPerFilm`: 8 films at once, a whole film a thread, each handed to the caller with its stored values, range, windows
  *   and tags, which is what pydicom does, and more; `folderHashedMsPerFilm`: with the sha256 besides that predictions are kept by.
  *   It is no part of decoding, and pydicom makes none.
- * - with --python, pydicom's `pixel_array` of the same files in the same run, turn by turn: `pydicomMs`, and `ratio` to it;
+ * - with --python, pydicom's `pixel_array` of the same files in the same run, turn by turn: `pydicomMs`; to it `ratio`, of one
+ *   thread, and `openRatio`, of a film as the application opens it (its threads, sha256 and range included);
  *   `pydicomFolderMsPerFilm`: 8 films by one process, since pydicom has no parallelism of its own, and `pydicomPoolMsPerFilm`:
  *   by as many processes as there are processors, which keep the pixels to themselves; `folderRatio` is to the faster of the two.
  *
@@ -92,13 +93,15 @@ async function timeFilm(path: string, runs: number, folder: string, peer: Pydico
   };
   const single = await turnByTurn(one, runs);
   const folders = await turnByTurn(many, runs, FOLDER_FILMS);
-  const { decodeMs, pydicomMs } = single;
-  const ratio = typeof pydicomMs === 'number' && typeof decodeMs === 'number' ? round(decodeMs / pydicomMs, 2) : null;
+  const { decodeMs, openFilmMs, pydicomMs } = single;
+  const toPydicom = (ours: number | string | undefined) =>
+    typeof pydicomMs === 'number' && typeof ours === 'number' ? round(ours / pydicomMs, 2) : null;
+  const [ratio, openRatio] = [toPydicom(decodeMs), toPydicom(openFilmMs)];
   const { folderMsPerFilm, pydicomFolderMsPerFilm, pydicomPoolMsPerFilm } = folders;
   const peers = [pydicomFolderMsPerFilm, pydicomPoolMsPerFilm].filter((each) => typeof each === 'number');
   const folderRatio =
     peers.length > 0 && typeof folderMsPerFilm === 'number' ? round(folderMsPerFilm / Math.min(...peers), 2) : null;
-  return { bytes: (await readFile(path)).length, ...single, ratio, ...folders, folderRatio };
+  return { bytes: (await readFile(path)).length, ...single, ratio, openRatio, ...folders, folderRatio };
 }
 
 type Timed = () => Promise<number | string>;

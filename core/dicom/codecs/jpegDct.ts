@@ -212,6 +212,13 @@ function sequentialBlock(reader: BitReader, plane: Plane, offset: number, dc: Hu
   plane.predictor += reader.extended(reader.symbol(dc) & 15);
   coefficients[offset] = plane.predictor;
   for (let k = 1; k < 64; k++) {
+    const both = reader.symbolWithValue(ac);
+    if (both !== 0) {
+      k += (both >> 8) & 255;
+      if (k > 63) throw damaged('JPEG', 'a block has more than 64 coefficients');
+      coefficients[offset + ZIGZAG[k]!] = both >> 16;
+      continue;
+    }
     const symbol = reader.symbol(ac);
     const size = symbol & 15;
     const run = symbol >> 4;

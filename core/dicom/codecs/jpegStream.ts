@@ -123,12 +123,14 @@ export function parseScanHeader(bytes: Uint8Array, { start, end }: Segment, fram
   };
 }
 
-const LOOK_AHEAD = 9;
+const LOOK_AHEAD = 10;
 
-/** A Huffman table (T.81 annex C) with a look-ahead of 9 bits; longer codes go bit by bit. */
+/** A Huffman table (T.81 annex C) with a look-ahead of 10 bits; longer codes go bit by bit. */
 export class HuffmanTable {
   /** (length << 8) | symbol; 0: the code is longer. */
   readonly fast = new Uint16Array(1 << LOOK_AHEAD);
+  /** Where a code and the bits of its value lie within the look-ahead: (value << 16) | (run << 8) | length of both; else 0. */
+  readonly withValue = new Int32Array(1 << LOOK_AHEAD);
   /** By code length 1 to 16: the largest code, left-aligned to 16 bits, plus one; 0 where there is none. */
   readonly limit = new Int32Array(18);
   readonly delta = new Int32Array(17);
@@ -146,6 +148,16 @@ export class HuffmanTable {
       code <<= 1;
     }
     this.limit[17] = 0x7fffffff;
+    for (let ahead = 0; ahead < this.fast.length; ahead++) this.addValue(ahead);
+  }
+
+  private addValue(ahead: number): void {
+    const found = this.fast[ahead]!;
+    const size = found & 15;
+    const length = (found >> 8) + size;
+    if (size === 0 || length > LOOK_AHEAD) return;
+    const bits = (ahead >> (LOOK_AHEAD - length)) & ((1 << size) - 1);
+    this.withValue[ahead] = (extend(bits, size) << 16) | (((found >> 4) & 15) << 8) | length;
   }
 
   private addFast(code: number, length: number, symbol: number): void {
@@ -231,6 +243,14 @@ export class BitReader {
     return this.longSymbol(table);
   }
 
+  /** A symbol of an AC table with its value, as HuffmanTable.withValue has it; 0: read `symbol` and `extended`. */
+  symbolWithValue(table: HuffmanTable): number {
+    if (this.count < 16) this.fill();
+    const found = table.withValue[(this.buffer >>> (this.count - LOOK_AHEAD)) & ((1 << LOOK_AHEAD) - 1)]!;
+    this.count -= found & 255;
+    return found;
+  }
+
   private longSymbol(table: HuffmanTable): number {
     const ahead = (this.buffer >>> (this.count - 16)) & 0xffff;
     let length = LOOK_AHEAD + 1;
@@ -240,11 +260,9 @@ export class BitReader {
     return table.symbols[(ahead >> (16 - length)) + table.delta[length]!]!;
   }
 
-  /** A signed value of `size` bits (T.81 F.2.2.1, EXTEND). */
+  /** A signed value of `size` bits. */
   extended(size: number): number {
-    if (size === 0) return 0;
-    const value = this.bits(size);
-    return value < 1 << (size - 1) ? value - (1 << size) + 1 : value;
+    return size === 0 ? 0 : extend(this.bits(size), size);
   }
 
   /** Goes on after a restart marker. @throws CODEC_DAMAGED where there is none. */
@@ -268,6 +286,11 @@ export class BitReader {
   requireInside(): void {
     if (this.overrun > 8) throw damaged('JPEG', 'its data end too early');
   }
+}
+
+/** T.81 F.2.2.1: of `size` bits, those that begin with 0 stand for negative values. */
+function extend(bits: number, size: number): number {
+  return bits < 1 << (size - 1) ? bits - (1 << size) + 1 : bits;
 }
 
 function word(bytes: Uint8Array, at: number): number {
