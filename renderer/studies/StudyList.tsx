@@ -1,6 +1,6 @@
 /** The study list: collections and their films, patients together; only the lines in view are drawn. */
 
-import { type FormEvent, memo, useEffect, useRef, useState } from 'react';
+import { type FormEvent, memo, useEffect, useMemo, useRef, useState } from 'react';
 import type { FilmEntry } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { ChevronDown, ChevronRight, FolderOpen, FolderPlus, ShieldCheck, TriangleAlert, X } from '../frame/icons.ts';
@@ -14,8 +14,9 @@ import { FilmPicture } from './FilmPicture.tsx';
 import { positives } from './filter.ts';
 
 const ROW_HEIGHT = 52;
-/** Lines drawn beyond each edge, so that scrolling shows no gaps. */
+/** Lines drawn beyond each edge, so that scrolling shows no gaps; ahead of a fast wheel as many as its last two steps passed. */
 const OVERSCAN = 8;
+const MOST_AHEAD = 48;
 const CHIPS = 4;
 
 export function StudyList() {
@@ -180,13 +181,13 @@ function Lines({ rows }: { rows: StudyRow[] }) {
   const { library } = useWorkbench();
   const currentId = useFrom(library, (state) => state.currentId);
   const scroller = useRef<HTMLDivElement>(null);
-  const [view, setView] = useState({ top: 0, height: 800 });
-  const at = rows.findIndex((row) => row.id === currentId);
+  const [view, setView] = useState<View>({ top: 0, height: 800, step: 0 });
+  const at = useMemo(() => rows.findIndex((row) => row.id === currentId), [rows, currentId]);
 
   useEffect(() => {
     const element = scroller.current;
     if (!element) return;
-    const watch = new ResizeObserver(() => setView({ top: element.scrollTop, height: element.clientHeight }));
+    const watch = new ResizeObserver(() => setView((before) => viewOf(element, before)));
     watch.observe(element);
     return () => watch.disconnect();
   }, []);
@@ -200,8 +201,7 @@ function Lines({ rows }: { rows: StudyRow[] }) {
       element.scrollTop = top + 2 * ROW_HEIGHT - element.clientHeight;
   }, [at]);
 
-  const first = Math.max(0, Math.floor(view.top / ROW_HEIGHT) - OVERSCAN);
-  const last = Math.min(rows.length, Math.ceil((view.top + view.height) / ROW_HEIGHT) + OVERSCAN);
+  const { first, last } = drawnLines(view, rows.length);
   return (
     <div
       ref={scroller}
@@ -211,7 +211,7 @@ function Lines({ rows }: { rows: StudyRow[] }) {
       aria-rowcount={rows.length}
       aria-activedescendant={at >= first && at < last ? lineId(rows[at].id) : undefined}
       tabIndex={0}
-      onScroll={(event) => setView({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })}
+      onScroll={({ currentTarget }) => setView((before) => viewOf(currentTarget, before))}
       onKeyDown={(event) => {
         const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
         if (!by) return;
@@ -226,6 +226,25 @@ function Lines({ rows }: { rows: StudyRow[] }) {
       </div>
     </div>
   );
+}
+
+interface View {
+  top: number;
+  height: number;
+  /** Pixels of the last scroll, down positive. */
+  step: number;
+}
+
+function viewOf({ scrollTop, clientHeight }: HTMLElement, before: View): View {
+  return { top: scrollTop, height: clientHeight, step: scrollTop - before.top };
+}
+
+/** Places of the first line that is drawn, and beyond the last. */
+export function drawnLines({ top, height, step }: View, count: number): { first: number; last: number } {
+  const ahead = Math.min(MOST_AHEAD, OVERSCAN + Math.ceil((2 * Math.abs(step)) / ROW_HEIGHT));
+  const [above, below] = step < 0 ? [ahead, OVERSCAN] : [OVERSCAN, ahead];
+  const first = Math.max(0, Math.floor(top / ROW_HEIGHT) - above);
+  return { first, last: Math.min(count, Math.ceil((top + height) / ROW_HEIGHT) + below) };
 }
 
 function lineId(id: string): string {
