@@ -328,6 +328,11 @@ describe.skipIf(!chromiumPath)('Read (in Chromium; skipped where there is none)'
     if (process.env.CHEXREASON_SCREENSHOTS) await page().screenshot({ path: 'test-results/blinded.png' });
     await page().keyboard.press('Control+Enter');
     await page().waitForSelector('.reader-head');
+    const cut = await page().evaluate(() => {
+      const box = document.querySelector('.matrix-box') as HTMLElement;
+      return box.scrollWidth - box.clientWidth;
+    });
+    expect(cut).toBe(0);
     const [saved] = await page().evaluate(() =>
       window.engine.calls.filter((call) => call.method === 'readers.save').map((call) => call.params),
     );
