@@ -97,7 +97,8 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
       .waitFor();
     if (await refused.isVisible()) await dismissAll(page);
     else await device.selectOption('Processor');
-    await page.locator('.settings strong', { hasText: 'onnxruntime-cpu' }).waitFor();
+    const answers = page.getByRole('paragraph').filter({ hasText: 'Answers are made by' });
+    await answers.locator('strong', { hasText: 'onnxruntime-cpu' }).waitFor();
   });
 
   it('exports the predictions, imports them as made elsewhere, and reports those', { timeout: 120_000 }, async () => {
