@@ -69,11 +69,15 @@ describe.skipIf(!chromiumPath)('Train, Traces (in Chromium; skipped where there 
     if (to) await page.screenshot({ path: join(to, `${name}.png`) });
   };
   const button = (name: string | RegExp) => page.getByRole('button', { name });
+  // A key would be lost on a page that has not begun to listen.
+  const openTraces = async () => {
+    await page.locator('.rail').getByText('Train', { exact: true }).click();
+    await button('Traces').click();
+  };
   const chosen = (status: string, count: number) => button(`${status} ${count}`).waitFor();
 
   it('asks the teacher, and shows each trace beside its film', { timeout: 240_000 }, async () => {
-    await page.keyboard.press('Alt+3');
-    await button('Traces').click();
+    await openTraces();
     await page.getByText('No traces yet.').waitFor();
     await button('Ask Teacher for its models').click();
     await page.getByText('no patient is named').waitFor();
@@ -116,8 +120,7 @@ describe.skipIf(!chromiumPath)('Train, Traces (in Chromium; skipped where there 
     await page.getByText('1 trace written to').waitFor();
     expect(JSON.parse(readFileSync(file, 'utf8')).status).toBe('accepted');
     await page.reload();
-    await page.keyboard.press('Alt+3');
-    await button('Traces').click();
+    await openTraces();
     await chosen('Accepted', 1);
     await shot('traces-after');
     await button('Runs').first().click();
