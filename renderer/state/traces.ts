@@ -98,7 +98,8 @@ export function createTraces(bridge: HostBridge, frame: Frame, library: Library)
       const params = { datasetId, filmId: currentId, decision, otherLabels, ...edited };
       put(await bridge.engine.call('traces.decide', params));
       const next = queue[at + 1] ?? queue[at - 1];
-      await show(next && next.filmId !== currentId ? next.filmId : null);
+      // Its film may take a while; the trace can be decided at once.
+      void show(next && next.filmId !== currentId ? next.filmId : null);
     } catch (error) {
       frame.fail(text.traces.decideFailed, error);
     } finally {
