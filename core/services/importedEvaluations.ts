@@ -7,7 +7,6 @@ import { basename } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
 import { unattended, type Work } from '../base/progress.ts';
-import { ageInYears, sexOf, viewOf } from '../datasets/values.ts';
 import type { EvaluatedFilm } from '../evaluation/figures.ts';
 import { type KnownFilm, KnownFilms, type WrittenPrediction } from '../evaluation/predictionSources.ts';
 import { evaluatePredictions, type PredictionsFile, readPredictions } from '../evaluation/predictionsFile.ts';
@@ -16,7 +15,8 @@ import type { Label } from '../labels/labels.ts';
 import { slug, type Workspace } from '../workspace/workspace.ts';
 import type { Collections } from './collections.ts';
 import type { CheckedParameters, EvaluationSummary, FilmEntry, Results } from './contract.ts';
-import { type EvaluationChoice, matches } from './evaluations.ts';
+import type { EvaluationChoice } from './evaluation/choice.ts';
+import { matches, personOf } from './evaluation/scored.ts';
 
 const FOLDER = 'imports';
 /** Their answers, apart, so that the list is read without them. */
@@ -174,9 +174,7 @@ function knownFilm(entry: FilmEntry, labels: readonly Label[]): KnownFilm {
     patientId,
     studyId: studyInstanceUid,
     truth: Object.fromEntries(labels.map((label) => [label, truth?.[label] ?? null])),
-    sex: sexOf(entry.patientSex),
-    age: ageInYears(entry.patientAge),
-    view: viewOf(entry.viewPosition),
+    ...personOf(entry),
   };
 }
 

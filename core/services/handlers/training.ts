@@ -1,0 +1,63 @@
+/** Requests of training runs and of a teacher's traces. Part of the engine (../engine.ts). */
+import type { TrainingProgress, TrainingRun } from '../contract.ts';
+import type { Caller, EngineContext, Handlers } from './context.ts';
+
+export function trainingHandlers(engine: EngineContext) {
+  const titles = { sft: 'SFT', grpo: 'GRPO' };
+  const train = (title: string, runId: string, call: Caller<TrainingProgress>) =>
+    engine.lasting.run(title, { method: 'training.resume', params: { runId } }, call, (work) =>
+      trained(engine, engine.session.trainings.resume(runId, work)),
+    );
+  return {
+    'training.fields': ({ kind }) => engine.session.trainings.fields(kind),
+    'training.list': () => engine.session.trainings.list(),
+    'training.log': ({ runId }) => engine.session.trainings.log(runId),
+    'training.plan': (params) => engine.session.trainings.plan(params),
+    'training.completions': ({ runId, step }) => engine.session.trainings.completions(runId, step),
+    'training.export': (params, call) =>
+      engine.jobs.run('export', 'Exporting a run for TRL', call, (work) =>
+        engine.session.trainingExports.write(params, work),
+      ),
+    'training.import': (params) => {
+      const read = engine.session.trainingImports.read(params);
+      return trained(
+        engine,
+        read.then((runId) => engine.session.trainings.run(runId)),
+      );
+    },
+    'training.run': async (params, call) =>
+      train(`${titles[params.kind]}: ${params.name}`, await engine.session.trainings.begin(params), call),
+    'training.resume': ({ runId }, call) => train(`Training goes on: ${runId}`, runId, call),
+  } satisfies Partial<Handlers>;
+}
+
+async function trained(engine: EngineContext, run: Promise<TrainingRun>): Promise<TrainingRun> {
+  try {
+    const done = await run;
+    engine.changed('checkpoints');
+    return done;
+  } finally {
+    engine.changed('training');
+  }
+}
+
+export function traceHandlers(engine: EngineContext) {
+  const changed = async <T>(result: Promise<T>): Promise<T> => {
+    try {
+      return await result;
+    } finally {
+      engine.changed('traces');
+    }
+  };
+  return {
+    'traces.list': ({ datasetId }) => engine.session.traces.list(datasetId),
+    'traces.ask': (params, call) =>
+      engine.jobs.run('teach', 'Asking the teacher for traces', call, (work) =>
+        changed(engine.session.traces.ask(params, work)),
+      ),
+    'traces.decide': (params) => changed(engine.session.traces.decide(params)),
+    'traces.undo': ({ datasetId }) => changed(engine.session.traces.undo(datasetId)),
+    'traces.import': (params) => changed(engine.session.traces.import(params)),
+    'traces.export': (params) => engine.session.traces.export(params),
+  } satisfies Partial<Handlers>;
+}
