@@ -46,7 +46,7 @@ describe('chexreason experiment', () => {
     const page = readFileSync(join(whole, 'README.md'), 'utf8');
     expect(page).toContain('| GRPO | `main-far-loose`, hard | 1 |');
     expect(page).toContain('All 19 cells');
-  }, 300_000);
+  });
 
   it('refuses other sizes in the same folder, and worlds that are not there', async () => {
     const out = join(folder, 'refused');
@@ -56,5 +56,5 @@ describe('chexreason experiment', () => {
     const unknown = await chexreason([...small, '--out', out, '--worlds', 'nowhere']);
     expect(unknown.lines[0]).toMatchObject({ error: { code: 'EXPERIMENT_WORLD' } });
     expect(existsSync(join(out, 'cells', 'cells'))).toBe(false);
-  }, 60_000);
+  });
 });

@@ -23,14 +23,14 @@ beforeAll(async () => {
   paths = films.map(({ path }) => path);
   const lines = films.map(({ path, traces: { full } }) => JSON.stringify({ path, text: full }));
   writeFileSync(join(folder, 'traces.jsonl'), [...lines, JSON.stringify({ path: 'gone.png', text: 'x' })].join('\n'));
-}, 60_000);
+});
 
 describe('chexreason traces', () => {
   it('imports, names what it cannot place, and lists', async () => {
     const imported = await traces('import', '--file', 'traces.jsonl');
     expect(imported.lines[0]).toMatchObject({ imported: FILMS, rejected: [expect.anything()] });
     expect((await listed()).map(({ status }) => status)).toEqual(new Array(FILMS).fill('unreviewed'));
-  }, 60_000);
+  });
 
   it('accepts and rejects, takes the last decision back, and exports what was accepted', async () => {
     const [first, second] = await listed();
@@ -47,11 +47,11 @@ describe('chexreason traces', () => {
     expect(lines).toHaveLength(1);
     const { path } = JSON.parse(lines[0]!) as { path: string };
     expect(paths.some((film) => path.endsWith(film))).toBe(true);
-  }, 120_000);
+  });
 
   it('says what is wrong: no such film', async () => {
     const outcome = await traces('accept', '--film', 'nobody');
     expect(outcome.status).not.toBe(0);
     expect(outcome.stderr + outcome.stdout).toMatch(/nobody/);
-  }, 60_000);
+  });
 });

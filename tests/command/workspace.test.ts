@@ -34,7 +34,7 @@ beforeAll(async () => {
   const trained = await run(['train', 'sft', '--config', 'sft.json', '--workspace', 'trained', '--json']);
   expect(trained.status, trained.stderr).toBe(0);
   adapter = join(trained.lines[0]!['path'] as string, 'adapter');
-}, 120_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('chexreason train', () => {
@@ -123,7 +123,7 @@ describe('chexreason evaluate, metrics and report', () => {
     expect(macro(lines[0]!)).toEqual(macro(result));
   });
 
-  it('writes the report, the same file for the same date, and its figures', { timeout: 180_000 }, async () => {
+  it('writes the report, the same file for the same date, and its figures', async () => {
     const report = ['report', '--workspace', 'evaluated', '--sections', 'summary,gap,limits', '--json'];
     const exports = ['--csv', 'out/csv', '--data', 'out/report.json', '--latex', 'out/tex', '--svg', 'out/svg'];
     const one = await run([...report, '--out', 'one.pdf', '--date', '2026-11-28T09:00:00Z', ...exports]);

@@ -42,7 +42,7 @@ describe.skipIf(missing)(`the packed desktop${missing ? ` (skipped: ${missing})`
     display = await openDisplay();
     const args = [`--workspace=${made.workspace}`];
     desktop = await startDesktop({ packed, display: display.name, home: join(folder, 'home'), args });
-  }, 300_000);
+  });
   afterAll(async () => {
     await desktop?.close();
     display?.close();
@@ -75,7 +75,7 @@ describe.skipIf(missing)(`the packed desktop${missing ? ` (skipped: ${missing})`
 
   it('shows the report', () => seeReport(page()), 120_000);
 
-  it.skipIf(!hasProgram('xdotool'))('exports it by the system’s dialog', { timeout: 120_000 }, async () => {
+  it.skipIf(!hasProgram('xdotool'))('exports it by the system’s dialog', async () => {
     const file = join(folder, 'report.pdf');
     await page().getByRole('button', { name: 'Export PDF' }).click();
     answerSaveDialog(display.name, file);
@@ -129,7 +129,7 @@ describe.skipIf(missing)(`the packed desktop${missing ? ` (skipped: ${missing})`
     process.kill(first!, 'SIGKILL');
     await page().getByText('was started again').waitFor();
     // The new process takes its name a moment after it was started.
-    await expect.poll(() => enginesOf(packed).filter((pid) => pid !== first).length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => enginesOf(packed).filter((pid) => pid !== first).length).toBe(1);
     await page().keyboard.press('Alt+2');
     await page().locator('.headline').waitFor();
     await page().keyboard.press('Alt+1');
@@ -201,7 +201,7 @@ describe.skipIf(missing)(`long work on the desktop${missing ? ` (skipped: ${miss
     ({ workspace } = await makeJobWorkspace(folder, MANY_FILMS));
     display = await openDisplay();
     await open();
-  }, 300_000);
+  });
   afterAll(async () => {
     await desktop?.close();
     display?.close();
@@ -225,7 +225,7 @@ describe.skipIf(missing)(`long work on the desktop${missing ? ` (skipped: ${miss
     expect(await desktop.page.locator('.rail [aria-current="page"]').textContent()).toContain('Evaluate');
     await desktop.page.keyboard.press('Alt+1');
     expect(await desktop.page.locator('.line-film[aria-selected="true"]').textContent()).toBe(film);
-  }, 120_000);
+  });
 
   it.skipIf(!hasProgram('xdotool'))(
     'asks before it quits while work runs, and stays where the answer is no',
@@ -234,10 +234,10 @@ describe.skipIf(missing)(`long work on the desktop${missing ? ` (skipped: ${miss
       const windows = () => windowsNamed(display.name, 'ChexReason Workbench');
       xdotool(display.name, 'windowfocus', windows()[0]!);
       xdotool(display.name, 'key', 'ctrl+q');
-      await expect.poll(() => windows().length, { timeout: 20_000 }).toBe(2);
+      await expect.poll(() => windows().length).toBe(2);
       xdotool(display.name, 'windowfocus', windows()[1]!);
       xdotool(display.name, 'key', 'Escape');
-      await expect.poll(() => windows().length, { timeout: 20_000 }).toBe(1);
+      await expect.poll(() => windows().length).toBe(1);
       expect(await jobs().count()).toBeGreaterThan(0);
     },
     120_000,

@@ -29,7 +29,7 @@ describe.skipIf(missing)(`the package${missing ? ` (skipped: ${missing})` : ''}`
   beforeAll(async () => {
     resources = join(await packDesktop(), 'resources');
     archive = new Archive(join(resources, 'app.asar'));
-  }, 300_000);
+  });
 
   it('has the bundles, the page, and no file that is not the application’s', () => {
     for (const name of ['desktop', 'engine', 'dicomThread', 'statisticsThread', 'chexreason'])

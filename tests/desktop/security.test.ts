@@ -63,7 +63,7 @@ describe.skipIf(missing)(`the packed desktop keeps to itself${missing ? ` (skipp
     }, 250);
     desktop = await startDesktop({ packed, display: display.name, home, args, networkLog, env });
     await page().waitForSelector('.film-canvas canvas');
-  }, 300_000);
+  });
   afterAll(async () => {
     clearInterval(looking);
     await desktop?.close();
@@ -158,17 +158,17 @@ describe.skipIf(missing)(`the packed desktop keeps to itself${missing ? ` (skipp
     expect(policy).not.toMatch(/unsafe-inline|'unsafe-eval'|\*|https?:/);
   });
 
-  it('comes up with its film after the page’s process has crashed', { timeout: 90_000 }, async () => {
+  it('comes up with its film after the page’s process has crashed', async () => {
     await page().locator('.line-film').nth(2).click();
     await page().waitForSelector('.film-canvas canvas');
     const chosen = await page().locator('.line.current').textContent();
     await page().waitForTimeout(800);
     process.kill(processesOf(packed, '--type=renderer')[0]!, 'SIGKILL');
     const current = () => desktop.reconnect().then((again) => again.locator('.line.current').textContent());
-    await expect.poll(current, { timeout: 60_000 }).toBe(chosen);
+    await expect.poll(current).toBe(chosen);
   });
 
-  it('leads to no other page, and hands no address to another program', { timeout: 60_000 }, async () => {
+  it('leads to no other page, and hands no address to another program', async () => {
     const pages = () => desktop.page.context().pages().length;
     const before = pages();
     for (const href of [
@@ -216,7 +216,7 @@ describe.skipIf(missing)(`the fuses of the packed desktop${missing ? ` (skipped:
     program = join(await packDesktop(), 'chexreason-workbench');
     display = await openDisplay();
     writeFileSync(script, `require('node:fs').writeFileSync(${JSON.stringify(mark)}, '');`);
-  }, 300_000);
+  });
   afterAll(() => {
     display?.close();
     rmSync(folder, { recursive: true, force: true });
@@ -241,12 +241,12 @@ describe.skipIf(missing)(`the fuses of the packed desktop${missing ? ` (skipped:
 
   it('Node’s inspector stays closed', async () => {
     expect(await run(['--inspect=0'])).not.toContain('Debugger listening');
-  }, 90_000);
+  });
 
   it('NODE_OPTIONS and ELECTRON_RUN_AS_NODE mean nothing to it', async () => {
     await run([], { NODE_OPTIONS: `--require ${script}`, ELECTRON_RUN_AS_NODE: '1' });
     expect(existsSync(mark)).toBe(false);
-  }, 90_000);
+  });
 });
 
 /** As root Chromium has no sandbox, so that this runs as nobody where the tests are run as root. */
@@ -268,7 +268,7 @@ describe.skipIf(noUser)(`the sandbox of the packed desktop${noUser ? ` (skipped:
     const args = [`--workspace=${join(home, 'workspace')}`];
     desktop = await startDesktop({ packed, display: display.name, home, args, env: { HOME: home }, user: NOBODY });
     await desktop.page.getByText('onnxruntime-cpu').first().waitFor();
-  }, 300_000);
+  });
   afterAll(async () => {
     await desktop?.close();
     display?.close();

@@ -15,7 +15,6 @@ import { type OwnBuild, startOwnBuild } from '../support/ownBuild.ts';
 
 /** An evaluation of so many lasts longer than what is tried beside it. */
 const MANY_FILMS = 60;
-const PATIENT = { timeout: 60_000 };
 const DICOMDIR = 'tests/data/dicom/dicomdir_derived';
 
 interface Seen {
@@ -40,9 +39,9 @@ describe.skipIf(missing)(`the desktop and the system${missing ? ` (skipped: ${mi
       home: join(folder, 'home'),
       args: [`--workspace=${workspace}`],
     });
-    await page().waitForSelector('.film-canvas canvas', PATIENT);
+    await page().waitForSelector('.film-canvas canvas');
     await writeDown(own);
-  }, 300_000);
+  });
   afterAll(async () => {
     own?.letGo();
     await own?.desktop.close();
@@ -120,9 +119,9 @@ describe.skipIf(missing)(`the desktop and the system${missing ? ` (skipped: ${mi
     await choose('File', 'Open DICOMDIR…');
     await page().getByText('Opened films').first().waitFor();
     const recent = () => own.inMain(recentLabels);
-    await expect.poll(async () => (await recent())[0], PATIENT).toBe(join(medium, 'DICOMDIR'));
+    await expect.poll(async () => (await recent())[0]).toBe(join(medium, 'DICOMDIR'));
     await choose('File', 'Open recent', 'Forget these');
-    await expect.poll(recent, PATIENT).toEqual(['Forget these']);
+    await expect.poll(recent).toEqual(['Forget these']);
   });
 
   it('leads to every screen, to the keys, and says what it is', async () => {
@@ -132,9 +131,9 @@ describe.skipIf(missing)(`the desktop and the system${missing ? ` (skipped: ${mi
     }
     await choose('View', 'Larger');
     const zoom = () => own.inMain(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]!.webContents.zoomFactor);
-    await expect.poll(zoom, PATIENT).toBeGreaterThan(1);
+    await expect.poll(zoom).toBeGreaterThan(1);
     await choose('View', 'Usual size');
-    await expect.poll(zoom, PATIENT).toBe(1);
+    await expect.poll(zoom).toBe(1);
     await choose('Help', 'Keys');
     await page().locator('dialog.sheet').waitFor();
     await page().keyboard.press('Escape');
@@ -239,7 +238,7 @@ describe.skipIf(missing)(`the desktop and the system${missing ? ` (skipped: ${mi
     await page().getByText('answers to make').waitFor();
     await page().locator('.setup-run button.primary').click();
     await page().locator('.status-jobs .job').first().waitFor();
-    await expect.poll(async () => (await seen()).progress.some((part) => part > 0 && part < 1), PATIENT).toBe(true);
+    await expect.poll(async () => (await seen()).progress.some((part) => part > 0 && part < 1)).toBe(true);
     expect(await own.inMain(({ powerSaveBlocker }) => powerSaveBlocker.isStarted(0))).toBe(true);
 
     await closeWith(own, 'Cancel');
@@ -247,7 +246,7 @@ describe.skipIf(missing)(`the desktop and the system${missing ? ` (skipped: ${mi
     expect((await seen()).asked.at(-1)!.detail).toMatch(/^Evaluation\n/);
     expect(await windowCount(own)).toBe(1);
     await closeWith(own, 'Go on in the background');
-    await expect.poll(() => windowCount(own), PATIENT).toBe(0);
+    await expect.poll(() => windowCount(own)).toBe(0);
     // The menu that was made last is the tray's.
     expect((await seen()).menu).toEqual(['Open ChexReason Workbench', 'Quit']);
 
@@ -257,11 +256,11 @@ describe.skipIf(missing)(`the desktop and the system${missing ? ` (skipped: ${mi
 
     // Nobody there, nothing left to do.
     await closeWith(own, 'Go on in the background');
-    await expect.poll(() => windowCount(own), PATIENT).toBe(0);
+    await expect.poll(() => windowCount(own)).toBe(0);
     own.letGo();
     await own.desktop.ended;
     expect(readFileSync(join(folder, 'workspace/jobs.json'), 'utf8')).not.toContain('evaluat');
-  }, 300_000);
+  });
 });
 
 /** What is shown outside of the window is kept in `globalThis.seen` of the main process; message boxes get `nextAnswer`. */

@@ -112,7 +112,7 @@ describe('a film in small', () => {
   });
 });
 
-it('arrives from a thread before the film', { timeout: 60_000 }, async () => {
+it('arrives from a thread before the film', async () => {
   startDicomThreads(resolve('core/dicom/thread.ts'), 2);
   warmDicomThreads();
   try {

@@ -185,5 +185,5 @@ describe.skipIf(!python)('fresh random cases against Python (CHEXREASON_PYTHON o
         close(end, (peer['percentile'] as number[])[k]!, 1e-12, 'percentile');
       });
     });
-  }, 240_000);
+  });
 });

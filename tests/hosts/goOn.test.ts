@@ -16,7 +16,7 @@ const started: EngineChild[] = [];
 
 beforeAll(async () => {
   ({ workspace, dicom } = await makeJobWorkspace(folder));
-}, 120_000);
+});
 afterAll(() => {
   for (const child of started) child.stop();
   rmSync(folder, { recursive: true, force: true });
@@ -45,7 +45,7 @@ function jobOf({ engine }: EngineChild, kind: JobInfo['kind'], fits: (job: JobIn
 const entries = () => JSON.parse(readFileSync(join(workspace, 'jobs.json'), 'utf8')) as object[];
 
 describe('the engine', () => {
-  it('lets an evaluation go on that was under way when it was killed', { timeout: 180_000 }, async () => {
+  it('lets an evaluation go on that was under way when it was killed', async () => {
     const child = start();
     const collections = await child.engine.call('collections.list', {});
     const [source, target] = ['source', 'target'].map((role) => collections.find((each) => each.role === role)!.id);
@@ -70,7 +70,7 @@ describe('the engine', () => {
     expect(entries()).toEqual([]);
   });
 
-  it('remembers what was opened, newest first, until it is told to forget', { timeout: 120_000 }, async () => {
+  it('remembers what was opened, newest first, until it is told to forget', async () => {
     const { engine } = start();
     await engine.call('films.add', { paths: [dicom] });
     await engine.call('workspace.open', { path: workspace });

@@ -10,6 +10,7 @@ import { buildPageOnce } from '../support/build.ts';
 import { root } from '../support/command.ts';
 import { makeJobWorkspace } from '../support/jobWorkspace.ts';
 import { evaluateBoth, readAndToggle, seeReport } from '../support/mainJob.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 
 describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where there is none)', () => {
   const folder = mkdtempSync(join(tmpdir(), 'serve-'));
@@ -43,11 +44,12 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
       args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
     });
     page = await browser.newPage({ viewport: { width: 1600, height: 1000 } });
+    page.setDefaultTimeout(PATIENCE_MS);
     page.on('pageerror', (error) => faults.push(String(error)));
     page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
     page.on('request', (request) => requested.push(request.url()));
     await page.goto(url);
-  }, 240_000);
+  });
   afterAll(async () => {
     await browser?.close();
     host?.kill('SIGKILL');
@@ -62,7 +64,7 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
 
   it('evaluates on both institutions', () => evaluateBoth(page), 120_000);
 
-  it('shows the report and saves it, readable as text', { timeout: 120_000 }, async () => {
+  it('shows the report and saves it, readable as text', async () => {
     await seeReport(page);
     const saved = join(folder, 'report.pdf');
     await page.getByLabel('Save to a path on the machine of the engine').fill(saved);
@@ -73,11 +75,11 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
     if (text !== null) expect(text).toMatch(/research use only/i);
   });
 
-  it('measures, converts and uses another precision, and tries a GPU', { timeout: 180_000 }, async () => {
+  it('measures, converts and uses another precision, and tries a GPU', async () => {
     await page.keyboard.press('Alt+5');
     const card = page.locator('.precisions');
     await card.getByRole('button', { name: 'Measure: int8 against f32' }).click();
-    await card.getByText(/of 8 films with the same findings/).waitFor({ timeout: 90_000 });
+    await card.getByText(/of 8 films with the same findings/).waitFor();
     expect(await card.textContent()).toMatch(/logits differ by \d/);
     await card.getByRole('radio', { name: 'int8' }).click();
     await page.waitForFunction(() => document.querySelectorAll<HTMLInputElement>('.precisions input')[1]?.checked);
@@ -101,7 +103,7 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
     await answers.locator('strong', { hasText: 'onnxruntime-cpu' }).waitFor();
   });
 
-  it('exports the predictions, imports them as made elsewhere, and reports those', { timeout: 120_000 }, async () => {
+  it('exports the predictions, imports them as made elsewhere, and reports those', async () => {
     await page.keyboard.press('Alt+2');
     const predictions = join(folder, 'elsewhere.jsonl');
     await page.getByRole('button', { name: 'Export predictions' }).click();
@@ -132,7 +134,7 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
     const saved = join(folder, 'imported.pdf');
     await page.getByLabel('Save to a path on the machine of the engine').fill(saved);
     await page.getByRole('button', { name: 'Save', exact: true }).click();
-    await expect.poll(() => existsSync(saved), { timeout: 60_000 }).toBe(true);
+    await expect.poll(() => existsSync(saved)).toBe(true);
     const text = pdfText(saved);
     if (text !== null) expect(text).toMatch(/made elsewhere and imported/i);
   });
@@ -154,7 +156,7 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
     expect(readdirSync(join(folder, 'home/uploads'), { recursive: true }).join()).toContain('dropped.dcm');
   });
 
-  it('goes on after the engine was killed, and nothing that was done is lost', { timeout: 120_000 }, async () => {
+  it('goes on after the engine was killed, and nothing that was done is lost', async () => {
     const [engine] = childrenOf(host.pid!).filter((pid) => commandOf(pid).includes('engine.ts'));
     expect(engine).toBeDefined();
     process.kill(engine!, 'SIGKILL');

@@ -11,6 +11,7 @@ import { createEngine } from '../../core/services/engine.ts';
 import { chromiumPath } from '../renderer/support/chromium.ts';
 import { buildPageOnce } from '../support/build.ts';
 import { root } from '../support/command.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { type ScriptedServer, scriptedServer } from '../support/scriptedServer.ts';
 
 describe.skipIf(!chromiumPath)('Train, Traces (in Chromium; skipped where there is none)', () => {
@@ -53,10 +54,10 @@ describe.skipIf(!chromiumPath)('Train, Traces (in Chromium; skipped where there 
     });
     browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox', '--disable-gpu'] });
     page = await browser.newPage({ viewport: { width: 1500, height: 900 } });
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(PATIENCE_MS);
     page.on('pageerror', (error) => faults.push(String(error)));
     await page.goto(url);
-  }, 600_000);
+  });
   afterAll(async () => {
     await browser?.close();
     host?.kill('SIGKILL');
@@ -76,7 +77,7 @@ describe.skipIf(!chromiumPath)('Train, Traces (in Chromium; skipped where there 
   };
   const chosen = (status: string, count: number) => button(`${status} ${count}`).waitFor();
 
-  it('asks the teacher, and shows each trace beside its film', { timeout: 240_000 }, async () => {
+  it('asks the teacher, and shows each trace beside its film', async () => {
     await openTraces();
     await page.getByText('No traces yet.').waitFor();
     await button('Ask Teacher for its models').click();
@@ -87,7 +88,7 @@ describe.skipIf(!chromiumPath)('Train, Traces (in Chromium; skipped where there 
     await shot('traces-queue');
   });
 
-  it('accepts, edits and rejects by key, and takes back', { timeout: 180_000 }, async () => {
+  it('accepts, edits and rejects by key, and takes back', async () => {
     // One of the six has labels outside the set; it cannot be accepted.
     const bad = async () => page.getByText('Labels outside the set').isVisible();
     for (let i = 0; i < 6 && !(await bad()); i++) await page.keyboard.press('j');
@@ -112,7 +113,7 @@ describe.skipIf(!chromiumPath)('Train, Traces (in Chromium; skipped where there 
     await page.getByText('within normal limits').waitFor();
   });
 
-  it('writes what is usable, and keeps decisions over a new page', { timeout: 180_000 }, async () => {
+  it('writes what is usable, and keeps decisions over a new page', async () => {
     await button('Export usable traces').click();
     const file = join(folder, 'usable.jsonl');
     await page.getByLabel('Save to a path on the machine of the engine').fill(file);

@@ -39,7 +39,7 @@ describe.skipIf(trlPython === null)('TRL (skipped where CHEXREASON_PYTHON has no
     for (const name of ['base', 'sft'])
       await engine.call('checkpoints.add', { path: join(root, 'resources/models', name) });
     await engine.call('datasets.add', { kind: 'mimic', csv, images: out, role: 'training-source', name: 'Phantom m' });
-  }, 120_000);
+  });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   async function trainThere(path: string, script: string, ...args: string[]): Promise<FirstStep> {
@@ -73,7 +73,7 @@ describe.skipIf(trlPython === null)('TRL (skipped where CHEXREASON_PYTHON has no
     // It has seen the same patients, so that GRPO from it keeps away from them.
     const key = async (runId: string) => JSON.parse(await readFile(join(runId, 'adapter/trained-on.json'), 'utf8'));
     expect(await key(back.path)).toEqual(await key(sft.path));
-  }, 900_000);
+  });
 
   it('GRPO: given the same completions, the first step has the same loss and gradient norm', async () => {
     const config = {
@@ -96,5 +96,5 @@ describe.skipIf(trlPython === null)('TRL (skipped where CHEXREASON_PYTHON has no
     expect(back).toMatchObject({ name: 'Back', kind: 'grpo', state: 'complete' });
     const from = { kind: 'grpo', name: 'Again', startFromId: back.checkpointId!, config: { ...config, maxSteps: 1 } } as const;
     expect((await engine.call('training.run', from)).state).toBe('complete');
-  }, 900_000);
+  });
 });

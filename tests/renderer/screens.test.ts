@@ -97,7 +97,7 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     await page().getByRole('button', { name: 'GRPO', exact: true }).click();
     await page().getByRole('button', { name: 'Start training' }).click();
     const alarm = page().locator('.alarm');
-    await alarm.waitFor({ timeout: 15_000 });
+    await alarm.waitFor();
     expect(await alarm.textContent()).toMatch(/Other institution falls since step \d+.*limit -0.03/);
     expect(await alarm.locator('.remedy').textContent()).toContain('beta');
     // One line across each chart at the step where it began.
@@ -116,7 +116,7 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     );
     expect(drawing!.y, 'a chart is drawn in its place').toBeGreaterThan(figure!.y);
     expect(drawing!.y + drawing!.height).toBeLessThanOrEqual(figure!.y + figure!.height + 1);
-    await page().locator('.completions').waitFor({ timeout: 15_000 });
+    await page().locator('.completions').waitFor();
     const rows = page().locator('.completions tbody tr');
     expect(await rows.count()).toBe(4);
     expect(await page().locator('.completions .thumbnail').count()).toBe(2);
@@ -152,7 +152,7 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     await goTo(4, '.pdf-page');
     const drawn = async () => (await calls('report.render')).at(-1)!.params as Record<string, unknown>;
     const until = async (field: string, value: unknown) =>
-      expect.poll(async () => (await drawn())[field], { timeout: 10_000 }).toEqual(value);
+      expect.poll(async () => (await drawn())[field]).toEqual(value);
     await page().getByRole('button', { name: 'Move Sample films up' }).click();
     await until('sections', ['summary', 'films', 'results']);
     const choices = page().locator('[data-area="choices"]');
@@ -160,7 +160,7 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     await until('checkpointIds', ['sft', 'grpo']);
     await choices.getByRole('group', { name: 'Labels' }).getByRole('checkbox').first().uncheck();
     const labels = async () => ((await drawn())['labels'] as string[] | undefined) ?? ['No Finding'];
-    await expect.poll(labels, { timeout: 10_000 }).not.toContain('No Finding');
+    await expect.poll(labels).not.toContain('No Finding');
     await choices.getByText('Which (2)').click();
     await choices.getByLabel('Film 1').first().uncheck();
     await until('films', ['b0']);
@@ -327,7 +327,7 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     await goTo(6, '.settings');
     await check('Settings');
     expect(found).toEqual([]);
-  }, 180_000);
+  });
 
   it('wrote no error to the console, and broke no rule of the content security policy', () => {
     expect(open.faults).toEqual([]);

@@ -13,7 +13,7 @@ let tables: TableBlock[];
 beforeAll(async () => {
   input = await reportInput(60, 100);
   tables = tablesOf(assemble(input));
-}, 60_000);
+});
 
 const named = (files: ExportedFile[], part: string) => files.find(({ name }) => name.includes(part))!.content;
 const records = (content: string): string[][] => parse(content, { relax_column_count: false });

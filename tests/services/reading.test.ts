@@ -33,7 +33,7 @@ beforeAll(async () => {
   [film] = (await engine.call('films.list', { collectionId: id })) as [FilmEntry, ...FilmEntry[]];
   ({ id: checkpointId } = await engine.call('checkpoints.add', { path: model, name: 'Base' }));
   answer = await engine.call('predictions.generate', { filmId: film.id, checkpointId, maxNewTokens: 24 });
-}, 60_000);
+});
 afterAll(async () => {
   await rm(root, { recursive: true, force: true });
   await rm(model, { recursive: true, force: true });

@@ -58,7 +58,7 @@ beforeAll(async () => {
   films = await Promise.all(entries.map(({ id }) => engine.call('films.open', { filmId: id })));
   plant();
   engine = await open();
-}, 180_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const filmsOf = (collectionId: string) => engine.call('films.list', { collectionId });
@@ -116,7 +116,7 @@ describe('no patient enters a report', () => {
     expect(named(`seen: ${first}, again`)).toEqual([first]);
   });
 
-  it('not in the words, the metadata or the streams of the PDF', { timeout: 60_000 }, async () => {
+  it('not in the words, the metadata or the streams of the PDF', async () => {
     const { pdf } = await render({ filmsOfEach: 40 });
     const { text, info, xmp, outline, alts } = await readPdf(pdf);
     const words = [text.join('\n'), JSON.stringify(info), xmp, outline.join('\n'), alts.join('\n'), ...streams(pdf)];
@@ -183,7 +183,7 @@ describe('the choices', () => {
 });
 
 describe('answers that were made elsewhere', () => {
-  it('are reported alike, and what is not known of them is left out', { timeout: 60_000 }, async () => {
+  it('are reported alike, and what is not known of them is left out', async () => {
     const file = join(folder, 'elsewhere.jsonl');
     await engine.call('evaluations.export', { evaluationId, path: file });
     const { id } = await engine.call('evaluations.import', { path: file });
@@ -199,7 +199,7 @@ describe('answers that were made elsewhere', () => {
 });
 
 describe('two exports of a workspace', () => {
-  it('are equal byte for byte, apart from the date', { timeout: 60_000 }, async () => {
+  it('are equal byte for byte, apart from the date', async () => {
     const again = await open();
     const one = Buffer.from((await render()).pdf);
     expect(one.equals(Buffer.from((await again.call('report.render', { evaluationId, date: DATE })).pdf))).toBe(true);
@@ -215,7 +215,7 @@ describe('two exports of a workspace', () => {
 });
 
 describe('films that the models were not made for', () => {
-  it('are counted in the report as the evaluation counted them', { timeout: 60_000 }, async () => {
+  it('are counted in the report as the evaluation counted them', async () => {
     const file = join(workspace, 'evaluations', `${evaluationId}.json`);
     const evaluation = JSON.parse(readFileSync(file, 'utf8')) as object;
     writeFileSync(file, JSON.stringify({ ...evaluation, leftOut: { [datasets.a]: { lateral: 2 }, [datasets.b]: {} } }));

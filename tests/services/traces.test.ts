@@ -40,7 +40,7 @@ describe('traces of a teacher', () => {
     await engine.call('checkpoints.add', { path: join(folder, 'base'), name: 'Reader' });
     datasetId = (await engine.call('datasets.add', { kind: 'mimic', csv, images: out, role: 'training-source' })).id;
     serverId = (await engine.call('servers.add', { address: server.address, concurrency: 2, timeoutSeconds: 2 })).id;
-  }, 60_000);
+  });
   afterAll(async () => {
     await server.close();
     await rm(folder, { recursive: true, force: true });
@@ -169,5 +169,5 @@ describe('traces of a teacher', () => {
     const { traces } = await engine.call('traces.list', { datasetId });
     for (const { filmId, status } of traces) if (status !== 'rejected') await decide(filmId, 'reject');
     await expect(train('Nothing left', {})).rejects.toMatchObject({ code: 'TRAINING_TRACES' });
-  }, 60_000);
+  });
 });

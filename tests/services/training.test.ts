@@ -24,7 +24,7 @@ describe('training in a workspace', () => {
     await add('m', 'training-source', 12, 0);
     await add('a', 'source', 8, 0);
     await add('b', 'target', 8, 0);
-  }, 60_000);
+  });
 
   /** Films of an institution, of patients from `firstPatient` on. */
   async function add(
@@ -67,7 +67,7 @@ describe('training in a workspace', () => {
       chosenOn: 'validation',
       warnings: [],
     });
-  }, 60_000);
+  });
 
   it('looks at films of patients that no test set has, every so many steps', async () => {
     // The first patients are the test set's; the rest are free.
@@ -100,7 +100,7 @@ describe('training in a workspace', () => {
       chosenOn: 'probe-target',
       warnings: [expect.stringContaining('chosen on films of the other institution')],
     });
-  }, 60_000);
+  });
 
   it('names and counts what it leaves out, or stops at it, as configured', async () => {
     const set = await add('m', 'none', 8, 50);
@@ -137,7 +137,7 @@ describe('training in a workspace', () => {
     });
     expect(run.leftOut.find(({ reason }) => reason === 'trace-labels')!.first[0]).toMatch(/line 9.*Kerley lines/);
     await expect(asked('Strict', 'stop')).rejects.toMatchObject({ code: 'TRAINING_INPUT' });
-  }, 60_000);
+  });
 
   it('names a reward that is not in the workspace’s folder, before anything begins', async () => {
     const start = (await engine.call('checkpoints.list', {})).find(({ baseId }) => baseId !== null)!;
@@ -173,5 +173,5 @@ describe('training in a workspace', () => {
     expect(warnings!.join(' ')).toMatch(/whom Probed saw in the probe of its training: [1-4]\./);
     const [other] = (await engine.call('collections.list', {})).filter(({ name }) => name === 'a source 0');
     expect(other!.notes.join(' ')).not.toMatch(/probe/);
-  }, 60_000);
+  });
 });

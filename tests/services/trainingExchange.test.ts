@@ -40,7 +40,7 @@ describe('a run for TRL', () => {
     await writeFile(join(folder, 'workspace/rewards/mine.js'), reward);
     const config = { ...SFT, reserveForGrpo: 0.5 };
     sft = await engine.call('training.run', { kind: 'sft', name: 'First', startFromId: 'reader', config });
-  }, 60_000);
+  });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   const json = async (...path: string[]) => JSON.parse(await readFile(join(folder, ...path), 'utf8'));
@@ -150,7 +150,7 @@ describe('a run for TRL', () => {
     expect(grpo.draw).toMatchObject({ asked: 1000, patientsOfSft: seen.size, patients: drawn.length, sftKnown: true });
     const { sft: before, grpo: own } = await json('workspace/runs', grpo.id, 'adapter/trained-on.json');
     expect([new Set(before), own]).toEqual([seen, [...drawn].sort()]);
-  }, 30_000);
+  });
 
   it('has GRPO’s settings one to one', async () => {
     const config = { ...GRPO, reward: 'hard', rewardFile: '', 'hard.lambdaLen': 0.2, groupSize: 4 };
@@ -165,7 +165,7 @@ describe('a run for TRL', () => {
     const there = await readdir(join(folder, 'grpo'));
     expect(there).toContain('rewards.py');
     expect(there).not.toContain('model');
-  }, 30_000);
+  });
 
   it('GRPO is refused where SFT has used every patient', async () => {
     const all = await engine.call('training.run', {
@@ -174,7 +174,7 @@ describe('a run for TRL', () => {
     expect(all.draw).toMatchObject({ films: 18, patientsReserved: 0 });
     const asked = { kind: 'grpo', name: 'None left', startFromId: all.checkpointId!, config: GRPO } as const;
     await expect(engine.call('training.run', asked)).rejects.toMatchObject({ code: 'TRAINING_PATIENTS' });
-  }, 30_000);
+  });
 
   it('refuses a user’s own reward by its name', async () => {
     const run = { kind: 'grpo', name: 'Own', startFromId: sft.checkpointId!, config: GRPO } as const;

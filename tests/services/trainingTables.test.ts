@@ -25,7 +25,7 @@ describe('training from a table', () => {
     await writePhantom({ institution: 'm', count: 8, seed: 5, out, size: 32, format: 'png' });
     const all = await readdir(out, { recursive: true });
     images = all.filter((name) => name.endsWith('.png'));
-  }, 60_000);
+  });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   const CONFIG = {
@@ -56,7 +56,7 @@ describe('training from a table', () => {
       const { csv } = await writePhantom({ institution, count: 8, seed: 6, out, size: 32, format: 'png' });
       const { run } = await train(kind, csv, kind, out);
       expect(run).toMatchObject({ state: 'complete', leftOut: [], draw: { films: 8 } });
-    }, 30_000);
+    });
   }
 
   it('of JSON lines of one’s own: bad rows and images are named and counted; each film without a patient is its own', async () => {
@@ -69,5 +69,5 @@ describe('training from a table', () => {
     expect(set.notes.join(' ')).toMatch(/Rows left out: 3 \(first: row \d/);
     expect(run.leftOut).toEqual([{ reason: 'image', count: 1, first: [expect.stringContaining(': ')] }]);
     expect(run.draw).toMatchObject({ films: 5, patients: 5 });
-  }, 30_000);
+  });
 });

@@ -12,9 +12,9 @@ import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { packFolder } from '../../scripts/pack.ts';
 import { buildAllAnd } from './build.ts';
+import { PATIENCE_MS } from './patience.ts';
 
 const PROGRAM = 'chexreason-workbench';
-const START_TIMEOUT_MS = 60_000;
 
 export const electronDist = process.env['CHEXREASON_ELECTRON_DIST'] ?? process.env['ELECTRON_OVERRIDE_DIST_PATH'];
 
@@ -191,13 +191,15 @@ async function connect(address: string): Promise<{ browser: Browser; page: Page 
     return targets.some(({ type, title }) => type === 'page' && title !== '');
   });
   const browser = await chromium.connectOverCDP(address, { noDefaults: true });
-  return { browser, page: browser.contexts()[0]!.pages()[0]! };
+  const page = browser.contexts()[0]!.pages()[0]!;
+  page.setDefaultTimeout(PATIENCE_MS);
+  return { browser, page };
 }
 
 function debuggerAddress(app: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = '';
-    const timer = setTimeout(() => reject(new Error(`the desktop did not start:\n${said}`)), START_TIMEOUT_MS);
+    const timer = setTimeout(() => reject(new Error(`the desktop did not start:\n${said}`)), PATIENCE_MS);
     app.stderr!.on('data', (text) => {
       said += text;
       const found = /DevTools listening on (ws:\S+)/.exec(said);
@@ -211,7 +213,7 @@ function debuggerAddress(app: ChildProcess): Promise<string> {
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + START_TIMEOUT_MS;
+  const end = Date.now() + PATIENCE_MS;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error('the desktop showed no page');
     await new Promise((resolve) => setTimeout(resolve, 100));

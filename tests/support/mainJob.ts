@@ -43,7 +43,7 @@ export async function evaluateBoth(page: Page): Promise<void> {
   expect(await page.getByLabel('Source').locator('option:checked').textContent()).toContain('Phantom a');
   expect(await page.getByLabel('Other institution').locator('option:checked').textContent()).toContain('Phantom b');
   await page.locator('.setup-run button.primary').click();
-  await page.locator('.headline').waitFor({ timeout: 90_000 });
+  await page.locator('.headline').waitFor();
   expect(await page.locator('.headline').textContent()).toMatch(/shared labels|labels that both sets share/);
   const cells = await page.locator('.grid-cell').allTextContents();
   expect(cells).toHaveLength(2 * CHECKPOINTS.length);

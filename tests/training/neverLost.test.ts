@@ -44,7 +44,7 @@ describe('killed at random moments, and gone on with', () => {
       expect(await comparableLog(killed)).toEqual(await comparableLog(whole));
       expect(await readRun(killed)).toMatchObject({ state: 'complete' });
       expect(existsSync(join(killed, 'lock.json'))).toBe(false);
-    }, 120_000);
+    });
   }
 });
 
@@ -57,7 +57,7 @@ describe('killed after its last step', () => {
     await trainSft(run);
     expect(await readFile(join(run.folder, 'gates.jsonl'), 'utf8')).toBe(gates);
     expect(existsSync(join(run.folder, 'adapter/adapter_model.safetensors'))).toBe(true);
-  }, 60_000);
+  });
 });
 
 describe('stopped between two checkpoints', () => {

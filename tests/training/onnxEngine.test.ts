@@ -247,7 +247,7 @@ describe('a run on ONNX Runtime', () => {
     const run = (await readRun(tfjs))!;
     expect(run.asRun).toMatchObject({ executor: 'tfjs-wasm' });
     expect(run.departures).toContainEqual(expect.objectContaining({ field: 'executor', run: 'tfjs-wasm' }));
-  }, 120_000);
+  });
 
   it('by GRPO, resumed, equals one that was never stopped, bit for bit', async () => {
     const { adapter: start } = await trainSft(await sft(await newFolder()));
@@ -279,7 +279,7 @@ describe('a run on ONNX Runtime', () => {
     expect(await comparableLog(pieces)).toEqual(await comparableLog(whole));
     const files = [whole, pieces].map((folder) => readFile(join(folder, 'completions.jsonl'), 'utf8'));
     expect(await files[0]).toBe(await files[1]);
-  }, 120_000);
+  });
 });
 
 describe('the executor of a run', () => {

@@ -89,7 +89,7 @@ describe('the memory plan', async () => {
           expect(planned / measured).toBeLessThan(2);
           await loaded.model.dispose();
         }
-      }, 120_000);
+      });
     }
   }
 

@@ -37,7 +37,7 @@ describe('a world in which reward rises while the other institution falls', () =
     const run = { ...loaded, examples: readerExamples(64, false), start, config, folder: await newFolder() };
     const result = await trainSft({ ...run, baseName: 'tiny', now: new Date(0), work: unattended<RunProgress>() });
     sft = result.adapter;
-  }, 60_000);
+  });
 
   async function grpo(changes: object): Promise<{ result: GrpoResult; log: TrainingLogLine[]; folder: string }> {
     const folder = await newFolder();
@@ -82,7 +82,7 @@ describe('a world in which reward rises while the other institution falls', () =
     expect(alarm).toMatchObject({ step: fell, until: null });
     expect(result.chosen).toEqual({ on: 'last', step: 24, value: null });
     expect(await readRun(folder)).toMatchObject({ chosen: { on: 'last' } });
-  }, 60_000);
+  });
 
   it('a run can keep what is best on the other institution’s probe, and says that it did', async () => {
     const { log, result, folder } = await grpo({ keep: 'probe-target', maxSteps: 16 });
@@ -98,7 +98,7 @@ describe('a world in which reward rises while the other institution falls', () =
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(gates.filter(({ after }) => after === 'last').every(({ passed }) => passed)).toBe(true);
-  }, 60_000);
+  });
 });
 
 describe('alarms', () => {

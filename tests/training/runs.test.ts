@@ -237,7 +237,7 @@ describe('a GRPO run', async () => {
     const rows = completions.slice(0, 3).map((line) => JSON.parse(line));
     expect(new Set(rows.map(({ id }) => id)).size).toBe(1);
     expect(rows.reduce((sum, { advantage }) => sum + advantage, 0)).toBeCloseTo(0, 9);
-  }, 120_000);
+  });
 
   it('resumed, equals one that was never stopped, bit for bit', async () => {
     const whole = await runIn(await newFolder());
@@ -249,7 +249,7 @@ describe('a GRPO run', async () => {
     await trainGrpo(await runIn(folder));
     await sameFiles(whole.folder, folder, [...ADAPTER, 'completions.jsonl']);
     expect(await comparableLog(folder)).toEqual(await comparableLog(whole.folder));
-  }, 120_000);
+  });
 
   it('learns from a user’s own reward, and refuses to go on with another one', async () => {
     const folder = await newFolder();
@@ -274,7 +274,7 @@ describe('a GRPO run', async () => {
       details: { differs: 'rewardHash' },
     });
     await expect(runIn(await newFolder(), {}, config).then(trainGrpo)).rejects.toMatchObject({ code: 'REWARD_FILE' });
-  }, 120_000);
+  });
 
   it('a checkpoint that was cut off is not seen', async () => {
     const folder = await newFolder();
@@ -285,7 +285,7 @@ describe('a GRPO run', async () => {
     });
     await trainGrpo(await runIn(folder));
     expect(await readRun(folder)).toMatchObject({ state: 'complete', steps: 6 });
-  }, 120_000);
+  });
 });
 
 describe('settings', () => {

@@ -71,7 +71,7 @@ describe.skipIf(!vllm)('vLLM (skipped: CHEXREASON_VLLM names none)', () => {
     const there = await remoteLabelProbabilities(server, question({}), answered);
     for (const [label, p] of Object.entries(here.values)) expect(there.values[label as Label]).toBeCloseTo(p, 3);
     await models.dispose();
-  }, 120_000);
+  });
 
   it('is sent a film once, and again when it has lost it', async () => {
     const bytes = await readFile(join(reference, 'images/a_gray.png'));
@@ -83,7 +83,7 @@ describe.skipIf(!vllm)('vLLM (skipped: CHEXREASON_VLLM names none)', () => {
     const unknown = { ...image, uuid: `never-${Date.now()}` };
     await other.ask(question({ image: unknown, maxNewTokens: 1 }));
     expect((await server.ask(question({ image: unknown }))).text).toBe(first.text);
-  }, 120_000);
+  });
 });
 
 describe.skipIf(!llama)('llama.cpp (skipped: CHEXREASON_LLAMA names none)', () => {
@@ -119,5 +119,5 @@ describe.skipIf(!llama)('llama.cpp (skipped: CHEXREASON_LLAMA names none)', () =
     const adapted = await remoteLabelProbabilities(server, scaled(1, 0), answered);
     expect(base.opened).toBeGreaterThan(2);
     expect(adapted.values.Edema).not.toBeCloseTo(base.values.Edema, 3);
-  }, 60_000);
+  });
 });

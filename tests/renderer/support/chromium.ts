@@ -22,6 +22,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { build } from 'vite';
 import { mediaType, PAGE_HEADERS } from '../../../main/page.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 
 /** The hosts' own headers, with one thing less: the screens need no inline styles. */
 const HEADERS = {
@@ -49,6 +50,7 @@ export async function openPage(size = { width: 1440, height: 900 }): Promise<Ope
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/tests/renderer/support/page.html`;
   const context = await launch(profile, size);
   const page = context.pages()[0] ?? (await context.newPage());
+  page.setDefaultTimeout(PATIENCE_MS);
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(String(error)));
   page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
