@@ -21,6 +21,8 @@ export const MAX_INFLATED_BYTES = 256 * 2 ** 20;
 const UNDEFINED_LENGTH = 0xffffffff;
 /** Directory Record Sequence. */
 const DIRECTORY_RECORDS = 'x00041220';
+/** Item (PS3.5 7.5), as one number. */
+const ITEM = 0xfffee000;
 const PIXEL_TAGS = new Set(['x7fe00008', 'x7fe00009', 'x7fe00010']);
 
 /** Where the pixels lie in `DicomFile.bytes`. */
@@ -96,6 +98,11 @@ export function readDicom(file: Uint8Array, options: ReadOptions = {}): DicomFil
 /** Whether the bytes begin like a DICOM file; cheap, for sorting files by content. */
 export function looksLikeDicom(bytes: Uint8Array): boolean {
   return hasPrefix(bytes, 128) || hasPrefix(bytes, 0) || plausibleStart(bytes, 0) || plausibleStart(bytes, 128);
+}
+
+/** A preamble of 128 bytes, then DICM. */
+export function hasPreamble(bytes: Uint8Array): boolean {
+  return hasPrefix(bytes, 128);
 }
 
 // ------------------------------------------------------------------------------------------------------- meta header
@@ -267,20 +274,56 @@ function readElement(stream: ByteStream, encoding: Encoding): Element {
     stream.position = element.dataOffset + (isMark ? 0 : element.length);
     return element;
   }
-  return encoding.explicitVr
-    ? dicomParser.readDicomElementExplicit(stream, [])
-    : dicomParser.readDicomElementImplicit(stream);
+  if (!encoding.explicitVr) return dicomParser.readDicomElementImplicit(stream);
+  return hasImplicitItems(stream.byteArray, stream.position, encoding.bigEndian)
+    ? readImplicitItems(stream)
+    : dicomParser.readDicomElementExplicit(stream, []);
+}
+
+/** Whether the first element in a sequence's first item has no VR, as some writers have it in an explicit data set. */
+function hasImplicitItems(bytes: Uint8Array, at: number, bigEndian: boolean): boolean {
+  const isSequence = bytes[at + 4] === 0x53 && bytes[at + 5] === 0x51;
+  const first = at + 20;
+  if (!isSequence || bigEndian || first + 8 > bytes.length || tagNumber(bytes, at + 12) !== ITEM) return false;
+  return u16(bytes, first) !== ITEM >>> 16 && !isVr(bytes, first + 4) && u32(bytes, first + 4) < bytes.length - first;
+}
+
+function readImplicitItems(stream: ByteStream): Element {
+  const bytes = stream.byteArray;
+  const at = stream.position;
+  const length = u32(bytes, at + 8);
+  const element: Element = { tag: readTag(bytes, at, false), vr: 'SQ', length, dataOffset: at + 12 };
+  if (length === UNDEFINED_LENGTH) element.hadUndefinedLength = true;
+  stream.position = element.dataOffset;
+  dicomParser.readSequenceItemsImplicit(stream, element);
+  return element;
 }
 
 /** PS3.5 7.1.2; undefined where the value is, or may be, nested. */
 function explicitElement(bytes: Uint8Array, at: number, bigEndian: boolean): Element | undefined {
   const tag = readTag(bytes, at, bigEndian);
   const vr = VRS.get((bytes[at + 4]! << 8) | bytes[at + 5]!);
-  if (vr === undefined || (vr === 'SQ' && tag !== DIRECTORY_RECORDS)) return undefined;
+  if (vr === undefined) return isStrayImplicit(bytes, at, bigEndian) ? implicitElement(bytes, at) : undefined;
+  if (vr === 'SQ' && tag !== DIRECTORY_RECORDS) return undefined;
   const long = LONG_VRS.has(vr);
   const length = long ? u32(bytes, at + 8, bigEndian) : u16(bytes, at + 6, bigEndian);
   if (length === UNDEFINED_LENGTH && !PIXEL_TAGS.has(tag) && tag !== DIRECTORY_RECORDS) return undefined;
   return { tag, vr, length, dataOffset: at + (long ? 12 : 8) };
+}
+
+/**
+ * Whether an element without a known VR was written in implicit VR among explicit ones, as some converters do with private
+ * elements: its length then leads to a later tag with a VR, and the length that explicit VR has there does not.
+ */
+function isStrayImplicit(bytes: Uint8Array, at: number, bigEndian: boolean): boolean {
+  if (bigEndian) return false;
+  const leads = (next: number) =>
+    next + 8 <= bytes.length && isVr(bytes, next + 4) && tagNumber(bytes, next) > tagNumber(bytes, at);
+  return leads(at + 8 + u32(bytes, at + 4)) && !leads(at + 8 + u16(bytes, at + 6));
+}
+
+function tagNumber(bytes: Uint8Array, at: number): number {
+  return u16(bytes, at) * 65536 + u16(bytes, at + 2);
 }
 
 /** PS3.5 7.1.3; undefined where the value is, or may be, nested. */
@@ -492,15 +535,28 @@ export class Attributes {
     return text.length > maximumLength ? `${text.slice(0, maximumLength)}…` : text;
   }
 
-  /** Finite numbers of a DS or IS value, in order; what is not a number becomes NaN. */
+  /** Numbers of a DS or IS value, in order, also where its writer chose a binary VR; what is not a number becomes NaN. */
   decimals(tag: string): number[] {
+    const binary = this.binaryNumbers(tag);
+    if (binary) return binary;
     return this.strings(tag).map((text) =>
       /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text) ? Number(text) : Number.NaN,
     );
   }
 
-  /** Values of US or SS. */
+  private binaryNumbers(tag: string): number[] | undefined {
+    const bytes = this.bytes(tag);
+    const type = BINARY_VRS.get(this.vr(tag));
+    if (!bytes || !type) return undefined;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const count = Math.floor(bytes.length / type.size);
+    return Array.from({ length: count }, (_, i) => view[type.read](i * type.size, !this.bigEndian));
+  }
+
+  /** Values of US or SS, also where their writer chose another VR of whole numbers. */
   shorts(tag: string, signed = false): number[] {
+    const vr = this.vr(tag);
+    if (vr === 'IS' || vr === 'DS' || vr === 'UL' || vr === 'SL') return this.decimals(tag);
     const { byteArrayParser: parser, byteArray, elements } = this.dataSet;
     const element = elements[tag];
     if (!element) return [];
@@ -604,6 +660,20 @@ const VRS = new Map(
     .split(' ')
     .map((vr) => [(vr.charCodeAt(0) << 8) | vr.charCodeAt(1), vr]),
 );
+interface BinaryType {
+  size: number;
+  read: 'getUint16' | 'getInt16' | 'getUint32' | 'getInt32' | 'getFloat32' | 'getFloat64';
+}
+
+/** VRs whose values are binary numbers. */
+const BINARY_VRS = new Map<string | undefined, BinaryType>([
+  ['US', { size: 2, read: 'getUint16' }],
+  ['SS', { size: 2, read: 'getInt16' }],
+  ['UL', { size: 4, read: 'getUint32' }],
+  ['SL', { size: 4, read: 'getInt32' }],
+  ['FL', { size: 4, read: 'getFloat32' }],
+  ['FD', { size: 8, read: 'getFloat64' }],
+]);
 /** PS3.5 7.1.2: two reserved bytes, and a length of 32 bits. */
 const LONG_VRS = new Set('OB OD OF OL OV OW SQ SV UC UN UR UT UV'.split(' '));
 

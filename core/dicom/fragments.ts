@@ -27,6 +27,12 @@ export function readEncapsulatedFrames(
   const start = pixelData.offset;
   const end = start + pixelData.length;
   if (itemTag(bytes, start, bigEndian) !== ITEM) {
+    if (frames === 1 && startsCodestream(bytes, { start, end })) {
+      file.warnings.push(
+        'The compressed image stands in the pixel data without the fragments that the standard asks for.',
+      );
+      return [[bytes.subarray(start, end)]];
+    }
     throw new WorkbenchError(
       'DICOM_NOT_ENCAPSULATED',
       'The transfer syntax says that the pixel data are compressed, but they hold no fragments.',
@@ -34,9 +40,13 @@ export function readEncapsulatedFrames(
   }
   const tableLength = u32(bytes, start + 4, bigEndian);
   if (start + 8 + tableLength > end) throw truncated('the basic offset table', { length: tableLength });
-  const fragments = readFragments(bytes, start + 8 + tableLength, end, bigEndian);
+  // Some writers leave the offset table out, so that its item is the first fragment.
+  const isTable = !startsCodestream(bytes, { start: start + 8, end: start + 8 + tableLength });
+  if (!isTable) file.warnings.push('The pixel data have no basic offset table.');
+  const fragments = readFragments(bytes, isTable ? start + 8 + tableLength : start, end, bigEndian);
   if (fragments.length === 0) throw new WorkbenchError('DICOM_BAD_FRAGMENTS', 'The pixel data hold no fragment.');
-  const basic = Array.from({ length: tableLength >> 2 }, (_, i) => u32(bytes, start + 8 + 4 * i, bigEndian));
+  const entries = isTable ? tableLength >> 2 : 0;
+  const basic = Array.from({ length: entries }, (_, i) => u32(bytes, start + 8 + 4 * i, bigEndian));
   const groups = groupFragments(file, fragments, basic, frames);
   return groups.map((group) => group.map(({ start, end }) => bytes.subarray(start, end)));
 }
@@ -109,7 +119,7 @@ function groupByCodestreams(bytes: Uint8Array, fragments: Fragment[]): Fragment[
 }
 
 /** SOI of JPEG and JPEG-LS, SOC of JPEG 2000, the signature box of JP2. */
-function startsCodestream(bytes: Uint8Array, { start, end }: Fragment): boolean {
+function startsCodestream(bytes: Uint8Array, { start, end }: Pick<Fragment, 'start' | 'end'>): boolean {
   if (end - start < 4) return false;
   const first = u32(bytes, start, true);
   return first >>> 8 === 0xffd8ff || first === 0xff4fff51 || first === 0x0000000c;

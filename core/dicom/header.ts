@@ -34,29 +34,51 @@ export function readPixelDescription(file: DicomFile): PixelDescription {
   const { attributes, pixelData } = file;
   if (!pixelData) throw new WorkbenchError('DICOM_NO_PIXELS', 'This DICOM object holds no image.');
   const float = pixelData.tag !== 'x7fe00010';
-  const floatBits = pixelData.tag === 'x7fe00009' ? 64 : 32;
-  const bitsAllocated = float ? floatBits : required(attributes, 'x00280100', 'Bits Allocated');
-  const bitsStored = float ? floatBits : (attributes.short('x00280101') ?? bitsAllocated);
+  const bits = float ? floatBits(pixelData.tag) : readBits(attributes, file.warnings);
   const samplesPerPixel = attributes.short('x00280002') ?? 1;
   const description: PixelDescription = {
     rows: required(attributes, 'x00280010', 'Rows'),
     columns: required(attributes, 'x00280011', 'Columns'),
     samplesPerPixel: samplesPerPixel as 1 | 3,
-    photometricInterpretation: attributes.string('x00280004').toUpperCase() || guessPhotometric(samplesPerPixel),
+    photometricInterpretation: readPhotometric(attributes, samplesPerPixel, file.warnings),
     planarConfiguration: attributes.short('x00280006') === 1 ? 1 : 0,
-    bitsAllocated,
-    bitsStored,
-    highBit: float ? floatBits - 1 : (attributes.short('x00280102') ?? bitsStored - 1),
+    ...bits,
     signed: attributes.short('x00280103') === 1,
     float,
-    frames: readFrames(attributes),
+    frames: readFrames(attributes, file.warnings),
   };
   checkPixelDescription(description);
   return description;
 }
 
-function guessPhotometric(samplesPerPixel: number): string {
-  return samplesPerPixel === 1 ? 'MONOCHROME2' : 'RGB';
+type Bits = Pick<PixelDescription, 'bitsAllocated' | 'bitsStored' | 'highBit'>;
+
+function floatBits(tag: string): Bits {
+  const bits = tag === 'x7fe00009' ? 64 : 32;
+  return { bitsAllocated: bits, bitsStored: bits, highBit: bits - 1 };
+}
+
+/** A High Bit too low for the bits stored is a slip of many writers: the bits then lie at the bottom, as readers take them. */
+function readBits(attributes: Attributes, warnings: string[]): Bits {
+  const bitsAllocated = required(attributes, 'x00280100', 'Bits Allocated');
+  const stated = attributes.short('x00280102');
+  const bitsStored = attributes.short('x00280101') ?? (stated === undefined ? bitsAllocated : stated + 1);
+  if (stated === undefined || stated >= bitsStored - 1) {
+    return { bitsAllocated, bitsStored, highBit: stated ?? bitsStored - 1 };
+  }
+  warnings.push(`High Bit (0028,0102) is ${stated}; with ${bitsStored} Bits Stored it was taken as ${bitsStored - 1}.`);
+  return { bitsAllocated, bitsStored, highBit: bitsStored - 1 };
+}
+
+const GRAY_OF_ONE_SAMPLE = ['MONOCHROME1', 'MONOCHROME2', 'PALETTE COLOR'];
+
+function readPhotometric(attributes: Attributes, samplesPerPixel: number, warnings: string[]): string {
+  const stated = attributes.string('x00280004').toUpperCase();
+  if (samplesPerPixel === 1 && !GRAY_OF_ONE_SAMPLE.includes(stated)) {
+    const what = stated === '' ? 'is missing' : `is ${stated.slice(0, 16)}, which one sample a pixel cannot be`;
+    warnings.push(`The photometric interpretation ${what}; low values are shown black.`);
+  }
+  return stated || (samplesPerPixel === 1 ? 'MONOCHROME2' : 'RGB');
 }
 
 function required(attributes: Attributes, tag: string, name: string): number {
@@ -67,10 +89,14 @@ function required(attributes: Attributes, tag: string, name: string): number {
   return value;
 }
 
-function readFrames(attributes: Attributes): number {
+function readFrames(attributes: Attributes, warnings: string[]): number {
   const text = attributes.string('x00280008');
-  if (text === '') return 1;
-  const frames = Number(text);
+  if (text === '' && attributes.vr('x00280008') !== 'US') return 1;
+  const [frames = 1] = attributes.decimals('x00280008');
+  if (frames === 0) {
+    warnings.push('Number of Frames (0028,0008) is 0; it was taken as 1.');
+    return 1;
+  }
   if (!Number.isInteger(frames) || frames < 1) {
     throw badAttribute('Number of Frames', 'x00280008', text, 'a whole number from 1');
   }

@@ -5,6 +5,7 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { fromErrorData, locate, toErrorData, WorkbenchError } from '../base/errors.ts';
 import { type DicomFile, looksLikeDicom, PrefixTooShort, readDicom } from './dataSet.ts';
 import type { FilmTags } from './film.ts';
+import { notAFilm } from './foreign.ts';
 import { NO_TAGS, readPixelDescription, readTags } from './header.ts';
 import { decodeRecord, encodeRecord } from './headerRecord.ts';
 import { rasterKind, readRasterSize } from './rasterFiles.ts';
@@ -110,7 +111,7 @@ function parseHeader(bytes: Uint8Array, whole: boolean): Header {
   if (bytes.length === 0) throw new WorkbenchError('FILE_EMPTY', 'The file is empty.');
   const raster = rasterKind(bytes);
   if (raster) return rasterHeader(raster, bytes, whole);
-  if (!looksLikeDicom(bytes)) throw new WorkbenchError('NOT_A_FILM', 'This file is neither DICOM nor PNG nor JPEG.');
+  if (!looksLikeDicom(bytes)) throw notAFilm(bytes);
   return dicomHeader(readDicom(bytes, { prefix: !whole }));
 }
 

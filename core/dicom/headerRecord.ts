@@ -11,7 +11,7 @@ import type { Caution } from './suitability.ts';
 const KINDS = ['dicom', 'png', 'jpeg'] as const;
 const TAG_NAMES = Object.keys(NO_TAGS) as (keyof FilmTags)[];
 /** Changes with what a record holds or with how headers are read; the cache of another version is not used. */
-export const RECORD_VERSION = 2;
+export const RECORD_VERSION = 3;
 
 /** A file's header, or why there is none; without its path. */
 export type HeaderOutcome = { header: Omit<FilmHeader, 'path'> } | { error: ErrorData };

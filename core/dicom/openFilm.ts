@@ -11,6 +11,7 @@ import { applyPalette, readPalette, toRgb } from './color.ts';
 import { type DicomFile, looksLikeDicom, readDicom } from './dataSet.ts';
 import { type DecodedFrame, decodeFrame, decodeReduced, type FrameSource, openFrames } from './decode.ts';
 import type { Film, FilmPreview, ModalityTransform, Voi } from './film.ts';
+import { notAFilm } from './foreign.ts';
 import {
   functionalGroups,
   NO_TAGS,
@@ -127,12 +128,7 @@ function roomFor({ size }: { size: number }): Buffer {
 /** @throws WorkbenchError NOT_A_FILM, DICOM_IS_DIRECTORY, and the codes of readDicom */
 export function openDicom(bytes: Uint8Array): DicomFile {
   if (bytes.length > 0 && !looksLikeDicom(bytes)) {
-    throw new WorkbenchError(
-      'NOT_A_FILM',
-      'This file is neither DICOM nor PNG nor JPEG.',
-      {},
-      'Open a DICOM, PNG or JPEG file.',
-    );
+    throw notAFilm(bytes);
   }
   const file = readDicom(bytes);
   if (file.isDirectory) {
@@ -163,7 +159,7 @@ async function dicomFilm(
   const isColor = description.samplesPerPixel === 3 || isPalette(source);
   const display = isColor ? colorDisplay(source, decoded) : grayDisplay(source, decoded, groups);
   trace('ranged');
-  const spacing = readSpacing([attributes, ...groups]);
+  const spacing = readSpacing([attributes, ...groups], warnings);
   if (!early && !isColor) showAveraged({ ...description, ...display, spacing }, room, onPreview);
   const hashed = hash ? sha256(bytesOf(decoded.pixels)) : '';
   trace('hashed');
@@ -299,7 +295,7 @@ export function rasterFilm(
     spacing: null,
     tags: NO_TAGS,
     sha256: hash ? sha256(bytesOf(raster.pixels)) : '',
-    warnings: [],
+    warnings: raster.upright ? ['The image is turned as its Exif orientation says.'] : [],
   };
 }
 

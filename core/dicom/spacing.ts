@@ -15,7 +15,19 @@ const TOMOGRAPHS = new Set(['CT', 'MR', 'PT', 'NM']);
  * Calibration Type says how. Alone, in a projection image, it may be either (note 3).
  * @param places the data set, then the frame's functional groups.
  */
-export function readSpacing(places: readonly Attributes[]): FilmSpacing | null {
+export function readSpacing(places: readonly Attributes[], warnings: string[] = []): FilmSpacing | null {
+  const found = settleSpacing(places);
+  const stated = places.some((place) => SPACING_TAGS.some((tag) => place.has(tag)));
+  if (stated && (!found || found.origin === 'aspect')) {
+    warnings.push('The pixel spacing of the file is unusable and was ignored: lengths are in pixels.');
+  }
+  return found;
+}
+
+/** Pixel Spacing, Imager Pixel Spacing, Nominal Scanned Pixel Spacing. */
+const SPACING_TAGS = ['x00280030', 'x00181164', 'x00182010'];
+
+function settleSpacing(places: readonly Attributes[]): FilmSpacing | null {
   const spacing = (tag: string) => firstOf(places, (place) => spacingOf(place, tag));
   const string = (tag: string) => firstOf(places, (place) => place.string(tag) || undefined)?.toUpperCase() ?? '';
   const pixel = spacing('x00280030');

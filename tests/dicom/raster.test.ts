@@ -8,6 +8,7 @@ import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodePng } from '../../core/dicom/codecs/png.ts';
 import { openFilm } from '../../core/dicom/openFilm.ts';
+import { readRasterSize } from '../../core/dicom/rasterFiles.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -110,6 +111,56 @@ describe('JPEG', () => {
     const film = await openFilm(join(folder, 'gray.jpg'));
     expect(film).toMatchObject({ kind: 'jpeg', inverse: false, spacing: null, transferSyntax: '' });
     expect(film.voi).toEqual([{ kind: 'minmax', minimum: 0, maximum: 255 }]);
+  });
+});
+
+describe('Exif orientation', () => {
+  // 3 x 2 pixels, numbered; what stands upright is what Pillow's exif_transpose gives.
+  const stored = [1, 2, 3, 4, 5, 6];
+  const upright: Record<number, [columns: number, pixels: number[]]> = {
+    1: [3, [1, 2, 3, 4, 5, 6]],
+    2: [3, [3, 2, 1, 6, 5, 4]],
+    3: [3, [6, 5, 4, 3, 2, 1]],
+    4: [3, [4, 5, 6, 1, 2, 3]],
+    5: [2, [1, 4, 2, 5, 3, 6]],
+    6: [2, [4, 1, 5, 2, 6, 3]],
+    7: [2, [6, 3, 5, 2, 4, 1]],
+    8: [2, [3, 6, 2, 5, 1, 4]],
+    9: [3, [1, 2, 3, 4, 5, 6]],
+  };
+  const exif = (orientation: number) =>
+    Buffer.from([0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0]);
+
+  it('of PNG: the pixels and the size that a scan states are those of the upright image', async () => {
+    for (const [orientation, [columns, pixels]] of Object.entries(upright)) {
+      const file = png(3, 2, 8, 0, 0, Buffer.from([0, ...stored.slice(0, 3), 0, ...stored.slice(3)]));
+      const turned = Buffer.concat([file.subarray(0, 33), chunk('eXIf', exif(Number(orientation))), file.subarray(33)]);
+      const path = join(folder, 'turned.png');
+      await writeFile(path, turned);
+      const film = await openFilm(path);
+      expect([film.columns, [...film.pixels]], orientation).toEqual([columns, pixels]);
+      expect(film.warnings).toHaveLength(orientation === '1' || orientation === '9' ? 0 : 1);
+      expect(readRasterSize(turned, 'png')).toEqual({ columns, rows: 6 / columns });
+    }
+  });
+
+  it('of JPEG, in colour too', async () => {
+    const [width, height] = [24, 16];
+    const data = Buffer.from(scene(width, height, 4));
+    const file = Buffer.from(jpeg.encode({ width, height, data }, 95).data);
+    const content = Buffer.concat([Buffer.from('Exif\0\0', 'latin1'), exif(6)]);
+    const marker = Buffer.from([0xff, 0xe1, 0, content.length + 2]);
+    const path = join(folder, 'turned.jpg');
+    await writeFile(path, Buffer.concat([file.subarray(0, 2), marker, content, file.subarray(2)]));
+    const turned = await openFilm(path);
+    await writeFile(path, file);
+    const plain = await openFilm(path);
+    expect([turned.rows, turned.columns]).toEqual([width, height]);
+    // A quarter clockwise: the stored first row is the last column.
+    for (let x = 0; x < width; x++) {
+      const at = (x * height + height - 1) * 3;
+      expect([...turned.pixels.subarray(at, at + 3)]).toEqual([...plain.pixels.subarray(3 * x, 3 * x + 3)]);
+    }
   });
 });
 

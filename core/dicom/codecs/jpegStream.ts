@@ -41,7 +41,7 @@ export interface Segment {
   end: number;
 }
 
-const isFrameMarker = (marker: number) =>
+export const isFrameMarker = (marker: number) =>
   (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) || marker === 0xf7;
 
 /** The next marker segment at or after `position`, or undefined at the end of the stream. */
