@@ -9,8 +9,9 @@
  *                              numbers changed may still be applied to nothing)
  *   reload-reproduces          the adapter, read back from what was written, gives the log-probabilities of the one in memory
  *
- * The canary is the run's first film with a fixed answer. "First step" is the first with a learning rate and a gradient above
- * 0: a warm-up begins with rate 0, and a group without spread has no gradient.
+ * The canary is the run's first film with a fixed answer. "First step" is the first that was applied with a learning rate and a
+ * gradient above 0: a warm-up begins with rate 0, and a group without spread has no gradient. Where a run has no such step,
+ * the gate after its last one says so.
  */
 import { WorkbenchError } from '../base/errors.ts';
 import { adapterTarget } from '../models/network.ts';
@@ -93,6 +94,25 @@ export class Gates {
   }
 }
 
+/** Steps that could not change the adapter, by reason, before the first that could. */
+export interface IdleSteps {
+  /** The warm-up begins with rate 0. */
+  rate: number;
+  /** GRPO: the completions of each group had one reward, and the policy was the reference. */
+  gradient: number;
+  /** They diverged and were skipped. */
+  skipped: number;
+}
+
+const IDLE: Record<keyof IdleSteps, [what: string, remedy: string]> = {
+  gradient: [
+    'had the gradient 0',
+    'In GRPO no group’s rewards differed (frac_reward_zero_std is 1): raise temperature or groupSize, take another reward, or start from a checkpoint that keeps to the answer’s form.',
+  ],
+  skipped: ['diverged and were skipped', 'Lower learningRate or maxGradNorm.'],
+  rate: ['had the learning rate 0', 'Set warmupRatio to 0, or let the run have more steps.'],
+};
+
 const MEANING: Record<GateName, [failed: string, remedy: string]> = {
   'adapter-changed': [
     'the adapter is what it was before the run',
@@ -109,18 +129,29 @@ const MEANING: Record<GateName, [failed: string, remedy: string]> = {
   ],
 };
 
-/** @throws TRAINING_GATE with the first gate that failed */
-export function demandGates(results: readonly GateResult[]): void {
+/**
+ * @param idle the run's steps, where none of them could change the adapter; null: one did
+ * @throws TRAINING_GATE with the first gate that failed
+ */
+export function demandGates(results: readonly GateResult[], idle: IdleSteps | null = null): void {
   const failed = results.find(({ passed }) => !passed);
   if (!failed) return;
-  const [what, remedy] = MEANING[failed.gate];
   const { step, after, gate, found } = failed;
+  const [what, remedy] = gate === 'adapter-changed' && idle ? unmoved(idle, step) : MEANING[gate];
   throw new WorkbenchError(
     'TRAINING_GATE',
     `The integrity gate “${gate}” failed after the ${after} step: ${what}.`,
     { gate, step, after, found },
     remedy,
   );
+}
+
+/** No fault of training: nothing was there to be learned from. */
+function unmoved(idle: IdleSteps, steps: number): [what: string, remedy: string] {
+  const reasons = (Object.keys(IDLE) as (keyof IdleSteps)[]).filter((reason) => idle[reason] > 0);
+  if (reasons.length === 0) return MEANING['adapter-changed'];
+  const counts = reasons.map((reason) => `${idle[reason]} ${IDLE[reason][0]}`).join(', ');
+  return [`no step could change the adapter: of ${steps}, ${counts}`, IDLE[reasons[0]!][1]];
 }
 
 /** Largest difference; NaN counts as infinite. */

@@ -50,7 +50,7 @@ import {
 } from './rollout.ts';
 import { PAUSED, RunFolder, type RunProgress, stateAfter } from './run.ts';
 import { dataOf, drawExamples } from './split.ts';
-import { epochOrder, Stepper, type StepReport } from './step.ts';
+import { demandRate, epochOrder, Stepper, type StepReport } from './step.ts';
 import { Supervision, type SupervisionState } from './supervision.ts';
 import { asEngine } from './tfjsEngine.ts';
 import type { Chosen, TrainingExample, TrainingLogLine } from './types.ts';
@@ -144,6 +144,7 @@ class GrpoTrainer {
     const wanted = this.rolloutsPerEpoch * config.epochs;
     this.rollouts = config.maxSteps > 0 ? Math.min(config.maxSteps, wanted) : wanted;
     const totalSteps = this.rollouts * config.iterations;
+    demandRate({ ...config, totalSteps });
     this.stepper = new Stepper(this.adapter.parameters, { ...config, totalSteps });
     this.divergence = new Divergence({ diverging: config.diverging, limit: config.divergeKl, relative: false });
     this.reward = openReward(config.reward, rewardSettings(config), settings.rewardFile);

@@ -29,7 +29,7 @@ import { sftLoss, type TokenStatistics } from './loss.ts';
 import type { Probe } from './probe.ts';
 import { PAUSED, RunFolder, type RunProgress, stateAfter } from './run.ts';
 import { dataOf, drawExamples, holdOut } from './split.ts';
-import { epochOrder, type LossPart, Stepper } from './step.ts';
+import { demandRate, epochOrder, type LossPart, Stepper } from './step.ts';
 import { Supervision, type SupervisionState } from './supervision.ts';
 import { asEngine } from './tfjsEngine.ts';
 import type { Chosen, Departure, TrainingExample, TrainingLogLine } from './types.ts';
@@ -134,6 +134,7 @@ class SftTrainer {
     this.stepsPerEpoch = Math.ceil(training.length / config.batchSize);
     const wanted = this.stepsPerEpoch * config.epochs;
     this.totalSteps = config.maxSteps > 0 ? Math.min(config.maxSteps, wanted) : wanted;
+    demandRate({ ...config, totalSteps: this.totalSteps });
     this.stepper = new Stepper(this.adapter.parameters, { ...config, totalSteps: this.totalSteps });
     this.divergence = new Divergence({ diverging: config.diverging, limit: config.divergeLoss, relative: true });
     const { features, adapter, folder } = this;

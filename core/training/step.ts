@@ -1,4 +1,5 @@
 /** One optimizer step over any number of micro-batches, and the order in which examples come. */
+import { WorkbenchError } from '../base/errors.ts';
 import { Random } from '../base/random.ts';
 import { Divergence } from './divergence.ts';
 import { accumulate, type LossAndGradients } from './gradients.ts';
@@ -28,6 +29,8 @@ export interface StepReport {
   gradNorm: number;
   /** The rate that this step used. */
   learningRate: number;
+  /** false: it was judged not to be trained on. */
+  applied: boolean;
   /** Most bytes of tensors in a micro-batch; null: the engine cannot count them. */
   tensorBytes: number | null;
 }
@@ -58,18 +61,40 @@ export class Stepper {
     let sum: LossAndGradients | null = null;
     for (const part of parts) sum = accumulate(sum, await part());
     const { loss, gradients, tensorBytes } = sum!;
-    const { learningRate: peak, schedule: kind, warmupRatio, totalSteps, maxGradNorm } = this.settings;
-    const warmup = warmupSteps(totalSteps, warmupRatio);
-    const learningRate = learningRateAt(this.optimizer.step, { kind, peak, warmup, totalSteps });
+    const learningRate = rateOf(this.optimizer.step, this.settings);
     const gradNorm = globalNorm(gradients);
-    if (judge(loss, gradNorm)) this.optimizer.apply(gradients, learningRate, clipFactor(gradNorm, maxGradNorm));
-    return { loss, gradNorm, learningRate, tensorBytes };
+    const applied = judge(loss, gradNorm);
+    if (applied) this.optimizer.apply(gradients, learningRate, clipFactor(gradNorm, this.settings.maxGradNorm));
+    return { loss, gradNorm, learningRate, applied, tensorBytes };
   }
 
   private readonly finite: Judge = (loss, gradNorm) =>
     new Divergence({ diverging: 'stop', limit: 0, relative: false }).judge({
       ...{ step: this.optimizer.step + 1, loss, gradNorm, value: loss },
     });
+}
+
+type RateSettings = Pick<StepSettings, 'learningRate' | 'schedule' | 'warmupRatio' | 'totalSteps'>;
+
+function rateOf(step: number, { learningRate: peak, schedule: kind, warmupRatio, totalSteps }: RateSettings): number {
+  return learningRateAt(step, { kind, peak, warmup: warmupSteps(totalSteps, warmupRatio), totalSteps });
+}
+
+/** A warm-up begins with rate 0, so that a run of one step may have no other. @throws TRAINING_RATE where no step trains */
+export function demandRate(settings: RateSettings): void {
+  const { learningRate, warmupRatio, totalSteps } = settings;
+  for (let step = 0; step < totalSteps; step++) if (rateOf(step, settings) > 0) return;
+  const warmup = warmupSteps(totalSteps, warmupRatio);
+  const why =
+    learningRate > 0
+      ? `it has ${totalSteps} in all, ${warmup} of them warm-up, which begins with 0`
+      : 'learningRate is 0';
+  throw new WorkbenchError(
+    'TRAINING_RATE',
+    `No step of this run would have a learning rate above 0: ${why}.`,
+    { learningRate, warmupRatio, steps: totalSteps },
+    learningRate > 0 ? 'Set warmupRatio to 0, or let the run have more steps.' : 'Set learningRate above 0.',
+  );
 }
 
 /** The order of an epoch: a permutation of 0 .. size - 1 that seed and epoch alone decide. */

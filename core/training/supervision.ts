@@ -6,7 +6,7 @@ import type { ImageFeatures } from '../models/runner.ts';
 import type { Adapter } from '../peft/adapter.ts';
 import type { PromptModel } from './batch.ts';
 import type { TrainingEngine } from './engine.ts';
-import { demandGates, type GateBaseline, Gates } from './gates.ts';
+import { demandGates, type GateBaseline, Gates, type IdleSteps } from './gates.ts';
 import { restore, snapshot, type TrainedAdapter } from './lora.ts';
 import { type Probe, type ProbeEngine, runProbe } from './probe.ts';
 import type { RunFolder } from './run.ts';
@@ -24,6 +24,7 @@ export interface Kept {
 export interface SupervisionState {
   baseline: GateBaseline;
   gatesPassed: boolean;
+  idle: IdleSteps;
   kept: Omit<Kept, 'adapter'> | null;
 }
 
@@ -47,7 +48,9 @@ const ROLE_OF: Partial<Record<ChosenOn, ProbeRole>> = { 'probe-source': 'source'
 export class Supervision {
   private gates: Gates | null = null;
   private baseline: GateBaseline | null = null;
+  /** A step has changed the adapter, and the gates were passed after it. */
   private gatesPassed = false;
+  private idle: IdleSteps = { rate: 0, gradient: 0, skipped: 0 };
   private kept: Kept | null = null;
 
   constructor(private readonly settings: SupervisionSettings) {}
@@ -62,13 +65,15 @@ export class Supervision {
     this.gates = new Gates(trainer, adapter, prompt, canary);
     this.baseline = stored?.baseline ?? (await this.gates.baseline());
     this.gatesPassed = stored?.gatesPassed ?? false;
+    if (stored) this.idle = stored.idle;
     this.kept = stored?.kept && best ? { ...stored.kept, adapter: best } : null;
     if (stored === null) await this.runProbe(0);
   }
 
   get state(): SupervisionState {
-    const { kept } = this;
+    const { kept, idle } = this;
     return {
+      idle,
       baseline: this.baseline!,
       gatesPassed: this.gatesPassed,
       kept: kept && { step: kept.step, value: kept.value },
@@ -87,8 +92,13 @@ export class Supervision {
   }
 
   /** After each step, before its checkpoint: a run whose gate fails has no checkpoint after it. @throws TRAINING_GATE */
-  async afterStep(step: number, { learningRate, gradNorm }: StepReport): Promise<void> {
-    if (this.gatesPassed || learningRate === 0 || gradNorm === 0) return;
+  async afterStep(step: number, report: StepReport): Promise<void> {
+    if (this.gatesPassed) return;
+    const reason = idleReason(report);
+    if (reason !== null) {
+      this.idle = { ...this.idle, [reason]: this.idle[reason] + 1 };
+      return;
+    }
     const { folder, adapter } = this.settings;
     await folder.withTrial(snapshot(adapter), (path) => this.checkGates(step, 'first', path));
     this.gatesPassed = true;
@@ -119,7 +129,7 @@ export class Supervision {
   private async checkGates(step: number, after: 'first' | 'last', folder: string): Promise<void> {
     const results = await this.gates!.check(step, after, this.baseline!, folder);
     await this.settings.folder.logGates(results);
-    demandGates(results);
+    demandGates(results, this.gatesPassed ? null : this.idle);
   }
 
   private async runProbe(step: number): Promise<void> {
@@ -129,12 +139,19 @@ export class Supervision {
     await report(line);
     const role = ROLE_OF[keep];
     const value = role && line[`probe/${role}/macro_f1`];
-    // The adapter that training starts from is no result of it.
-    if (typeof value === 'number' && step > 0) this.consider(step, value, (now, best) => now > best);
+    if (typeof value === 'number') this.consider(step, value, (now, best) => now > best);
   }
 
   private consider(step: number, value: number, better: (value: number, best: number) => boolean): void {
-    if (this.kept && !better(value, this.kept.value)) return;
+    // Until a step has changed it, the adapter is the one that training starts from: no result of it.
+    if (!this.gatesPassed || (this.kept && !better(value, this.kept.value))) return;
     this.kept = { step, value, adapter: snapshot(this.settings.adapter) };
   }
+}
+
+/** Why a step cannot have changed the adapter; null: it can. */
+function idleReason({ applied, learningRate, gradNorm }: StepReport): keyof IdleSteps | null {
+  if (!applied) return 'skipped';
+  if (learningRate === 0) return 'rate';
+  return gradNorm === 0 ? 'gradient' : null;
 }

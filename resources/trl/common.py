@@ -22,7 +22,7 @@ def arguments(description, extra=()):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--model", help="folder of the base model (default: the folder model of this export)")
     parser.add_argument("--no-check", action="store_true", help="do not compare the base's weights with the recorded sha256")
-    parser.add_argument("--precision", choices=["bf16", "f32"], help="instead of the run's (bf16 falls back to f32 without a GPU)")
+    parser.add_argument("--precision", choices=["bf16", "f32"], help="instead of the run's (bf16 on a GPU without it falls back to f32)")
     parser.add_argument("--max-steps", type=int, help="stop after so many optimizer steps; schedule and warm-up stay the run's")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in output/checkpoints")
     for names, options in extra:
@@ -56,20 +56,37 @@ def world_size():
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def rank():
+    return int(os.environ.get("RANK", "0"))
+
+
 def precision(settings, asked):
     wanted = asked or settings["precision"]
-    if wanted == "bf16" and not (torch.cuda.is_available() and torch.cuda.is_bf16_supported()):
-        print("bf16 needs a GPU that has it: f32 is used.", file=sys.stderr)
+    if wanted == "bf16" and torch.cuda.is_available() and not torch.cuda.is_bf16_supported():
+        print("This GPU has no bf16: f32 is used.", file=sys.stderr)
         return "f32"
     return wanted
 
 
-def accumulation(settings):
-    """Micro-batches of one optimizer step, so that the effective batch is the run's on any number of processes."""
+def batches(settings):
+    """(micro-batch, micro-batches of one optimizer step): the effective batch is the run's on any number of processes. The
+    micro-batch, on which the result does not depend, is made smaller where that is needed."""
     batch, micro = settings["effectiveBatch"], settings["trl"]["per_device_train_batch_size"]
-    if batch % (micro * world_size()) != 0:
-        raise SystemExit(f"{batch} sequences a step cannot be shared by {world_size()} processes of {micro}.")
-    return batch // (micro * world_size())
+    own, rest = divmod(batch, world_size())
+    if rest:
+        raise SystemExit(f"{batch} sequences a step cannot be shared by {world_size()} processes: their number must divide {batch}.")
+    micro = max(size for size in range(1, micro + 1) if own % size == 0)
+    return micro, own // micro
+
+
+def last_checkpoint():
+    """Folder and step of the last checkpoint, from which --resume goes on."""
+    folder = os.path.join(OUTPUT, "checkpoints")
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    steps = [int(name[11:]) for name in names if name.startswith("checkpoint-")]
+    if not steps:
+        raise SystemExit("There is no checkpoint in output/checkpoints to go on from.")
+    return os.path.join(folder, f"checkpoint-{max(steps)}"), max(steps)
 
 
 def load(args, settings, trainable=True):
@@ -129,7 +146,9 @@ class StopAfter(TrainerCallback):
         self.steps = steps
 
     def on_step_end(self, args, state, control, **_):
-        control.should_training_stop = control.should_training_stop or state.global_step >= self.steps
+        if state.global_step >= self.steps:
+            # So that --resume goes on from here.
+            control.should_training_stop = control.should_save = True
 
 
 def save(trainer):

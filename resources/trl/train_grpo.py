@@ -36,7 +36,7 @@ class RunReward:
         scores, self.state = rewards.score(
             self.__name__, [sample for batch in batches for sample in batch], self.state, self.settings
         )
-        rank = torch.distributed.get_rank() if len(batches) > 1 else 0
+        rank = common.rank()
         start = sum(len(batch) for batch in batches[:rank])
         return scores[start : start + len(own)]
 
@@ -81,9 +81,11 @@ class RunTrainer(GRPOTrainer):
         self.rollout += 1
         if given is None:
             return super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, *args, **kwargs)
-        if len(given) != len(prompt_ids):
-            raise SystemExit(f"rollouts.jsonl has {len(given)} completions for a rollout of {len(prompt_ids)}.")
-        return given, None
+        own = len(prompt_ids)
+        if len(given) != own * common.world_size():
+            raise SystemExit(f"rollouts.jsonl has {len(given)} completions for a rollout of {own * common.world_size()}.")
+        start = own * common.rank()
+        return given[start : start + own], None
 
 
 def begun_once(processor):
@@ -115,8 +117,8 @@ def main():
     ]
     args = common.arguments(__doc__.splitlines()[0], extra)
     settings = common.read_json("settings.json")
-    if args.replay and (args.vllm or common.world_size() > 1):
-        raise SystemExit("--replay is for one process without vLLM.")
+    if args.replay and args.vllm:
+        raise SystemExit("--replay samples nothing: it goes without --vllm.")
     model, processor = common.load(args, settings)
     films = common.read_rows("train.jsonl")
     order = [index for epoch in common.read_json("data", "order.json") for index in epoch]
@@ -130,18 +132,18 @@ def main():
     ]
     reward = RunReward(settings["reward"], settings["rewardSettings"], settings["endTokenIds"])
     vllm = {"use_vllm": True, "vllm_mode": args.vllm, **settings["vllm"]} if args.vllm else {}
-    steps = common.accumulation(settings)
+    micro, accumulation = common.batches(settings)
     callbacks = [common.FirstStep(), KeepRewardState(reward)]
     if args.max_steps:
         callbacks.append(common.StopAfter(args.max_steps))
     config = GRPOConfig(
         output_dir=os.path.join(common.OUTPUT, "checkpoints"),
-        gradient_accumulation_steps=steps,
-        steps_per_generation=steps,
+        gradient_accumulation_steps=accumulation,
+        steps_per_generation=accumulation,
         bf16=common.precision(settings, args.precision) == "bf16",
         use_cpu=not torch.cuda.is_available(),
         **vllm,
-        **settings["trl"],
+        **{**settings["trl"], "per_device_train_batch_size": micro},
     )
     if args.replay:
         RunTrainer.replay = replayed()
@@ -153,16 +155,13 @@ def main():
         processing_class=begun_once(processor),
         callbacks=callbacks,
     )
+    checkpoint = None
     if args.resume:
-        reward.state = last_state(config.output_dir)
-    trainer.train(resume_from_checkpoint=args.resume or None)
+        checkpoint, step = common.last_checkpoint()
+        reward.state = common.read_json(checkpoint, STATE)
+        RunTrainer.rollout = step // config.num_iterations
+    trainer.train(resume_from_checkpoint=checkpoint)
     common.save(trainer)
-
-
-def last_state(folder):
-    names = sorted((name for name in os.listdir(folder) if name.startswith("checkpoint-")), key=lambda n: int(n[11:]))
-    with open(os.path.join(folder, names[-1], STATE), encoding="utf-8") as file:
-        return json.load(file)
 
 
 if __name__ == "__main__":

@@ -79,14 +79,15 @@ def main():
     model, processor = common.load(args, settings)
     training, held_out = common.read_rows("train.jsonl"), common.read_rows("held_out.jsonl")
     OrderedTrainer.run_order = common.read_json("data", "order.json")
+    micro, accumulation = common.batches(settings)
     config = SFTConfig(
         output_dir=os.path.join(common.OUTPUT, "checkpoints"),
-        gradient_accumulation_steps=common.accumulation(settings),
+        gradient_accumulation_steps=accumulation,
         bf16=common.precision(settings, args.precision) == "bf16",
         use_cpu=not torch.cuda.is_available(),
         remove_unused_columns=False,
         dataset_kwargs={"skip_prepare_dataset": True},
-        **settings["trl"],
+        **{**settings["trl"], "per_device_train_batch_size": micro},
     )
     callbacks = [common.FirstStep()]
     if settings["patience"] > 0 and held_out:
@@ -102,7 +103,7 @@ def main():
         processing_class=processor,
         callbacks=callbacks,
     )
-    trainer.train(resume_from_checkpoint=args.resume or None)
+    trainer.train(resume_from_checkpoint=common.last_checkpoint()[0] if args.resume else None)
     common.save(trainer)
 
 

@@ -7,12 +7,14 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { unattended } from '../../core/base/progress.ts';
 import { Random } from '../../core/base/random.ts';
 import { adapterTarget } from '../../core/models/network.ts';
+import type { Runner } from '../../core/models/runner.ts';
 import type { TfjsModel } from '../../core/models/tfjsModel.ts';
 import type { Adapter } from '../../core/peft/adapter.ts';
 import { createAdapter, writeAdapter } from '../../core/peft/adapterFolder.ts';
 import { parseTrainingConfig } from '../../core/training/config.ts';
 import { FeatureCache } from '../../core/training/features.ts';
 import { demandGates, Gates } from '../../core/training/gates.ts';
+import { trainGrpo } from '../../core/training/grpo.ts';
 import { snapshot, type TrainedAdapter, trainedAdapter } from '../../core/training/lora.ts';
 import type { RunProgress } from '../../core/training/run.ts';
 import { readRun } from '../../core/training/run.ts';
@@ -106,24 +108,60 @@ describe('integrity gates', () => {
     }
   });
 
-  it('stop a run that trains nothing, and leave no checkpoint chosen', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'gates-'));
-    const run = trainSft({
-      ...loaded,
-      examples: readerExamples(8, true),
-      start: null,
-      config: parseTrainingConfig('sft', { learningRate: 0, epochs: 1, rank: 2 }),
-      folder,
-      baseName: 'tiny',
-      now: new Date(0),
+  const sft = (folder: string, config: object, examples = readerExamples(8, true)) =>
+    trainSft({
+      ...{ ...loaded, examples, folder, start: null, baseName: 'tiny', now: new Date(0) },
+      config: parseTrainingConfig('sft', { epochs: 1, rank: 2, ...config }),
       work: unattended<RunProgress>(),
     });
+  const grpo = (folder: string, runner: Runner, config: object) =>
+    trainGrpo({
+      ...{ ...loaded, runner, start, folder, examples: readerExamples(4, true), baseName: 'tiny', now: new Date(0) },
+      config: parseTrainingConfig('grpo', { promptsPerStep: 4, maxCompletionLength: 6, microBatch: 4, ...config }),
+      work: unattended<RunProgress>(),
+    });
+
+  it('are not what tells that no step would train: that run is refused before it begins', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'gates-'));
+    const refused = { code: 'TRAINING_RATE', message: expect.stringContaining('1 of them warm-up') };
+    // The first step of a warm-up has rate 0, as in transformers, and this run has no other.
+    await expect(sft(folder, { maxSteps: 1 })).rejects.toMatchObject(refused);
+    await expect(sft(folder, { learningRate: 0 })).rejects.toMatchObject({ code: 'TRAINING_RATE' });
+    const runner = loaded.model;
+    await expect(grpo(folder, runner, {})).rejects.toMatchObject({
+      ...refused,
+      remedy: expect.stringMatching(/warmupRatio/),
+    });
+    expect(await readRun(folder)).toBeNull();
+    expect((await sft(folder, { maxSteps: 1, warmupRatio: 0 })).steps).toBe(1);
+  });
+
+  it('say of a run without spread of rewards that its gradient was 0, and leave no checkpoint chosen', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'gates-'));
+    // Nothing ends within one token: each completion fails, and is worth the same.
+    const run = grpo(folder, loaded.model, { maxCompletionLength: 1, epochs: 3, warmupRatio: 0.3 });
     await expect(run).rejects.toMatchObject({
       code: 'TRAINING_GATE',
+      message: expect.stringContaining(
+        'no step could change the adapter: of 3, 2 had the gradient 0, 1 had the learning rate 0',
+      ),
       details: { gate: 'adapter-changed', after: 'last' },
+      remedy: expect.stringContaining('frac_reward_zero_std'),
     });
     expect(await readRun(folder)).toMatchObject({ state: 'failed', error: { code: 'TRAINING_GATE' } });
-    const lines = (await readFile(join(folder, 'gates.jsonl'), 'utf8')).trim().split('\n');
-    expect(lines).toHaveLength(4);
+    expect((await readFile(join(folder, 'gates.jsonl'), 'utf8')).trim().split('\n')).toHaveLength(4);
+  });
+
+  it('wait for a step that is applied, and for the adapter that it makes', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'gates-'));
+    // Two epochs of one step, the first with rate 0: its validation loss is that of the start, which is no result.
+    const { chosen } = await sft(folder, {
+      epochs: 2,
+      heldOut: 0.25,
+      warmupRatio: 0.5,
+      learningRate: 10,
+      diverging: 'skip',
+    });
+    expect(chosen).toMatchObject({ on: 'validation', step: 2 });
   });
 });
