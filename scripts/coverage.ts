@@ -122,6 +122,7 @@ async function study(random: Random, count: number, replicates: number): Promise
   const context = {
     datasets: [],
     shared: labels,
+    both: [],
     replicates,
     seed: random.uint32(),
     method: 'bca' as const,

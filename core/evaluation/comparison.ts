@@ -1,13 +1,21 @@
 /**
  * The readings of one data set by all checkpoints, counted by patient and resampled together, which pairs them; data sets
- * are drawn independently. What intervals, differences and permutation tests are made from.
+ * are drawn independently, but patients who are in both are drawn alike in both. What intervals, differences and permutation tests are made from.
  */
 import type { Work } from '../base/progress.ts';
 import type { Label } from '../labels/labels.ts';
 import type { UncertaintyPolicies } from '../labels/uncertainty.ts';
 import { type ClusterCounts, countReadings, type Layout, patientsOf, sharedInts, totalsOf } from './counters.ts';
 import type { EvaluatedFilm } from './figures.ts';
-import { BLOCK, type Estimate, type IntervalTask, type SampleData } from './resample.ts';
+import {
+  BLOCK,
+  type Estimate,
+  type IntervalTask,
+  type SampleData,
+  type Strata,
+  type SumTask,
+  strataOf,
+} from './resample.ts';
 import { type Of, type Statistic, statisticOf } from './statistics.ts';
 import { breathe, spread } from './threads.ts';
 import type { EvaluatedDataset, Figure, Interval } from './types.ts';
@@ -52,13 +60,15 @@ export interface DatasetReadings {
 export interface Comparison {
   datasets: DatasetReadings[];
   shared: Label[];
+  /** Patients with films in both data sets. */
+  both: readonly string[];
   replicates: number;
   seed: number;
   method: Interval['method'];
   work: Work;
 }
 
-export type ResampleOptions = Pick<Comparison, 'replicates' | 'seed' | 'work'>;
+export type ResampleOptions = Pick<Comparison, 'both' | 'replicates' | 'seed' | 'work'>;
 
 /** A checkpoint's reading of the films that another has answered too; the whole reading where both answered all. */
 export function pairKey(checkpointId: string, otherId: string, readings: Pick<Readings, 'films'>): string {
@@ -84,7 +94,7 @@ export async function readingsOf(
   const pause = () => breathe(options.work);
   const { layout, counts } = await countReadings([...all.values()], labels, sets, policies, patients, pause);
   const replicate = counts.map(({ counters }) => sharedInts(options.replicates * counters));
-  await sumAll(counts, replicate, `${options.seed}/${datasetId}`, options);
+  await sumAll(counts, replicate, datasetId, strataOf(patients, options.both), options);
   const counted = [...all.keys()].map((key, i): [string, Counted] => [
     key,
     { counts: counts[i]!, total: totalsOf(counts[i]!), replicate: replicate[i]! },
@@ -97,14 +107,14 @@ export async function readingsOf(
 async function sumAll(
   counts: ClusterCounts[],
   out: Int32Array[],
-  seed: string,
-  { replicates, work }: ResampleOptions,
+  datasetId: string,
+  strata: Strata | null,
+  { replicates, seed, work }: ResampleOptions,
 ): Promise<void> {
   if (counts.length === 0 || counts[0]!.clusters === 0) return;
   const blocks = Array.from({ length: Math.ceil(replicates / BLOCK) }, (_, block) => block);
-  const tasks = blocks.map((first): [Parameters<typeof import('./resample.ts').sumReplicates>[0]] => [
-    { counts, seed, first, last: first + 1, replicates, out },
-  ]);
+  const common = { counts, seed: `${seed}/${datasetId}`, strata, pairedSeed: `${seed}/both`, replicates, out };
+  const tasks = blocks.map((first): [SumTask] => [{ ...common, first, last: first + 1 }]);
   await spread('sumReplicates', tasks, work);
 }
 
@@ -190,11 +200,13 @@ export async function estimates(
     });
   }
   const datasets = [...new Set(samples.map(({ readings }) => readings))];
+  // BCa's acceleration is that of independent samples.
+  const paired = datasets.length > 1 && context.both.length > 0;
   const common: Omit<IntervalTask, 'statistics'> = {
     samples: samples.map((sample) => sampleData(sample, datasets)),
     replicates,
     level: LEVEL,
-    method,
+    method: paired ? 'percentile' : method,
     kinds: datasets.map(({ kinds }) => kinds),
   };
   const tasks: [IntervalTask][] = [];

@@ -1,11 +1,19 @@
 /** Why it fell: the change of macro-F1 by cause (shift.ts), of each checkpoint and of the differences between them. */
 import type { Label } from '../labels/labels.ts';
 import { type Comparison, type DatasetReadings, LEVEL } from './comparison.ts';
-import { BLOCK, estimateOf } from './resample.ts';
+import { patientsOf } from './counters.ts';
+import { BLOCK, estimateOf, strataOf } from './resample.ts';
 import { decompose, meansOf, type Shift, type ShiftTask } from './shift.ts';
-import { type PatternData, patternData, patternSums } from './shiftCounts.ts';
+import { answeredByAll, type PatternData, patternData, patternSums } from './shiftCounts.ts';
 import { spread } from './threads.ts';
-import type { Decomposition, Interval, LabelHabit, ShiftCause, ShiftEvidence } from './types.ts';
+import {
+  type Decomposition,
+  type Interval,
+  isSettled,
+  type LabelHabit,
+  type ShiftCause,
+  type ShiftEvidence,
+} from './types.ts';
 
 /** A replicate fits the weights anew; so many give percentile ends to about a twentieth of their distance. */
 const SHIFT_REPLICATES = 1000;
@@ -44,31 +52,31 @@ export async function causesOf(context: Comparison, pairs: readonly [from: strin
       targetPrevalence: shift.target.truth[j]!,
       confirmedPrevalence: shift.confirmed.truth[j]!,
       truthMoved: shift.moved.truth[j]!,
-      answersMoved: shift.moved.answers[j]!,
+      answersMoved: ids.reduce((sum, _, k) => sum + shift.moved.answers[k * labels.length + j]!, 0) / ids.length,
     })),
     habits: habitsOf(shift, labels, ids),
   };
 }
 
-function patternsOf(
-  { input, readings }: DatasetReadings,
-  ids: readonly string[],
-  labels: readonly Label[],
-): PatternData {
-  return patternData(
-    ids.map((id) => readings.films.get(id) ?? []),
-    labels,
-    input.policy,
-  );
+function patternsOf({ input, readings }: DatasetReadings, ids: readonly string[], labels: readonly Label[]) {
+  const films = ids.map((id) => readings.films.get(id) ?? []);
+  return patternData(films, labels, input.policy);
 }
 
 async function resampled(context: Comparison, source: PatternData, target: PatternData): Promise<Float64Array[]> {
   const replicates = Math.min(SHIFT_REPLICATES, context.replicates);
   if (source.clusters < 2 || target.clusters < 2) return [];
-  const common = { source, target, seed: `${context.seed}/causes`, replicates };
+  const common = { source, target, strata: strataOfBoth(context), seed: `${context.seed}/causes`, replicates };
   const blocks = Array.from({ length: Math.ceil(replicates / BLOCK) }, (_, first) => first);
   const tasks = blocks.map((first): [ShiftTask] => [{ ...common, first, last: first + 1 }]);
   return (await spread('shiftReplicates', tasks, context.work)).flat();
+}
+
+function strataOfBoth({ datasets, both }: Comparison): ShiftTask['strata'] {
+  const [source, target] = datasets.map(({ readings }) => {
+    return strataOf(patientsOf(answeredByAll([...readings.films.values()])), both);
+  });
+  return source && target ? [source, target] : null;
 }
 
 function decompositionOf(
@@ -82,24 +90,56 @@ function decompositionOf(
 ): Decomposition {
   const minus = (values: ArrayLike<number>, stride: number, at: number) =>
     values[to * stride + at]! - (from === null ? 0 : values[from * stride + at]!);
-  const means = meansOf(shift, shared.length);
-  const interval = (part: number): Interval | null => {
-    const values = Float64Array.from(replicates, (replicate) => minus(replicate, 3, part));
-    const { ends } = estimateOf(minus(means, 3, part), values, replicates.length, null, LEVEL);
-    return ends && { ...ends, level: LEVEL, replicates: replicates.length, seed, clusters };
+  const partsOf = (means: ArrayLike<number>) => CAUSES.map((_, part) => minus(means, 3, part));
+  const [found, drawn] = [partsOf(meansOf(shift, shared.length)), replicates.map(partsOf)];
+  const ends = (value: number, values: number[]) =>
+    estimateOf(value, Float64Array.from(values), values.length, null, LEVEL).ends;
+  const intervalOf = (value: number, values: number[]): Interval | null => {
+    const found = ends(value, values);
+    return found && { ...found, level: LEVEL, replicates: replicates.length, seed, clusters };
   };
-  const parts = CAUSES.map((cause, part) => ({ cause, value: minus(means, 3, part), interval: interval(part) }));
+  const change = sum(found);
+  const interval = intervalOf(change, drawn.map(sum));
+  const shares = isSettled(interval) ? sharesOf(found) : null;
   const { prevalence, convention, image } = shift.parts;
   return {
     checkpointId: ids[to]!,
     fromCheckpointId: from === null ? null : ids[from]!,
-    change: parts.reduce((sum, { value }) => sum + value, 0),
-    parts,
+    change,
+    interval,
+    parts: CAUSES.map((cause, part) => {
+      const shareEnds =
+        shares &&
+        ends(
+          shares[part]!,
+          drawn.map((parts) => sharesOf(parts)[part]!),
+        );
+      return {
+        cause,
+        value: found[part]!,
+        interval: intervalOf(
+          found[part]!,
+          drawn.map((parts) => parts[part]!),
+        ),
+        share: shares && shares[part]!,
+        shareInterval: shareEnds && [shareEnds.low, shareEnds.high],
+      };
+    }),
     labels: shared.map((label, j) => {
       const [p, c, i] = [prevalence, convention, image].map((part) => minus(part, shared.length, j) / shared.length);
       return { label, change: p! + c! + i!, prevalence: p!, convention: c!, image: i! };
     }),
   };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((all, value) => all + value, 0);
+}
+
+/** Of the magnitudes together: parts of unlike sign do not cancel. */
+function sharesOf(parts: readonly number[]): number[] {
+  const all = sum(parts.map(Math.abs));
+  return parts.map((part) => (all === 0 ? 0 : Math.abs(part) / all));
 }
 
 /** The pairs of labels whose going together differs most between the two truths, weighed by how often it matters. */

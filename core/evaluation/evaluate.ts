@@ -61,7 +61,6 @@ export async function evaluate(input: EvaluationInput, work: Work = unattended()
   for (const dataset of datasets) {
     for (const { id } of input.checkpoints) cells.push(await step(cellOf(context, dataset, id)));
   }
-  const both = inBoth(context);
   const result: Omit<EvaluationResult, 'headline'> = {
     id: input.id,
     createdAt: input.createdAt,
@@ -76,8 +75,8 @@ export async function evaluate(input: EvaluationInput, work: Work = unattended()
     subgroups: await step(subgroupsOf(context, pairs[0] ?? null)),
     thresholds: await step(thresholdsOf(context)),
     disagreements: pairs[0] ? await step(disagreementsOf(context, pairs[0])) : [],
-    sharedPatients: both.length,
-    warnings: [...bothSides(input, both), ...(input.warnings ?? [])],
+    sharedPatients: context.both.length,
+    warnings: [...bothSides(input, context.both), ...(input.warnings ?? [])],
   };
   return { ...result, headline: headline(result) };
 }
@@ -99,23 +98,24 @@ function steps(total: number, work: Work): Step {
 async function compared(input: EvaluationInput, work: Work): Promise<Comparison> {
   const { replicates = 10_000, seed = 0, method = 'bca' } = input;
   const shared = sharedLabels(input.source.labels, input.target.labels);
+  const both = inBoth(input);
   const datasets: DatasetReadings[] = [];
   for (const dataset of input.target.id === input.source.id ? [input.source] : [input.source, input.target]) {
     const films = byCheckpoint(input, dataset.id);
-    const options = { replicates, seed, work };
+    const options = { both, replicates, seed, work };
     datasets.push({
       input: dataset,
       readings: await readingsOf(dataset.id, films, dataset.labels, shared, dataset.policy, options),
     });
   }
-  return { datasets, shared, replicates, seed, method, work };
+  return { datasets, shared, both, replicates, seed, method, work };
 }
 
 /** Patients whose films are in both data sets. */
-function inBoth({ datasets: [source, target] }: Comparison): string[] {
-  if (!source || !target) return [];
-  const side = ({ input: { kind }, readings: { films } }: DatasetReadings) => ({
-    patients: [...films.values()].flat().map(({ patientId }) => patientId),
+function inBoth({ source, target, films }: EvaluationInput): string[] {
+  if (target.id === source.id) return [];
+  const side = ({ id, kind }: DatasetInput) => ({
+    patients: films.flatMap(({ datasetId, patientId }) => (datasetId === id ? [patientId] : [])),
     kind,
   });
   return patientsOfBoth(side(source), side(target));

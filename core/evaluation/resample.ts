@@ -5,7 +5,7 @@
  * BCa is Efron 1987 with the acceleration of Efron and Tibshirani 1993, (14.15), one term for each independent sample.
  */
 import { Random } from '../base/random.ts';
-import type { ClusterCounts, Layout } from './counters.ts';
+import { type ClusterCounts, type Layout, sharedInts } from './counters.ts';
 import { normalCdf, normalQuantile } from './distributions.ts';
 import { f1 } from './metrics.ts';
 import { type Counters, type Statistic, statisticOf } from './statistics.ts';
@@ -21,9 +21,56 @@ export function drawWeights(random: Random, weights: Uint8Array): void {
   for (let draw = 0; draw < length; draw++) weights[Math.floor(random.uint32() * 2.3283064365386963e-10 * length)]!++;
 }
 
+/** Clusters of one data set: those that it alone has, and those of both, whom a replicate draws alike in both. */
+export interface Strata {
+  own: Int32Array;
+  /** In one order for both data sets; -1: none of its films is in this one. */
+  both: Int32Array;
+}
+
+/** @param patients of one data set, by name; `both`: names of those who are in the other too. null where there are none. */
+export function strataOf(patients: ReadonlyMap<string, number>, both: readonly string[]): Strata | null {
+  if (both.length === 0) return null;
+  const shared = new Set(both);
+  const own = [...patients].flatMap(([patient, cluster]) => (shared.has(patient) ? [] : [cluster]));
+  return { own: sharedCopy(own), both: sharedCopy(both.map((patient) => patients.get(patient) ?? -1)) };
+}
+
+function sharedCopy(values: readonly number[]): Int32Array {
+  const ints = sharedInts(values.length);
+  ints.set(values);
+  return ints;
+}
+
+/**
+ * Adds `unit` to each cluster as often as it is drawn, as many of each stratum as there are.
+ *
+ * @param paired the same state in both data sets
+ */
+export function drawStrata(
+  own: Random,
+  paired: Random,
+  strata: Strata,
+  weights: Uint8Array | Float64Array,
+  unit = 1,
+): void {
+  for (const [random, clusters] of [
+    [own, strata.own],
+    [paired, strata.both],
+  ] as const) {
+    for (let draw = 0; draw < clusters.length; draw++) {
+      const cluster = clusters[Math.floor(random.uint32() * 2.3283064365386963e-10 * clusters.length)]!;
+      if (cluster >= 0) weights[cluster]! += unit;
+    }
+  }
+}
+
 export interface SumTask {
   counts: ClusterCounts[];
   seed: string;
+  /** Where patients are in both data sets, and the seed of their draws. */
+  strata?: Strata | null;
+  pairedSeed?: string;
   /** Blocks `first` to `last` (without it) of all. */
   first: number;
   last: number;
@@ -33,16 +80,20 @@ export interface SumTask {
 }
 
 /** The counters of every reading in every replicate of some blocks. All readings share the draw, which pairs them. */
-export function sumReplicates({ counts, seed, first, last, replicates, out }: SumTask): void {
+export function sumReplicates({ counts, seed, strata, pairedSeed, first, last, replicates, out }: SumTask): void {
   const packing = packingOf(counts);
   const weights = new Float64Array(counts[0]!.clusters);
   for (let block = first; block < last; block++) {
     const random = new Random(`${seed}/${block}`);
+    const paired = new Random(`${pairedSeed}/${block}`);
     const end = Math.min((block + 1) * BLOCK, replicates);
     for (let r = block * BLOCK; r < end; r += packing.fields) {
       const fields = Math.min(packing.fields, end - r);
       weights.fill(0);
-      for (let field = 0; field < fields; field++) addDraw(random, weights, packing.unit ** field);
+      for (let field = 0; field < fields; field++) {
+        if (strata) drawStrata(random, paired, strata, weights, packing.unit ** field);
+        else addDraw(random, weights, packing.unit ** field);
+      }
       for (let i = 0; i < counts.length; i++) packedSums(counts[i]!, weights, packing.unit, fields, out[i]!, r);
     }
   }

@@ -17,7 +17,7 @@ export function patientsOfBoth(a: Side, b: Side): string[] {
 }
 
 export function bothSidesWarning(source: string, target: string, patients: readonly string[]): string {
-  return `Patients in both ${source} and ${target}: ${patients.length} (first: ${patients[0]}). Their films were kept; the intervals of a change take the two data sets to be independent.`;
+  return `Patients in both ${source} and ${target}: ${patients.length} (first: ${patients[0]}). Their films were kept; the intervals of a change draw these patients alike on both sides.`;
 }
 
 export function trainedOnWarning(trained: string, evaluated: string, patients: readonly string[]): string {

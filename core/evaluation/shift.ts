@@ -19,7 +19,7 @@
  * Ours; the assumptions are in `SHIFT_ASSUMPTIONS` (types.ts), the trials on phantoms in docs/LOG.md.
  */
 import { Random } from '../base/random.ts';
-import { BLOCK, drawWeights } from './resample.ts';
+import { BLOCK, drawStrata, drawWeights, type Strata } from './resample.ts';
 import { type PatternData, type PatternSums, patternSums, type Shares, sharesOf } from './shiftCounts.ts';
 
 /** `[checkpoints * labels]` each. */
@@ -38,11 +38,14 @@ export interface Shift {
   moved: Movement;
 }
 
-/** `[labels]`, nats: by the reweighting, and beyond it. */
+/** Nats: by the reweighting, and beyond it. */
 export interface Movement {
+  /** `[labels]`. */
   prevalence: Float64Array;
   truth: Float64Array;
+  /** `[checkpoints * labels]`: the answers by themselves, and given the truth. */
   answers: Float64Array;
+  together: Float64Array;
 }
 
 /** How far a label's confirmed share may stray from that of all labels together, standard deviation. */
@@ -50,7 +53,7 @@ const CONFIRMED_SPREAD = 0.25;
 /** Weight of all labels' movement beside the label's own, where a rest is divided. */
 const POOLED = 0.25;
 const RIDGE = 1e-4;
-/** What is subtracted from a divergence, in units of what sampling alone gives on average. */
+/** How much of what sampling alone gives on average a movement must exceed. */
 const NOISE = 2;
 
 /**
@@ -65,26 +68,46 @@ export function decompose(source: PatternSums, target: PatternSums, noise: 1 | 2
     lambda.map((value, j) => value * rho[j]!),
   );
   const confirmed = sharesOf(source, weights);
-  const patients = {
-    source: source.data.clusters * confirmed.effective,
-    target: target.data.clusters,
-  };
-  const shared = NOISE * noise * (1 / patients.source + 1 / patients.target);
-  const [reweighted, beyond] = [
-    movement(atSource, confirmed, source.data, shared),
-    movement(confirmed, atTarget, source.data, shared),
-  ];
+  const patients = { source: source.data.clusters * confirmed.effective, target: target.data.clusters };
+  const chance = noise * (1 / patients.source + 1 / patients.target);
+  const { labels, checkpoints } = source.data;
+  const reweighted = movement(atSource, confirmed, source.data);
+  const beyond = movement(confirmed, atTarget, source.data);
+  const prevalence = reweighted.truth.map((truth, j) => {
+    let answers = 0;
+    for (let k = 0; k < checkpoints; k++) answers += reweighted.answers[k * labels + j]! / checkpoints;
+    return (truth + answers) / 2;
+  });
   const moved = {
-    prevalence: reweighted.truth.map((value, j) => (value + reweighted.answers[j]!) / 2),
-    ...beyond,
+    prevalence: beyondChance(prevalence, chance),
+    truth: beyondChance(beyond.truth, chance),
+    answers: beyondChance(beyond.answers, chance, labels),
+    together: beyondChance(beyond.together, chance, labels),
   };
   return {
-    parts: divide(atSource.f1, confirmed.f1, atTarget.f1, moved, source.data.labels),
+    parts: divide(atSource.f1, confirmed.f1, atTarget.f1, moved, labels),
     source: atSource,
     confirmed,
     target: atTarget,
     moved,
   };
+}
+
+/**
+ * What a movement exceeds of what sampling alone would give: all labels are drawn towards 0 by one factor (James and Stein), to 0
+ * where their mean is below `NOISE` times chance. One label of many is often above it.
+ *
+ * @param values `[labels]`, or `[checkpoints * labels]`, each checkpoint by itself
+ */
+function beyondChance(values: Float64Array, chance: number, labels = values.length): Float64Array {
+  const out = new Float64Array(values.length);
+  for (let start = 0; start < values.length; start += labels) {
+    const own = values.subarray(start, start + labels);
+    const mean = own.reduce((sum, value) => sum + value, 0) / labels;
+    const kept = mean > NOISE * chance ? 1 - (NOISE * chance) / mean : 0;
+    for (let j = 0; j < labels; j++) out[start + j] = kept * own[j]!;
+  }
+  return out;
 }
 
 function divide(
@@ -94,23 +117,37 @@ function divide(
   moved: Movement,
   labels: number,
 ): ShiftParts {
-  // F1 follows the distance that a distribution moved, of which the divergence is the square.
-  const pooled = (values: Float64Array) => {
-    const all = (POOLED * values.reduce((sum, value) => sum + value, 0)) / labels;
-    return values.map((value) => Math.sqrt(value + all));
+  const checkpoints = target.length / labels;
+  const [prevalence, truth] = [pooled(moved.prevalence), pooled(moved.truth)];
+  const parts: ShiftParts = {
+    prevalence: new Float64Array(target.length),
+    convention: new Float64Array(target.length),
+    image: new Float64Array(target.length),
   };
-  const [prevalence, truth, answers] = [pooled(moved.prevalence), pooled(moved.truth), pooled(moved.answers)];
-  const share = (part: Float64Array, cell: number) => {
-    const j = cell % labels;
-    const all = prevalence[j]! + truth[j]! + answers[j]!;
-    return all === 0 ? 0 : part[j]! / all;
-  };
-  const rest = target.map((value, cell) => value - confirmed[cell]!);
-  return {
-    prevalence: rest.map((value, cell) => confirmed[cell]! - source[cell]! + value * share(prevalence, cell)),
-    convention: rest.map((value, cell) => value * share(truth, cell)),
-    image: rest.map((value, cell) => value * (1 - share(prevalence, cell) - share(truth, cell))),
-  };
+  for (let k = 0; k < checkpoints; k++) {
+    const own = (values: Float64Array) => pooled(values.subarray(k * labels, (k + 1) * labels));
+    const [answers, together] = [own(moved.answers), own(moved.together)];
+    for (let j = 0; j < labels; j++) {
+      const cell = k * labels + j;
+      const unexplained = Math.max(0, together[j]! - truth[j]! - answers[j]! - prevalence[j]!);
+      const leading = Math.max(0, prevalence[j]! - truth[j]! - answers[j]!);
+      // F1 follows the distance that a distribution moved, of which the divergence is the square.
+      const [p, c, i] = [leading, truth[j]!, answers[j]! + unexplained].map(Math.sqrt) as [number, number, number];
+      const all = p + c + i;
+      const rest = target[cell]! - confirmed[cell]!;
+      const [toPrevalence, toConvention] = all === 0 ? [0, 0] : [(rest * p) / all, (rest * c) / all];
+      parts.prevalence[cell] = confirmed[cell]! - source[cell]! + toPrevalence;
+      parts.convention[cell] = toConvention;
+      parts.image[cell] = rest - toPrevalence - toConvention;
+    }
+  }
+  return parts;
+}
+
+/** Each label's movement, with a part of the mean of all. */
+function pooled(values: Float64Array): Float64Array {
+  const all = (POOLED * values.reduce((sum, value) => sum + value, 0)) / values.length;
+  return values.map((value) => value + all);
 }
 
 // -------------------------------------------------------------------------------------------------------- prevalence
@@ -286,53 +323,52 @@ function solve(matrix: Float64Array, right: Float64Array): Float64Array {
 
 /**
  * How far each label moved, in truth and in answers: the divergence of its share given each other label (present or not), the
- * mean over the others; for answers also given each other checkpoint's answer, the mean over checkpoints. What noise alone
- * would give is subtracted.
+ * mean over the others; for answers also given each other checkpoint's answer, the mean over checkpoints. Together: of each
+ * answer given the truth.
  */
-function movement(
-  from: Shares,
-  to: Shares,
-  { labels, checkpoints }: PatternData,
-  noise: number,
-): Pick<Movement, 'truth' | 'answers'> {
-  const moved = { truth: new Float64Array(labels), answers: new Float64Array(labels) };
+function movement(from: Shares, to: Shares, { labels, checkpoints }: PatternData): Omit<Movement, 'prevalence'> {
+  const cells = checkpoints * labels;
+  const moved = {
+    truth: new Float64Array(labels),
+    answers: new Float64Array(cells),
+    together: new Float64Array(cells),
+  };
   for (let label = 0; label < labels; label++) {
-    const truth = meanOf(labels, label, (other) =>
-      conditional(from.truth, to.truth, label, other, from.truthBoth, to.truthBoth, label * labels + other),
-    );
-    moved.truth[label] = Math.max(0, truth - noise);
-    let [sum, terms] = [0, 0];
-    for (let k = 0, pair = 0; k < checkpoints; k++) {
-      const at = k * labels;
-      sum += meanOf(labels, label, (other) =>
-        conditional(
-          from.said,
-          to.said,
-          at + label,
-          at + other,
-          from.saidBoth,
-          to.saidBoth,
-          (at + label) * labels + other,
-        ),
-      );
-      terms++;
-      for (let other = k + 1; other < checkpoints; other++, pair++) {
-        const place = other * labels + label;
-        sum += conditional(
-          from.said,
-          to.said,
-          at + label,
-          place,
-          from.saidByBoth,
-          to.saidByBoth,
-          pair * labels + label,
-        );
-        terms++;
-      }
+    moved.truth[label] = meanOf(labels, label, (other) => {
+      const given = (at: Shares) =>
+        [at.truth[label]!, at.truth[other]!, at.truthBoth[label * labels + other]!] as const;
+      return conditional(given(from), given(to), label === other);
+    });
+    for (let k = 0; k < checkpoints; k++) {
+      const cell = k * labels + label;
+      moved.answers[cell] = answersMoved(from, to, k, label, labels, checkpoints);
+      const given = (at: Shares) => [at.said[cell]!, at.truth[label]!, at.hits[cell]!] as const;
+      moved.together[cell] = conditional(given(from), given(to));
     }
-    moved.answers[label] = Math.max(0, sum / terms - noise);
   }
   return moved;
+}
+
+function answersMoved(from: Shares, to: Shares, k: number, label: number, labels: number, checkpoints: number): number {
+  const cell = k * labels + label;
+  let sum = meanOf(labels, label, (other) => {
+    const place = k * labels + other;
+    const given = (at: Shares) => [at.said[cell]!, at.said[place]!, at.saidBoth[cell * labels + other]!] as const;
+    return conditional(given(from), given(to), label === other);
+  });
+  for (let other = 0; other < checkpoints; other++) {
+    if (other === k) continue;
+    const pair = pairPlace(Math.min(k, other), Math.max(k, other), checkpoints);
+    const given = (at: Shares) =>
+      [at.said[cell]!, at.said[other * labels + label]!, at.saidByBoth[pair * labels + label]!] as const;
+    sum += conditional(given(from), given(to));
+  }
+  return sum / checkpoints;
+}
+
+/** Of the pairs 0-1, 0-2, ..., 1-2, ... */
+function pairPlace(first: number, second: number, checkpoints: number): number {
+  return first * checkpoints - (first * (first + 1)) / 2 + second - first - 1;
 }
 
 function meanOf(labels: number, label: number, value: (other: number) => number): number {
@@ -342,21 +378,15 @@ function meanOf(labels: number, label: number, value: (other: number) => number)
   return sum / (labels - 1);
 }
 
-/** KL(to || from) of A given B, B's frequencies as in `to`: from the shares of A, of B and of both. */
-function conditional(
-  from: Float64Array,
-  to: Float64Array,
-  a: number,
-  b: number,
-  fromBoth: Float64Array,
-  toBoth: Float64Array,
-  both: number,
-): number {
-  const [pa, pb, qa, qb] = [from[a]!, from[b]!, to[a]!, to[b]!];
-  const [pBoth, qBoth] = a === b ? [pa, qa] : [fromBoth[both]!, toBoth[both]!];
-  const given = bernoulli(qBoth / qb, pBoth / pb) * qb;
-  const without = bernoulli((qa - qBoth) / (1 - qb), (pa - pBoth) / (1 - pb)) * (1 - qb);
-  return (qb > 0 && pb > 0 ? given : 0) + (qb < 1 && pb < 1 ? without : 0);
+/** Shares of A, of B, and of both. */
+type Pair = readonly [a: number, b: number, both: number];
+
+/** KL(to || from) of A given B, B's frequencies as in `to`. `alone`: A and B are one, and nothing is given. */
+function conditional([pa, pb, pBoth]: Pair, [qa, qb, qBoth]: Pair, alone = false): number {
+  if (alone) return bernoulli(qa, pa);
+  const given = qb > 0 && pb > 0 ? bernoulli(qBoth / qb, pBoth / pb) * qb : 0;
+  const without = qb < 1 && pb < 1 ? bernoulli((qa - qBoth) / (1 - qb), (pa - pBoth) / (1 - pb)) * (1 - qb) : 0;
+  return given + without;
 }
 
 /** KL of two Bernoulli distributions, kept off 0 and 1. */
@@ -371,6 +401,8 @@ function bernoulli(q: number, p: number): number {
 export interface ShiftTask {
   source: PatternData;
   target: PatternData;
+  /** Where patients are in both. */
+  strata: readonly [Strata, Strata] | null;
   seed: string;
   first: number;
   last: number;
@@ -378,19 +410,33 @@ export interface ShiftTask {
 }
 
 /** Means over the labels of the three parts, by checkpoint: `[replicates of the blocks][checkpoints * 3]`. */
-export function shiftReplicates({ source, target, seed, first, last, replicates }: ShiftTask): Float64Array[] {
+export function shiftReplicates({ source, target, strata, seed, first, last, replicates }: ShiftTask): Float64Array[] {
   const results: Float64Array[] = [];
-  const weights = [new Uint8Array(source.clusters), new Uint8Array(target.clusters)] as const;
+  const sides = [source, target] as const;
+  const weights = sides.map(({ clusters }) => new Uint8Array(clusters));
   for (let block = first; block < last; block++) {
     const random = new Random(`${seed}/${block}`);
+    const paired = new Random(`${seed}/both/${block}`);
     for (let r = block * BLOCK; r < Math.min((block + 1) * BLOCK, replicates); r++) {
-      for (const each of weights) drawWeights(random, each);
-      results.push(
-        meansOf(decompose(patternSums(source, weights[0]), patternSums(target, weights[1]), 2), source.labels),
-      );
+      if (strata) drawPaired(random, paired, strata, weights);
+      else for (const each of weights) drawWeights(random, each);
+      const [atSource, atTarget] = sides.map((data, side) => patternSums(data, weights[side]!));
+      results.push(meansOf(decompose(atSource!, atTarget!, 2), source.labels));
     }
   }
   return results;
+}
+
+function drawPaired(
+  random: Random,
+  paired: Random,
+  strata: readonly [Strata, Strata],
+  [source, target]: readonly Uint8Array[],
+): void {
+  source!.fill(0);
+  target!.fill(0);
+  drawStrata(random, new Random(paired.snapshot()), strata[0], source!);
+  drawStrata(random, paired, strata[1], target!);
 }
 
 /** Prevalence, convention, image of each checkpoint, averaged over the labels. */

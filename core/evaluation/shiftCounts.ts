@@ -28,7 +28,7 @@ export function patternData(
   policies: UncertaintyPolicies,
 ): PatternData {
   const answers = readings.map((films) => new Map(films.map((film) => [film.filmId, film])));
-  const films = (readings[0] ?? []).filter((film) => answers.every((all) => all.has(film.filmId)));
+  const films = answeredByAll(readings);
   const patients = patientsOf(films);
   const patterns = new Map<string, number>();
   const [positive, leftOut]: [number[], number[]] = [[], []];
@@ -56,6 +56,12 @@ export function patternData(
     });
   });
   return { ...data, positive: shared(positive), leftOut: shared(leftOut) };
+}
+
+/** The first reading's films that every other has answered too. */
+export function answeredByAll(readings: readonly (readonly EvaluatedFilm[])[]): EvaluatedFilm[] {
+  const others = readings.slice(1).map((films) => new Set(films.map(({ filmId }) => filmId)));
+  return (readings[0] ?? []).filter(({ filmId }) => others.every((all) => all.has(filmId)));
 }
 
 function shared(values: readonly number[]): Int32Array {
@@ -144,7 +150,8 @@ export interface Shares {
   said: Float64Array;
   saidBoth: Float64Array;
   saidByBoth: Float64Array;
-  /** `[checkpoints * labels]`. */
+  /** `[checkpoints * labels]`: films on which the label was said and given. */
+  hits: Float64Array;
   f1: Float64Array;
   /** Films that the weights are worth (Kish), as a share of all. */
   effective: number;
@@ -166,7 +173,7 @@ export function sharesOf(sums: PatternSums, weight: Float64Array | null): Shares
     said: collapse(sums.said, w, total),
     saidBoth: collapse(sums.saidBoth, w, total),
     saidByBoth: collapse(sums.saidByBoth, w, total),
-    f1: f1Of(sums, w),
+    ...f1Of(sums, w, total),
     effective: total === 0 ? 0 : total ** 2 / squares / sums.films,
   };
   for (let u = 0; u < w.length; u++) {
@@ -191,7 +198,7 @@ function collapse(values: Float64Array, weight: Float64Array, total: number): Fl
   return out;
 }
 
-function f1Of({ data, count, said }: PatternSums, weight: Float64Array): Float64Array {
+function f1Of({ data, count, said }: PatternSums, weight: Float64Array, total: number): Pick<Shares, 'hits' | 'f1'> {
   const { labels, checkpoints, positive, leftOut } = data;
   const cells = checkpoints * labels;
   const [hits, sum] = [new Float64Array(cells), new Float64Array(cells)];
@@ -206,5 +213,8 @@ function f1Of({ data, count, said }: PatternSums, weight: Float64Array): Float64
       }
     }
   }
-  return hits.map((tp, cell) => (sum[cell] === 0 ? 0 : (2 * tp) / sum[cell]!));
+  return {
+    f1: hits.map((tp, cell) => (sum[cell] === 0 ? 0 : (2 * tp) / sum[cell]!)),
+    hits: hits.map((tp) => (total === 0 ? 0 : tp / total)),
+  };
 }

@@ -73,7 +73,7 @@ async function subgroupOf(
   if (some.length === 0) return [];
   const labels = context.shared;
   const name = `${input.id}/${by}/${group}`;
-  const readings = await readingsOf(name, films, labels, labels, input.policy, context);
+  const readings = await readingsOf(name, films, labels, labels, input.policy, { ...context, both: [] });
   const of = macro(placesOf(labels, readings));
   const figures: Subgroup['figures'] = [];
   for (const checkpointId of films.keys()) {

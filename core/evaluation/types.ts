@@ -233,8 +233,19 @@ export interface Decomposition {
   /** The checkpoint that is subtracted; null: the change of `checkpointId` itself. */
   fromCheckpointId: string | null;
   change: number;
-  /** Prevalence, convention, image, in this order; they sum to `change`. */
-  parts: { cause: ShiftCause; value: number; interval: Interval | null }[];
+  /** Of `change`. Where it includes zero the change is within noise, and nothing is to be said of shares. */
+  interval?: Interval | null;
+  /**
+   * Prevalence, convention, image, in this order; they sum to `change`. `share`: of the parts' magnitudes together, 0 to 1; null
+   * where the change is not settled. A cause that is the only one has its share's bound, 1, where an interval ends below.
+   */
+  parts: {
+    cause: ShiftCause;
+    value: number;
+    interval: Interval | null;
+    share?: number | null;
+    shareInterval?: [low: number, high: number] | null;
+  }[];
   /** Each label's part of the change, by cause; a column sums to the part above. */
   labels: { label: Label; change: number; prevalence: number; convention: number; image: number }[];
 }
@@ -265,11 +276,11 @@ export interface LabelHabit {
 /** The assumption that each part of a decomposition rests on, as a sentence. */
 export const SHIFT_ASSUMPTIONS: Record<ShiftCause, string> = {
   prevalence:
-    'Prevalence: films with the same labels look alike and are answered alike at both institutions. A change counts as prevalence as far as labels and answers show it together.',
+    'Prevalence: films with the same labels look alike and are answered alike at both institutions. A change counts as prevalence as far as labels and answers show it together. Where it moved more than convention and image, what reweighting does not reproduce is partly its own (labels that are mistaken weigh more where a finding is rare).',
   convention:
     'Label convention: the films, and so the answers, stay as they are, and the labels given to them change. Beyond prevalence, a change counts as convention as far as the labels moved (how often each is given, and which together).',
   image:
-    'Image: what remains. The labels stay as they are, and the films, and so the answers, change. Where several moved, what reweighting does not reproduce is divided in the proportion of how far each moved.',
+    'Image: what remains. The labels stay as they are, and the films, and so the answers or how they go with the labels, change. Where several moved, what reweighting does not reproduce is divided in the proportion of how far each moved beyond chance; where none did, it is here.',
 };
 
 export interface SubgroupFigures {
@@ -406,4 +417,14 @@ export interface EvaluationResult {
 /** An interval that leaves out zero settles the sign. */
 export function isSettled(interval: Interval | null): boolean {
   return interval !== null && (interval.low > 0 || interval.high < 0);
+}
+
+/** Whether a change was resampled and its interval includes zero: then it is not to be divided among causes. */
+export function isWithinNoise({ interval }: Decomposition): boolean {
+  return interval ? !isSettled(interval) : false;
+}
+
+/** Whether something is to be said of a part: its change is settled, or it is itself (two causes may cancel). */
+export function isSaid(of: Decomposition, part: Decomposition['parts'][number]): boolean {
+  return !isWithinNoise(of) || isSettled(part.interval);
 }

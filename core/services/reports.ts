@@ -321,7 +321,7 @@ type ReadingOnly = ReadFilm['answers'] extends ReadonlyMap<string, infer Answer>
 function sharedPatientsLimit({ sharedPatients = 0 }: EvaluationResult): string[] {
   if (sharedPatients === 0) return [];
   return [
-    `Patients with films in both data sets: ${sharedPatients}; intervals of a change take the two to be independent.`,
+    `Patients with films in both data sets: ${sharedPatients}; intervals of a change draw them alike on both sides.`,
   ];
 }
 

@@ -2,7 +2,9 @@
 import {
   type Decomposition,
   type EvaluationResult,
+  isSaid,
   isSettled,
+  isWithinNoise,
   SHIFT_ASSUMPTIONS,
   type ShiftCause,
 } from '../../core/evaluation/types.ts';
@@ -54,7 +56,7 @@ export function Causes({ result }: { result: EvaluationResult }) {
 }
 
 function Row({ result, each, widest }: { result: EvaluationResult; each: Decomposition; widest: number }) {
-  const { checkpointId, fromCheckpointId, change, parts } = each;
+  const { checkpointId, fromCheckpointId, change, interval = null, parts } = each;
   return (
     <tr>
       <th scope="row">
@@ -65,15 +67,35 @@ function Row({ result, each, widest }: { result: EvaluationResult; each: Decompo
         )}
         <CheckpointName result={result} id={checkpointId} />
       </th>
-      <td>{signed(change)}</td>
-      {parts.map(({ cause, value, interval }) => (
-        <td key={cause} className={isSettled(interval) ? 'settled' : ''}>
-          <span className="part-number">{signed(value)}</span>
-          <Bar value={value} widest={widest} />
-          <div className="muted small">{intervalText(interval, signed)}</div>
-        </td>
+      <td className={isSettled(interval) ? 'settled' : ''}>
+        {signed(change)}
+        <div className="muted small">{intervalText(interval, signed)}</div>
+        {isWithinNoise(each) ? <div className="small">{text.analysis.withinNoise}</div> : null}
+      </td>
+      {parts.map((part) => (
+        <Part key={part.cause} part={part} said={isSaid(each, part)} widest={widest} />
       ))}
     </tr>
+  );
+}
+
+function Part({ part, said, widest }: { part: Decomposition['parts'][number]; said: boolean; widest: number }) {
+  const { value, interval, share = null, shareInterval = null } = part;
+  if (!said) {
+    return (
+      <td>
+        <span className="muted">{text.analysis.partNotSettled}</span>
+        <div className="muted small">{intervalText(interval, signed)}</div>
+      </td>
+    );
+  }
+  return (
+    <td className={isSettled(interval) ? 'settled' : ''}>
+      <span className="part-number">{signed(value)}</span>
+      <Bar value={value} widest={widest} />
+      <div className="muted small">{intervalText(interval, signed)}</div>
+      {share === null ? null : <div className="small">{text.analysis.ofTheChange(share, shareInterval)}</div>}
+    </td>
   );
 }
 

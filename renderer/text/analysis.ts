@@ -4,7 +4,13 @@ import { count, plural } from './format.ts';
 export const analysis = {
   causes: 'Why it changed',
   causesHint: (labels: number) =>
-    `The change of macro-F1 on the ${labels} shared labels, by cause. Strong where the interval leaves out zero.`,
+    `The change of macro-F1 on the ${labels} shared labels, by cause. Strong where the interval leaves out zero. A change within the noise of these films is not divided; a share is of the parts\u2019 magnitudes together.`,
+  partNotSettled: 'not settled',
+  withinNoise: 'not settled: within the noise of these films',
+  ofTheChange: (share: number, ends: readonly [number, number] | null) => {
+    const whole = (value: number) => `${Math.round(100 * value)}`;
+    return `${whole(share)} % of it${ends ? ` (${whole(ends[0])} to ${whole(ends[1])})` : ''}`;
+  },
   cause: { prevalence: 'Prevalence', convention: 'Label convention', image: 'Image (what remains)' },
   evidence: 'What this was judged by',
   evidenceHint:

@@ -58,7 +58,7 @@ export function readFilms(
   });
 }
 
-function saidBy(reader: Reader, scene: Scene): Label[] {
+export function saidBy(reader: Reader, scene: Scene): Label[] {
   const random = new Random(scene.seed).fork(`reader ${reader.id}`);
   const error = reader.error * (1 + 0.75 * distance(scene.look));
   const findings: Scene['findings'] = {};

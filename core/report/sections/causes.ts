@@ -1,6 +1,9 @@
 /** Why it changed, and where: the change by cause, subgroups, and how many films would settle what is open. */
 import {
   type Decomposition,
+  isSaid,
+  isSettled,
+  isWithinNoise,
   type PowerFigures,
   SHIFT_ASSUMPTIONS,
   type ShiftCause,
@@ -22,7 +25,7 @@ import {
 } from '../lookup.ts';
 import { CONTENT_WIDTH } from '../page.ts';
 import type { ReportInput } from '../types.ts';
-import { change, count, listed, number, pairOf, percent, signed, text } from '../words.ts';
+import { change, changeText, count, listed, number, pairOf, percent, signed, text } from '../words.ts';
 import type { Missing } from './section.ts';
 
 const CAUSES: readonly ShiftCause[] = ['prevalence', 'convention', 'image'];
@@ -30,6 +33,11 @@ const CAUSE_NAMES: Record<ShiftCause, string> = {
   prevalence: 'prevalence',
   convention: 'label convention',
   image: 'image (what remains)',
+};
+const CAUSE_WORDS: Record<ShiftCause, string> = {
+  prevalence: 'prevalence',
+  convention: 'label convention',
+  image: 'image',
 };
 /** Pairs of labels that are shown. */
 const HABITS = 10;
@@ -48,6 +56,7 @@ export function causes(input: ReportInput): Block[] | Missing {
         'The change of macro-F1 on the shared labels, divided into three parts that sum to it. Each rests on an assumption, and another assumption would divide otherwise:',
     },
     { kind: 'list', items: CAUSES.map((cause) => SHIFT_ASSUMPTIONS[cause]) },
+    ...verdict(input, shown),
     {
       kind: 'figure',
       id: 'causes',
@@ -76,18 +85,48 @@ function nameOf(input: ReportInput, { checkpointId, fromCheckpointId }: Decompos
   return fromCheckpointId === null ? name : `${name} \u2212 ${checkpointOf(input, fromCheckpointId).name}`;
 }
 
+/** What is settled, in words. */
+function verdict(input: ReportInput, shown: readonly Decomposition[]): Block[] {
+  const sentences = shown.flatMap((each) => {
+    if (!each.interval) return [];
+    const name = nameOf(input, each);
+    const whole = `${name}, ${changeText(each.change, each.interval)}`;
+    const said = each.parts.filter((part) => isSettled(part.interval));
+    const names = listed(said.map(({ cause }) => CAUSE_WORDS[cause]));
+    if (isWithinNoise(each)) {
+      const but = said.length === 0 ? '' : ` Of its parts alone ${names} ${said.length === 1 ? 'is' : 'are'} settled.`;
+      return [
+        `${whole}: not settled. The change is within the noise of these films and is not divided by cause.${but}`,
+      ];
+    }
+    if (said.length === 0) return [`${whole}: settled, but to which cause it goes is not.`];
+    const shares = said.map(({ cause, share, shareInterval }) => {
+      const ends = shareInterval ? ` (${whole100(shareInterval[0])} to ${whole100(shareInterval[1])})` : '';
+      return `${CAUSE_WORDS[cause]}${share === null || share === undefined ? '' : `, ${whole100(share)} %${ends} of the parts together`}`;
+    });
+    return [`${whole}: settled, by ${shares.join('; ')}.`];
+  });
+  return sentences.length === 0 ? [] : [{ kind: 'list', items: sentences }];
+}
+
+function whole100(share: number): string {
+  return `${Math.round(100 * share)}`;
+}
+
 function estimatesOf(input: ReportInput, each: Decomposition): Estimate[] {
   const role = each.fromCheckpointId === null ? lookOf(input, each.checkpointId) : ('other' as const);
   const name = nameOf(input, each);
   return [
-    { name: `${name}: whole change`, role, value: each.change, interval: null, strong: true },
-    ...each.parts.map(({ cause, value, interval }) => ({
-      name: `   ${CAUSE_NAMES[cause]}`,
-      role,
-      value,
-      interval: pairOf(interval),
-      strong: false,
-    })),
+    { name: `${name}: whole change`, role, value: each.change, interval: pairOf(each.interval ?? null), strong: true },
+    ...each.parts
+      .filter((part) => isSaid(each, part))
+      .map(({ cause, value, interval }) => ({
+        name: `   ${CAUSE_NAMES[cause]}`,
+        role,
+        value,
+        interval: pairOf(interval),
+        strong: false,
+      })),
   ];
 }
 
@@ -95,13 +134,14 @@ function causeTable(input: ReportInput, shown: readonly Decomposition[]): Block 
   return {
     kind: 'table',
     id: 'causes',
-    caption: 'The same in numbers, with 95 % intervals. Bold: the interval leaves out zero.',
+    caption:
+      'The same in numbers, with 95 % intervals. Bold: the interval leaves out zero. A change that is not settled is not divided; only a part that is settled by itself is shown.',
     columns: [
-      { title: 'Change of', width: 0.17 },
-      { title: 'Whole', width: 0.08, align: 'right' },
+      { title: 'Change of', width: 0.16 },
+      { title: 'Whole', width: 0.21, align: 'right', interval: true },
       ...CAUSES.map((cause) => ({
         title: CAUSE_NAMES[cause],
-        width: 0.25,
+        width: 0.21,
         align: 'right' as const,
         interval: true,
       })),
@@ -110,19 +150,20 @@ function causeTable(input: ReportInput, shown: readonly Decomposition[]): Block 
       each.fromCheckpointId === null
         ? reader(input, each.checkpointId)
         : text(nameOf(input, each), { weight: 'semibold' }),
-      signed(each.change),
+      change(each.change, each.interval ?? null),
       ...CAUSES.map((cause) => {
         const part = each.parts.find((one) => one.cause === cause);
-        return part ? change(part.value, part.interval) : number(null);
+        if (!part) return number(null);
+        return isSaid(each, part) ? change(part.value, part.interval) : text('not settled');
       }),
     ]),
   };
 }
 
-/** Of the question where there is one, else of the first checkpoint. */
+/** Of the question where there is one, else of the first checkpoint; of neither where it is not settled. */
 function labelCauses(input: ReportInput, shown: readonly Decomposition[]): Block[] {
   const each = shown.find(({ fromCheckpointId }) => fromCheckpointId !== null) ?? shown[0]!;
-  if (each.labels.length === 0) return [];
+  if (each.labels.length === 0 || isWithinNoise(each)) return [];
   return [
     {
       kind: 'table',
