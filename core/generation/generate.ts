@@ -2,13 +2,16 @@
  * Completions of many prompts: batched, each with its own adapter, sampling and seed, ending on its own.
  *
  * A request's result depends on the request alone. The batch that it happens to be in changes logits by rounding only
- * (some 1e-6), and random numbers come from the request's own seed. Rows that ended leave the batch.
+ * (some 1e-6 in f32; some 1e-2 in int8 and int4, whose kernels round one row otherwise than several), and random numbers
+ * come from the request's own seed. Rows that ended leave the batch. The same holds for drafts (drafts.ts): a token is chosen
+ * from the network's logits with the request's own random numbers, whatever was copied.
  */
 import { WorkbenchError } from '../base/errors.ts';
 import { nextTurn, throwIfCancelled } from '../base/progress.ts';
 import { Random } from '../base/random.ts';
 import type { KvCache, Runner } from '../models/runner.ts';
-import { batchPrompts, type Prompt, readPrompts } from './prompt.ts';
+import { Drafts } from './drafts.ts';
+import { batchPrompts, type Prompt, readPromptAndDraft, readPrompts, rowsOf } from './prompt.ts';
 import { type Sampling, sampleToken } from './sampling.ts';
 
 export interface GenerationRequest extends Prompt {
@@ -16,6 +19,8 @@ export interface GenerationRequest extends Prompt {
   maxNewTokens: number;
   /** The completion ends with the first of these; it is part of the completion. */
   stopIds: readonly number[];
+  /** Token ids of texts that the completion may resemble; used where it is alone in its batch. */
+  drafts?: readonly (readonly number[])[];
 }
 
 export interface Completion {
@@ -48,10 +53,13 @@ export async function generate(
   const completions = new Array<Completion>(requests.length);
   for (const batch of batchPrompts(requests, options.batchSize)) {
     const rows = batch.map((index) => new Row(index, requests[index]!, runner.info.contextLength));
-    await generateBatch(runner, rows, options, (row, completion) => {
+    const finish: Finish = (row, completion) => {
       completions[row.index] = completion;
       options.onCompletion?.(row.index, completion);
-    });
+    };
+    const [first] = rows as [Row];
+    if (rows.length === 1 && first.request.drafts?.length) await generateDrafted(runner, first, options, finish);
+    else await generateBatch(runner, rows, options, finish);
   }
   return completions;
 }
@@ -90,8 +98,13 @@ class Row {
 
   get stop(): 'end' | 'length' | null {
     if (this.request.stopIds.includes(this.lastToken)) return 'end';
-    const room = this.contextLength - this.request.promptIds.length;
-    return this.tokenIds.length >= Math.min(this.request.maxNewTokens, room) ? 'length' : null;
+    return this.room <= 0 ? 'length' : null;
+  }
+
+  /** How many tokens more it may have. */
+  get room(): number {
+    const { maxNewTokens, promptIds } = this.request;
+    return Math.min(maxNewTokens, this.contextLength - promptIds.length) - this.tokenIds.length;
   }
 }
 
@@ -134,6 +147,61 @@ async function generateBatch(runner: Runner, rows: Row[], options: GenerateOptio
   }
 }
 
+/** One completion, several tokens a pass where they could be copied from its drafts. */
+async function generateDrafted(runner: Runner, row: Row, options: GenerateOptions, finish: Finish): Promise<void> {
+  throwIfCancelled(options.signal);
+  const start = performance.now();
+  const drafts = new Drafts(row.request.drafts!, runner.info.imageTokenId);
+  // The last token that fits needs no pass of its own.
+  let copied = drafts.next([], row.room - 1);
+  const read = await readPromptAndDraft(runner, row.request, copied);
+  const prefilled = performance.now();
+  let { cache, logits } = read;
+  row.start = read.next;
+  try {
+    for (;;) {
+      await nextTurn();
+      throwIfCancelled(options.signal);
+      let kept = 0;
+      for (;;) {
+        row.extend(logits[kept]!);
+        options.onToken?.(row.index, row.lastToken, row.logprobs[row.logprobs.length - 1]!);
+        const seconds = { prefill: (prefilled - start) / 1000, decode: (performance.now() - prefilled) / 1000 };
+        if (row.stop) return finish(row, completionOf(row, row.stop, seconds));
+        if (kept === copied.length || row.lastToken !== copied[kept]) break;
+        kept++;
+      }
+      drafts.kept(kept, copied.length);
+      if (kept < copied.length) cache = await runner.shorten(cache, cache.length - copied.length + kept);
+      copied = drafts.next(row.tokenIds, row.room - 1);
+      const output = await forwardDraft(runner, row, copied, cache);
+      cache = await replace(cache, Promise.resolve(output.cache));
+      logits = output.logits;
+    }
+  } finally {
+    cache.dispose();
+  }
+}
+
+/** The last token and those copied behind it -> the logits `[V]` after each of them. */
+async function forwardDraft(runner: Runner, row: Row, copied: readonly number[], cache: KvCache) {
+  const inputIds = Int32Array.from([row.lastToken, ...copied]);
+  const { length } = inputIds;
+  const first = row.start + row.tokenIds.length - 1;
+  const output = await runner.forward({
+    batch: 1,
+    length,
+    inputIds,
+    attentionMask: new Uint8Array(cache.length + length).fill(1),
+    positionIds: Int32Array.from({ length }, (_, i) => first + i),
+    cache,
+    adapter: [row.request.adapter],
+    logitsAt: Int32Array.from({ length }, (_, i) => i),
+    keepCache: true,
+  });
+  return { cache: output.cache!, logits: rowsOf(output.logits, length, runner.info.vocabulary) };
+}
+
 /** The last token of every row -> the logits `[V]` of the next. */
 async function forwardOne(runner: Runner, rows: readonly Row[], cache: KvCache) {
   const total = cache.length + 1;
@@ -152,9 +220,7 @@ async function forwardOne(runner: Runner, rows: readonly Row[], cache: KvCache) 
     logitsAt: Int32Array.from(rows, (_, i) => i),
     keepCache: true,
   });
-  const { vocabulary } = runner.info;
-  const logits = rows.map((_, i) => output.logits.subarray(i * vocabulary, (i + 1) * vocabulary));
-  return { cache: output.cache!, logits };
+  return { cache: output.cache!, logits: rowsOf(output.logits, rows.length, runner.info.vocabulary) };
 }
 
 async function replace(old: KvCache, made: Promise<KvCache>): Promise<KvCache> {

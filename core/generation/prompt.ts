@@ -56,13 +56,32 @@ export async function readPrompts(runner: Runner, prompts: readonly Prompt[]): P
   const lastPositions = Int32Array.from(unique, (_, row) => (row + 1) * batch.length - 1);
   const adapter = unique.map((prompt) => prompt.adapter);
   const output = await runner.forward({ ...batch, adapter, logitsAt: lastPositions, keepCache: true });
-  const { vocabulary } = runner.info;
+  const logits = rowsOf(output.logits, unique.length, runner.info.vocabulary);
   return {
     cache: await expand(runner, output.cache!, rowOf, unique.length),
-    logits: rowOf.map((row) => output.logits.subarray(row * vocabulary, (row + 1) * vocabulary)),
+    logits: rowOf.map((row) => logits[row]!),
     padding: prompts.map(({ promptIds }) => batch.length - promptIds.length),
     next: rowOf.map((row) => next[row]!),
   };
+}
+
+/** One prompt and `draft` behind it, in one pass: the logits `[V]` after the prompt and after each token of the draft. */
+export async function readPromptAndDraft(
+  runner: Runner,
+  prompt: Prompt,
+  draft: readonly number[],
+): Promise<{ cache: KvCache; logits: Float32Array[]; next: number }> {
+  const { batch, next } = padPrompts([{ ...prompt, promptIds: [...prompt.promptIds, ...draft] }], runner);
+  const asked = draft.length + 1;
+  const logitsAt = Int32Array.from({ length: asked }, (_, i) => batch.length - asked + i);
+  const output = await runner.forward({ ...batch, adapter: [prompt.adapter], logitsAt, keepCache: true });
+  const logits = rowsOf(output.logits, asked, runner.info.vocabulary);
+  return { cache: output.cache!, logits, next: next[0]! - draft.length };
+}
+
+/** `[rows * V]` -> `[V]` of each row. */
+export function rowsOf(logits: Float32Array, rows: number, vocabulary: number): Float32Array[] {
+  return Array.from({ length: rows }, (_, row) => logits.subarray(row * vocabulary, (row + 1) * vocabulary));
 }
 
 async function expand(runner: Runner, cache: KvCache, rowOf: number[], rows: number): Promise<KvCache> {

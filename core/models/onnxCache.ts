@@ -83,6 +83,22 @@ export class OnnxCache implements KvCache {
     return new OnnxCache(this.heads, this.width, rows.length, this.length, layers);
   }
 
+  /**
+   * The first positions, in the same memory: what follows is written over. This cache is disposed; one that it grew from and
+   * that is longer than `length` must not be used any more either.
+   */
+  shorten(length: number): OnnxCache {
+    if (length < 0 || length > this.length)
+      throw new WorkbenchError('FORWARD_INPUT', 'A cache cannot be cut to this length.', {
+        actual: length,
+        expected: this.length,
+      });
+    const { layers } = this;
+    for (const layer of layers.values()) if (layer.used === this.length) layer.used = length;
+    this.dispose();
+    return new OnnxCache(this.heads, this.width, this.batch, length, layers);
+  }
+
   dispose(): void {
     this.disposed = true;
     this.layers = new Map();

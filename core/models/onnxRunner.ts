@@ -219,6 +219,10 @@ export class OnnxRunner implements Runner {
     return ownCache(cache).select(rows);
   }
 
+  async shorten(cache: KvCache, length: number): Promise<KvCache> {
+    return ownCache(cache).shorten(length);
+  }
+
   async dispose(): Promise<void> {
     const sessions = [...this.sessions.values()];
     this.sessions.clear();

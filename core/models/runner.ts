@@ -111,5 +111,7 @@ export interface Runner {
   forward(input: ForwardInput): Promise<ForwardOutput>;
   /** The rows of a cache in a new order, with repetition: a prompt prefilled once serves all its samples. */
   selectRows(cache: KvCache, rows: Int32Array): Promise<KvCache>;
+  /** The first `length` positions of a cache, which is disposed: what was read on trial is forgotten. */
+  shorten(cache: KvCache, length: number): Promise<KvCache>;
   dispose(): Promise<void>;
 }

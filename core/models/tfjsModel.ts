@@ -106,6 +106,20 @@ export class TfjsModel implements Runner, TrainableModel {
     return selected;
   }
 
+  async shorten(cache: KvCache, length: number): Promise<KvCache> {
+    this.tfjs.use();
+    const { keys, values } = this.ownCache(cache);
+    if (length < 0 || length > cache.length)
+      throw new WorkbenchError('FORWARD_INPUT', 'A cache cannot be cut to this length.', {
+        actual: length,
+        expected: cache.length,
+      });
+    const cut = (tensor: Tensor4D) => this.tf.slice(tensor, [0, 0, 0, 0], [-1, -1, length, -1]);
+    const shorter = new TfjsCache(this, keys.map(cut), values.map(cut));
+    cache.dispose();
+    return shorter;
+  }
+
   async dispose(): Promise<void> {
     this.adapters.clear();
     this.weights.dispose();

@@ -78,6 +78,8 @@ export interface AnswerOptions {
 
 /** Rows that are generated at once. */
 const BATCH = 24;
+/** Answers of others that an answer is begun from. */
+const DRAFTS = 4;
 
 export class Answers {
   constructor(
@@ -361,6 +363,8 @@ export class Answers {
     const requests = await Promise.all(
       asked.map((question, i) => this.request(question, features[i]!, model, provenances[missing[i]!]!)),
     );
+    // In a batch the answers grow one token a pass.
+    if (requests.length === 1) requests[0]!.drafts = this.drafts(asked[0]!, provenances[missing[0]!]!);
     const streams = asked.map(() => ({ text: '', tokens: 0, stream: model.tokenizer.stream() }));
     const stored: Promise<void>[] = [];
     await generate(model.runner, requests, {
@@ -465,6 +469,14 @@ export class Answers {
       maxNewTokens: provenance.maxNewTokens,
       stopIds: model.runner.info.endTokenIds,
     };
+  }
+
+  /** What other checkpoints of the same base said of the film: much of it may be said again. */
+  private drafts({ film, checkpoint }: Question, { baseHash }: Provenance): number[][] {
+    const others = this.store
+      .ofFilm(film.id)
+      .filter((other) => other.checkpointId !== checkpoint.id && other.provenance.baseHash === baseHash);
+    return others.slice(0, DRAFTS).map(({ tokenIds }) => tokenIds);
   }
 
   private predictionOf(

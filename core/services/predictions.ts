@@ -21,6 +21,7 @@ export function predictionKey(provenance: Provenance): string {
 export class PredictionStore {
   private readonly byKey = new Map<string, Prediction>();
   private readonly asked = new Set<string>();
+  private readonly byFilm = new Map<string, Prediction[]>();
   /** By the key of the answer without label probabilities. */
   private readonly scored = new Map<string, Prediction>();
 
@@ -38,6 +39,11 @@ export class PredictionStore {
     return this.byKey.get(key);
   }
 
+  /** What was said of a film, by whom and however it was asked, the latest first. */
+  ofFilm(filmId: string): readonly Prediction[] {
+    return [...(this.byFilm.get(filmId) ?? [])].reverse();
+  }
+
   /** The same answer with label probabilities, the latest method's. */
   withProbabilities(provenance: Provenance): Prediction | undefined {
     return this.scored.get(predictionKey(provenance));
@@ -51,6 +57,9 @@ export class PredictionStore {
 
   private remember(prediction: Prediction): void {
     this.byKey.set(prediction.key, prediction);
+    const ofFilm = this.byFilm.get(prediction.filmId);
+    if (ofFilm) ofFilm.push(prediction);
+    else this.byFilm.set(prediction.filmId, [prediction]);
     const { probabilityMethod, ...plain } = prediction.provenance;
     if (probabilityMethod !== undefined) this.scored.set(predictionKey(plain), prediction);
     // A drawn sample is not the answer that an evaluation asks for.

@@ -42,6 +42,19 @@ describe('OnnxCache', () => {
     expect(() => cache.select(Int32Array.of(2))).toThrow('not among its rows');
   });
 
+  it('forgets its end, and grows on from there in the same memory', () => {
+    const prompt = OnnxCache.empty(config, 1).append(added(1, 1), 1);
+    const tried = prompt.append(added(2, 2, 3, 3), 2);
+    const cut = tried.shorten(2);
+    expect(() => tried.inputs()).toThrow('disposed');
+    const longer = cut.append(added(7, 7), 1);
+    expect(keys(cut)).toEqual([1, 1, 2, 2]);
+    expect(keys(longer)).toEqual([1, 1, 2, 2, 7, 7]);
+    expect(longer.inputs()['past.key.0']!.data.buffer).toBe(cut.inputs()['past.key.0']!.data.buffer);
+    expect(keys(prompt)).toEqual([1, 1]);
+    expect(() => longer.shorten(4)).toThrow('cannot be cut');
+  });
+
   it('cannot be used after it was disposed', () => {
     const cache = OnnxCache.empty(config, 1).append(added(1, 1), 1);
     cache.dispose();

@@ -69,6 +69,14 @@ describeReference('generation', peft && referenceDir('gemma3'), (folder) => {
       });
     });
 
+    it('greedy tokens, begun from the base for the adapter and the other way round', async () => {
+      for (const [name, { greedy_tokens }] of Object.entries(adapted)) {
+        const base = cases.find((one) => one.name === name)!.greedy_tokens;
+        const drafted = [request(name, { adapter, drafts: [base] }), request(name, { drafts: [greedy_tokens] })];
+        expect(await tokensOf(drafted, 1), name).toEqual([greedy_tokens, base]);
+      }
+    });
+
     it('log-probabilities of given completions, alone and in one batch', async () => {
       const scored = cases.filter(({ completion }) => completion);
       const requests = scored.map(({ name, completion }) => ({

@@ -200,6 +200,17 @@ describeReference('Qwen2.5-VL', peft && referenceDir('qwen25vl'), (folder) => {
       }
     });
 
+    it('greedy tokens, begun from another text that is right in parts', async () => {
+      const drafted = (cases as Case[]).map(({ name, greedy_tokens }) => {
+        const draft = greedy_tokens.map((id, i) => (i % 5 === 4 ? greedy_tokens[0]! : id));
+        return request(name, { drafts: [draft] });
+      });
+      const tokens = await tokensOf(drafted, 1);
+      (cases as Case[]).forEach(({ name, greedy_tokens }, i) => {
+        expect(tokens[i], name).toEqual(greedy_tokens);
+      });
+    });
+
     it('log-probabilities of given completions, alone and in one batch', async () => {
       const scored = (cases as Case[]).filter(({ completion }) => completion);
       const requests = scored.map(({ name, completion }) => ({ ...prompts.get(name)!, completionIds: completion!.ids }));

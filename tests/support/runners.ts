@@ -38,6 +38,7 @@ export function countCaches(runner: Runner, count: { made: number; disposed: num
       return output;
     },
     selectRows: async (cache, rows) => counted(await runner.selectRows(cache, rows)),
+    shorten: async (cache, length) => counted(await runner.shorten(cache, length)),
     dispose: () => runner.dispose(),
   };
 }
