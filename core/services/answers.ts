@@ -50,6 +50,8 @@ export interface AnswerSettings {
   promptId?: string;
   /** Absent: none are computed. */
   probabilities?: ProbabilitySettings;
+  /** Generated although it is stored, and from nothing: does it say the same again? */
+  again?: boolean;
 }
 
 export const GREEDY: AnswerSettings = { temperature: 0, topP: 1, seed: 0 };
@@ -197,7 +199,7 @@ export class Answers {
     const current = { ...question, checkpoint: await this.checkpoints.current(question.checkpoint) };
     const provenance = this.remoteProvenance(current, film, settings);
     const there = this.store.get(predictionKey(provenance));
-    if (there) return there;
+    if (there && !settings.again) return there;
     throwIfCancelled(options.signal);
     const prompt = this.promptOf(question, settings);
     const answered = await this.remote.answer(current, film, prompt, provenance, options);
@@ -350,7 +352,8 @@ export class Answers {
     const provenances = questions.map((question) =>
       this.provenanceOf(question, films.get(question.film.id)!, model, settings),
     );
-    const answers = provenances.map((provenance) => this.store.get(predictionKey(provenance)));
+    const stored = (provenance: Provenance) => this.store.get(predictionKey(provenance));
+    const answers = provenances.map((provenance) => (settings.again ? undefined : stored(provenance)));
     const missing = answers.flatMap((answer, i) => (answer ? [] : [i]));
     for (const [i, answer] of answers.entries()) if (answer) await options.onAnswer?.(questions[i]!, answer);
     if (missing.length === 0) return answers as Prediction[];
@@ -364,9 +367,10 @@ export class Answers {
       asked.map((question, i) => this.request(question, features[i]!, model, provenances[missing[i]!]!)),
     );
     // In a batch the answers grow one token a pass.
-    if (requests.length === 1) requests[0]!.drafts = this.drafts(asked[0]!, provenances[missing[0]!]!);
+    if (requests.length === 1 && !settings.again)
+      requests[0]!.drafts = this.drafts(asked[0]!, provenances[missing[0]!]!);
     const streams = asked.map(() => ({ text: '', tokens: 0, stream: model.tokenizer.stream() }));
-    const stored: Promise<void>[] = [];
+    const storing: Promise<void>[] = [];
     await generate(model.runner, requests, {
       batchSize: BATCH,
       signal: options.signal,
@@ -381,10 +385,10 @@ export class Answers {
         const at = missing[row]!;
         const prediction = this.predictionOf(asked[row]!, completion, model, provenances[at]!, vision, asked.length);
         answers[at] = prediction;
-        stored.push(this.store.add(prediction).then(() => options.onAnswer?.(asked[row]!, prediction)));
+        storing.push(this.store.add(prediction).then(() => options.onAnswer?.(asked[row]!, prediction)));
       },
     });
-    await Promise.all(stored);
+    await Promise.all(storing);
     return answers as Prediction[];
   }
 

@@ -25,7 +25,7 @@ import {
 } from './contract.ts';
 import { answerHandlers } from './handlers/answers.ts';
 import { checkpointHandlers, serverHandlers } from './handlers/checkpoints.ts';
-import type { Call, EngineContext, Handlers } from './handlers/context.ts';
+import type { Call, Changed, EngineContext, Handlers } from './handlers/context.ts';
 import { evaluationHandlers, reportHandlers } from './handlers/evaluations.ts';
 import { filmHandlers } from './handlers/films.ts';
 import { traceHandlers, trainingHandlers } from './handlers/training.ts';
@@ -57,6 +57,9 @@ export async function createEngine(platform: Platform, options: EngineOptions = 
   return engine;
 }
 
+/** What follows from an answer can wait until the answer is drawn. */
+const CHANGED_SOON_MS = 100;
+
 class LocalEngine implements Engine, EngineContext {
   private readonly listeners = new Set<(event: EngineEvent) => void>();
   readonly jobs: Jobs;
@@ -66,6 +69,7 @@ class LocalEngine implements Engine, EngineContext {
   servers!: Servers;
   recent!: Recent;
   private readonly handlers: Handlers;
+  private readonly soonChanged = new Set<Changed>();
   readonly options: EngineOptions;
 
   constructor(
@@ -162,8 +166,17 @@ class LocalEngine implements Engine, EngineContext {
     for (const listener of [...this.listeners]) listener(event);
   }
 
-  changed(what: Extract<EngineEvent, { type: 'changed' }>['what']): void {
+  changed(what: Changed): void {
     this.emit({ type: 'changed', what });
+  }
+
+  changedSoon(what: Changed): void {
+    if (this.soonChanged.has(what)) return;
+    this.soonChanged.add(what);
+    setTimeout(() => {
+      this.soonChanged.delete(what);
+      this.changed(what);
+    }, CHANGED_SOON_MS).unref();
   }
 
   /** The list of what was opened is a comfort: where it cannot be written, the opening was a success all the same. */

@@ -4,6 +4,7 @@ import { useCommand, useFrom, useWorkbench } from '../frame/context.ts';
 import { ErrorBox, RoleDot } from '../frame/parts.tsx';
 import { keyText } from '../state/keys.ts';
 import { type Answer, answerOf } from '../state/reading.ts';
+import type { Repeat } from '../state/repeat.ts';
 import { duration, text } from '../text.ts';
 import { AskBox } from './AskBox.tsx';
 import { Details } from './Details.tsx';
@@ -39,7 +40,12 @@ export function AnswerView({ active, previous }: { active: Checkpoint; previous:
         {answer.state === 'asking' && <Streaming text={answer.text} stage={answer.stage} />}
         {answer.state === 'failed' && <Failed answer={answer} checkpoint={active} />}
         {answer.state === 'answered' && (
-          <Answered prediction={answer.prediction} other={predictionOf(other)} otherName={previous?.name ?? ''} />
+          <Answered
+            prediction={answer.prediction}
+            repeat={state.repeats[active.id]}
+            other={predictionOf(other)}
+            otherName={previous?.name ?? ''}
+          />
         )}
         {state.filmId !== null && (
           <div className="details">
@@ -121,12 +127,22 @@ function Failed({ answer, checkpoint }: { answer: Extract<Answer, { state: 'fail
   );
 }
 
-function Answered(props: { prediction: Prediction; other: Prediction | null; otherName: string }) {
-  const { prediction } = props;
+function Answered(props: {
+  prediction: Prediction;
+  repeat: Repeat | undefined;
+  other: Prediction | null;
+  otherName: string;
+}) {
+  const { prediction, repeat, other, otherName } = props;
   return (
     <>
       <Reservations prediction={prediction} />
-      <Reasoning {...props} />
+      {repeat && (
+        <p className={repeat.differsAt === null ? 'muted repeat' : 'reservation repeat'} role="status">
+          {text.compare.repeated(repeat.differsAt, duration(repeat.seconds), repeat.findings)}
+        </p>
+      )}
+      <Reasoning prediction={prediction} other={other} otherName={otherName} />
       <Details prediction={prediction} />
     </>
   );

@@ -41,6 +41,14 @@ export function Samples({ active, previous }: { active: Checkpoint; previous: Ch
       <div className="row certainty-asks">
         <button
           type="button"
+          disabled={answerOf(state, active.id).state !== 'answered'}
+          title={text.compare.againHint}
+          onClick={() => void reading.askAgain()}
+        >
+          {text.compare.again}
+        </button>
+        <button
+          type="button"
           disabled={state.sampling !== null}
           title={text.compare.scoreHint}
           onClick={() => void reading.scorePair()}

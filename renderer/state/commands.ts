@@ -138,6 +138,12 @@ function readCommands({ library, reading, reader, exporting }: Workbench): Comma
       unlessEntering(() => reading.askActive()),
     ),
     read('askAll', text.compare.askAll, ['Shift+Enter'], () => reading.askAll()),
+    read(
+      'again',
+      text.compare.again,
+      ['Shift+R'],
+      unlessEntering(() => reading.askAgain()),
+    ),
     read('probabilities', text.compare.score, ['Shift+P'], () => reading.scorePair()),
     read('samples', text.commands.samples, ['Shift+S'], () => reading.samplePair()),
     read('stop', text.compare.stop, ['Escape'], () => reading.stop()),

@@ -20,6 +20,7 @@ import { markStage } from '../viewer/trace.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Library } from './library.ts';
 import type { Loading } from './loading.ts';
+import { type Repeat, repeatOf } from './repeat.ts';
 
 /** A checkpoint's answer to the film on the screen. */
 export type Answer =
@@ -37,6 +38,8 @@ export interface ReadingState {
   /** By film and checkpoint: an answer goes on being written when the reader looks at another film. */
   asking: Record<string, { text: string; stage: string }>;
   failures: Record<string, ErrorData>;
+  /** By checkpoint: what came of asking it again about the film on the screen. */
+  repeats: Record<string, Repeat>;
   /** Film and checkpoint whose answer is being drawn several times, or whose labels' probabilities are being worked out. */
   sampling: string | null;
   /** How many answers are drawn. */
@@ -76,6 +79,7 @@ export function createReading(
     predictions: {},
     asking: {},
     failures: {},
+    repeats: {},
     sampling: null,
     sampleCount: 8,
     samples: {},
@@ -118,6 +122,7 @@ export function createReading(
       preview: null,
       predictions: {},
       failures: {},
+      repeats: {},
       doubt: null,
       hovered: NO_LABELS,
     });
@@ -163,11 +168,14 @@ export function createReading(
       store.setState({ doubt: { filmId, checkpointIds, cautions } });
       return;
     }
-    await Promise.all(checkpointIds.map(generate));
+    await Promise.all(checkpointIds.map((id) => generate(id)));
   }
 
-  /** Asks a checkpoint about the film on the screen. The text grows in `asking` until the answer is there. */
-  async function generate(checkpointId: string): Promise<void> {
+  /**
+   * Asks a checkpoint about the film on the screen. The text grows in `asking` until the answer is there; `before` is the
+   * stored answer that it is asked to give again.
+   */
+  async function generate(checkpointId: string, before?: Prediction): Promise<void> {
     const { filmId } = store.getState();
     if (filmId === null) return;
     const key = keyOf(filmId, checkpointId);
@@ -189,7 +197,7 @@ export function createReading(
     // Asked before anything is drawn: the engine works meanwhile.
     const answering = bridge.engine.call(
       'predictions.generate',
-      { filmId, checkpointId },
+      { filmId, checkpointId, ...(before ? { again: true } : {}) },
       { signal: controller.signal, onProgress: showSoon },
     );
     store.setState({
@@ -199,7 +207,10 @@ export function createReading(
     let outcome: Partial<ReadingState> = {};
     try {
       const prediction = await answering;
-      outcome = { predictions: { ...store.getState().predictions, [checkpointId]: prediction } };
+      const { predictions, repeats } = store.getState();
+      outcome = before
+        ? { repeats: { ...repeats, [checkpointId]: repeatOf(before, prediction) } }
+        : { predictions: { ...predictions, [checkpointId]: prediction } };
     } catch (thrown) {
       const error = toErrorData(thrown);
       if (error.code !== 'CANCELLED') outcome = { failures: { ...store.getState().failures, [checkpointId]: error } };
@@ -292,6 +303,12 @@ export function createReading(
     askActive(): void {
       const state = store.getState();
       if (state.activeId && answerOf(state, state.activeId).state !== 'answered') void ask(state.activeId);
+    },
+    /** Asks the checkpoint that is looked at once more, from nothing, and sets what it says beside what it had said. */
+    async askAgain(): Promise<void> {
+      const { activeId, predictions } = store.getState();
+      const before = activeId === null ? undefined : predictions[activeId];
+      if (before) await generate(before.checkpointId, before);
     },
     askAll: () => ask(...checkpoints.usable().flatMap(({ id }) => (unanswered(store.getState(), id) ? [id] : []))),
     /** The answer to `doubt`; yes holds for the film as long as the window is open. */

@@ -55,6 +55,13 @@ export const compare = {
   copyText: 'Copy text',
   probability: (p: number) => `p ${p < 0.001 ? p.toExponential(1) : p.toFixed(3)}`,
   certainty: 'How sure is it?',
+  again: 'Ask again',
+  againHint:
+    'Generates the answer once more, from nothing: greedy decoding must say the same. The stored answer stays.',
+  repeated: (differsAt: number | null, time: string, findings: readonly string[]) =>
+    differsAt === null
+      ? `Asked again: the same answer, in ${time}.`
+      : `Asked again, it says something else from token ${differsAt} on, with these findings: ${findings.join(', ') || 'none'}.`,
   score: 'Probability of each label',
   scoreHint:
     'From every answer that the checkpoint might have given after its reasoning, weighted by how probable it is. The matrix then shows it beside each mark.',

@@ -148,6 +148,30 @@ describe('Reading', () => {
     expect(engine.calls.filter((call) => call.method === 'predictions.generate')).toHaveLength(1);
   });
 
+  it('asks again, says whether the answer is the same, and keeps the stored one', async () => {
+    const fixture = fixtureEngine();
+    let token = 7;
+    const { engine, reading } = await started({
+      'predictions.generate': async (params, { signal }) => {
+        const answer = await fixture.call('predictions.generate', params, { signal });
+        return { ...answer, tokenIds: [5, token, 9] };
+      },
+    });
+    await reading.askAgain();
+    const asked = () =>
+      engine.calls.filter(({ method }) => method === 'predictions.generate').map(({ params }) => params);
+    expect(asked(), 'there is nothing to repeat').toEqual([]);
+    await reading.ask('grpo');
+    const stored = reading.store.getState().predictions['grpo'];
+    await reading.askAgain();
+    expect(asked()[1]).toMatchObject({ checkpointId: 'grpo', again: true });
+    expect(reading.store.getState().repeats['grpo']).toMatchObject({ differsAt: null });
+    token = 8;
+    await reading.askAgain();
+    expect(reading.store.getState().repeats['grpo']).toMatchObject({ differsAt: 2 });
+    expect(reading.store.getState().predictions['grpo']).toBe(stored);
+  });
+
   it('asks the person before a film that the checkpoints were not made for, and then no more', async () => {
     const { engine, library, reading } = await started();
     const generated = () => engine.calls.filter((call) => call.method === 'predictions.generate').length;

@@ -1,5 +1,5 @@
 /** A checkpoint that is asked after another one begins from the other's answer, and says what it would have said alone. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
@@ -42,6 +42,25 @@ async function ask(workspace: string, before: string[]) {
   }
   return answers;
 }
+
+it('is generated once more, from nothing, where that is asked for; the stored one stays', async () => {
+  const platform = nodePlatform({ resourcesDir: RESOURCES, userDir: join(root, 'user') });
+  const workspace = join(root, 'again');
+  const engine = await createEngine(platform, { workspace, threads: 1 });
+  const { id: checkpointId } = await engine.call('checkpoints.add', { path: join(RESOURCES, 'models/base') });
+  await engine.call('films.add', { paths: [join(root, 'films')] });
+  const [{ id: filmId }] = (await engine.call('films.list', {})) as [FilmEntry];
+  const first = await engine.call('predictions.generate', { filmId, checkpointId });
+  const forward = vi.spyOn(OnnxRunner.prototype, 'forward');
+  await engine.call('predictions.generate', { filmId, checkpointId });
+  expect(forward).not.toHaveBeenCalled();
+  const again = await engine.call('predictions.generate', { filmId, checkpointId, again: true });
+  expect(forward).toHaveBeenCalledTimes(first.tokenIds.length);
+  expect(again).toMatchObject({ key: first.key, tokenIds: first.tokenIds, logprobs: first.logprobs });
+  const lines = (await readFile(join(workspace, 'predictions', `${checkpointId}.jsonl`), 'utf8')).trim().split('\n');
+  expect(lines).toHaveLength(1);
+  expect((await engine.call('predictions.ofFilm', { filmId }))[checkpointId]!.createdAt).toBe(first.createdAt);
+});
 
 it('in a fraction of the passes', async () => {
   const alone = await ask('alone', []);

@@ -210,6 +210,8 @@ export const parameters = {
       promptId: id.optional(),
       promptText: z.string().min(1).max(20_000).optional(),
       probabilities,
+      /** Generated once more although it is stored: the stored one stays, and the new one can be set beside it. */
+      again: z.boolean().optional(),
     })
     .strict(),
   /** What the network was given and what it wrote, token by token, of an answer that is stored. */

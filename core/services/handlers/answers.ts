@@ -14,7 +14,7 @@ export function answerHandlers(engine: EngineContext) {
           signal: work.signal,
           onText: (_, text, done) => work.report({ stage: 'Reading', done, total: null, text }),
         });
-        engine.changed('predictions');
+        engine.changedSoon('predictions');
         return prediction!;
       });
     },

@@ -30,6 +30,8 @@ export type Handlers = {
   [M in Method]: (params: CheckedParameters<M>, call: Call<M>) => Promise<Results[M]> | Results[M];
 };
 
+export type Changed = Extract<EngineEvent, { type: 'changed' }>['what'];
+
 export interface EngineContext {
   /** Of the workspace that is open now. */
   readonly session: Session;
@@ -42,7 +44,9 @@ export interface EngineContext {
   open(folder: string | undefined): Promise<void>;
   state(): Promise<AppState>;
   device(): Device;
-  changed(what: Extract<EngineEvent, { type: 'changed' }>['what']): void;
+  changed(what: Changed): void;
+  /** When the answer to the request is out, and once for several of them. */
+  changedSoon(what: Changed): void;
   /** Remembers what was opened. */
   opened(kind: RecentPath['kind'], paths: string[]): Promise<void>;
   askCanaries(added?: Checkpoint): void;
