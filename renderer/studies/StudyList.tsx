@@ -7,7 +7,7 @@ import { ChevronDown, ChevronRight, FolderOpen, FolderPlus, ShieldCheck, Triangl
 import { Empty, IconButton } from '../frame/parts.tsx';
 import { STUDY_ORDERS, type StudyOrder, type StudyRow, studyRows } from '../state/library.ts';
 import { text } from '../text.ts';
-import { dateText } from '../viewer/Overlay.tsx';
+import { ageText, dateText } from '../viewer/Overlay.tsx';
 import { AgreementFilter } from './AgreementFilter.tsx';
 import { ExportSheet } from './ExportSheet.tsx';
 import { FilmPicture } from './FilmPicture.tsx';
@@ -152,11 +152,15 @@ function PathBox() {
   const workbench = useWorkbench();
   const recent = useFrom(workbench.library, (state) => state.recent);
   const [path, setPath] = useState('');
-  function submit(event: FormEvent) {
+  async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     if (path.trim() === '') return;
-    void workbench.openPaths([path.trim()]);
+    const panel = event.currentTarget.closest('.studies');
+    const focused = document.activeElement;
     setPath('');
+    await workbench.openPaths([path.trim()]);
+    // So that the next key goes to the films, not into the path.
+    if (document.activeElement === focused) panel?.querySelector<HTMLElement>('.lines')?.focus();
   }
   return (
     <form className="path-box" onSubmit={submit}>
@@ -294,7 +298,7 @@ function CollectionLine({ row }: { row: Extract<StudyRow, { kind: 'collection' }
 
 function FilmLine({ entry, firstOfPatient }: { entry: FilmEntry; firstOfPatient: boolean }) {
   const name = entry.patientId || fileName(entry.path);
-  const person = [entry.patientSex, entry.patientAge].filter(Boolean).join(' ');
+  const person = [entry.patientSex, ageText(entry.patientAge)].filter(Boolean).join(' ');
   return (
     <div role="gridcell" className="cell film-cell">
       <FilmPicture filmId={entry.id} />

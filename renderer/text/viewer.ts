@@ -71,6 +71,7 @@ export const viewer = {
     prior: 'prior',
     priorLateral: 'other view of the prior',
     next: 'same study',
+    earlier: 'earlier prior',
   } satisfies Record<Slot, string>,
   nothingBeside: 'No other film of this patient.',
   nothingBesideHint: 'A lateral or a prior of the same patient hangs here.',

@@ -61,8 +61,8 @@ function Bar({ film, scale, room }: { film: Film; scale: number; room: number })
 
 function identity(entry: FilmEntry, film: Film): string[] {
   const { patientName, patientId, patientSex, patientAge } = film.tags;
-  const person = [patientSex || entry.patientSex, patientAge || entry.patientAge].filter(Boolean).join('  ');
-  return [patientName || entry.patientName, patientId || entry.patientId, person];
+  const person = [patientSex || entry.patientSex, ageText(patientAge || entry.patientAge)].filter(Boolean).join('  ');
+  return [nameText(patientName || entry.patientName), patientId || entry.patientId, person];
 }
 
 function studyLines(entry: FilmEntry, film: Film): string[] {
@@ -90,6 +90,22 @@ export function voiText(voi: Voi): string {
   if (voi.kind === 'lut') return text.viewer.lut(voi.explanation);
   if (voi.kind === 'minmax') return text.viewer.range(voi.minimum, voi.maximum);
   return text.viewer.window(voi.center, voi.width, voi.function);
+}
+
+const MONTHS_AND_THE_LIKE: Record<string, string> = { M: ' months', W: ' weeks', D: ' days' };
+
+/** DICOM's 061Y as 61, 003M as 3 months; anything else as it is. */
+export function ageText(age: string): string {
+  const [, value, unit = ''] = /^(\d{1,3})([YMWD])$/.exec(age) ?? [];
+  return value === undefined ? age : `${Number(value)}${MONTHS_AND_THE_LIKE[unit] ?? ''}`;
+}
+
+/** PN (PS3.5 6.2.1): `Doe^Jane^A=…` as `Doe, Jane A`; ideographic and phonetic groups follow. */
+export function nameText(name: string): string {
+  const [alphabetic = '', ...others] = name.split('=').map((group) => group.split('^').filter((part) => part !== ''));
+  const [family = '', ...given] = alphabetic;
+  const first = given.length > 0 ? `${family}, ${given.join(' ')}` : family;
+  return [first, ...others.map((group) => group.join(' '))].filter(Boolean).join('  ');
 }
 
 /** DICOM's 20260131 as 2026-01-31; anything else as it is. */

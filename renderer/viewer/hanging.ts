@@ -1,11 +1,11 @@
 /**
  * Which films stand side by side (a hanging protocol for chest films): the film that is read, the lateral of its study, the
- * patient's prior, and the prior's lateral. Pure. Priors are ordered by study date; where a table has none (NIH, CheXpert),
+ * patient's prior, the prior's lateral, then what else the study has, and earlier priors. Pure. Priors are ordered by study date; where a table has none (NIH, CheXpert),
  * by the order in which the patient's studies stand in the list.
  */
 import type { FilmEntry } from '../../core/services/contract.ts';
 
-export type Slot = 'current' | 'lateral' | 'prior' | 'priorLateral' | 'next';
+export type Slot = 'current' | 'lateral' | 'prior' | 'priorLateral' | 'next' | 'earlier';
 
 export interface Hung {
   slot: Slot;
@@ -22,22 +22,28 @@ export function isLateralView(film: FilmEntry): boolean {
 export function hang(current: FilmEntry, films: readonly FilmEntry[], count: number): Hung[] {
   const ofPatient = films.filter((film) => samePatient(film, current));
   const study = ofPatient.filter((film) => film.studyInstanceUid === current.studyInstanceUid);
-  const prior = priorStudy(current, ofPatient);
+  const [prior = [], ...earlier] = priorStudies(current, ofPatient);
+  const isAlike = (film: FilmEntry) => isLateralView(film) === isLateralView(current);
   const other = isLateralView(current)
     ? study.find((film) => film.id !== current.id && !isLateralView(film))
     : study.find(isLateralView);
   const slots: (Hung | null)[] = [
     { slot: 'current', entry: current },
     hung('lateral', other),
-    hung('prior', prior.find((film) => isLateralView(film) === isLateralView(current)) ?? prior[0]),
+    hung('prior', prior.find(isAlike) ?? prior[0]),
     hung(
       'priorLateral',
-      prior.find((film) => isLateralView(film) !== isLateralView(current)),
+      prior.find((film) => !isAlike(film)),
     ),
   ];
   const found = slots.filter((slot) => slot !== null);
   const rest = study.filter((film) => found.every(({ entry }) => entry.id !== film.id));
-  return [...found, ...rest.map((entry): Hung => ({ slot: 'next', entry }))].slice(0, count);
+  const older = earlier.flatMap((films) => films.find(isAlike) ?? []);
+  return [
+    ...found,
+    ...rest.map((entry): Hung => ({ slot: 'next', entry })),
+    ...older.map((entry): Hung => ({ slot: 'earlier', entry })),
+  ].slice(0, count);
 }
 
 function hung(slot: Slot, entry: FilmEntry | undefined): Hung | null {
@@ -50,8 +56,8 @@ function samePatient(film: FilmEntry, current: FilmEntry): boolean {
   return film.patientId !== '' && film.patientId === current.patientId && film.collectionId === current.collectionId;
 }
 
-/** The films of the latest study before the current one. */
-function priorStudy(current: FilmEntry, ofPatient: readonly FilmEntry[]): FilmEntry[] {
+/** The films of the studies before the current one, the latest first. */
+function priorStudies(current: FilmEntry, ofPatient: readonly FilmEntry[]): FilmEntry[][] {
   const studies = new Map<string, FilmEntry[]>();
   for (const film of ofPatient) {
     studies.set(film.studyInstanceUid, [...(studies.get(film.studyInstanceUid) ?? []), film]);
@@ -60,5 +66,5 @@ function priorStudy(current: FilmEntry, ofPatient: readonly FilmEntry[]): FilmEn
   const order = [...studies.values()];
   if (dated) order.sort((a, b) => (a[0].studyDate < b[0].studyDate ? -1 : a[0].studyDate > b[0].studyDate ? 1 : 0));
   const at = order.findIndex((study) => study[0].studyInstanceUid === current.studyInstanceUid);
-  return order[at - 1] ?? [];
+  return order.slice(0, Math.max(at, 0)).reverse();
 }

@@ -12,6 +12,7 @@ import { matches } from '../../renderer/studies/filter.ts';
 import { duration, signed } from '../../renderer/text.ts';
 import { chartsOf, rowsOf } from '../../renderer/training/charts.ts';
 import { fitScale, zoomAround } from '../../renderer/viewer/fit.ts';
+import { ageText, dateText, nameText } from '../../renderer/viewer/Overlay.tsx';
 import { edgesOf } from '../../renderer/viewer/orientation.ts';
 import { percentileVoi, sampledValues } from '../../renderer/viewer/percentiles.ts';
 import { scaleBar } from '../../renderer/viewer/scaleBar.ts';
@@ -50,6 +51,23 @@ const reading = (findings: Reading['findings'], rest: Partial<Reading> = {}): Re
   duplicates: [],
   outside: false,
   ...rest,
+});
+
+describe('What is written over a film', () => {
+  it('is a name, an age and a date as people write them', () => {
+    expect(nameText('Doe^Jane^A^Dr')).toBe('Doe, Jane A Dr');
+    expect(nameText('Yamada^Tarou=山田^太郎=やまだ^たろう')).toBe('Yamada, Tarou  山田 太郎  やまだ たろう');
+    expect(['SMITH', '=王^小东', '', '^Jane'].map(nameText)).toEqual(['SMITH', '王 小东', '', 'Jane']);
+    expect(['061Y', '003M', '010D', '61', 'unknown', ''].map(ageText)).toEqual([
+      '61',
+      '3 months',
+      '10 days',
+      '61',
+      'unknown',
+      '',
+    ]);
+    expect(['20260131', '', '2026'].map(dateText)).toEqual(['2026-01-31', '', '2026']);
+  });
 });
 
 describe('The filter', () => {

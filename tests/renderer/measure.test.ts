@@ -351,7 +351,7 @@ describe('What hangs beside a film', () => {
     );
 
   it('is the lateral of its study and the latest study before, whatever the order of the list', () => {
-    expect(hung('new-pa', 4)).toEqual(['current new-pa', 'lateral new-lat', 'prior mid-ap']);
+    expect(hung('new-pa', 4)).toEqual(['current new-pa', 'lateral new-lat', 'prior mid-ap', 'earlier old-pa']);
     expect(hung('new-pa', 2)).toEqual(['current new-pa', 'lateral new-lat']);
     expect(hung('mid-ap', 4)).toEqual(['current mid-ap', 'prior old-pa', 'priorLateral old-lat']);
   });
