@@ -32,8 +32,8 @@ export function PerLabel({ result }: { result: EvaluationResult }) {
           ))}
         </fieldset>
       </div>
-      <p className="muted">{text.evaluate.perLabelHint}</p>
       <Forest result={result} labels={shown} />
+      <p className="muted small">{text.evaluate.perLabelHint}</p>
       <div className="per-label">
         <LabelTable result={result} shown={shown} chosen={chosen} />
         {chosen && <Behind result={result} label={chosen} />}

@@ -62,7 +62,7 @@ export const analysis = {
   openFilm: 'Open the film with both readings',
   only: 'Only',
   saidLabel: (label: string, truth: 0 | 1 | null) =>
-    `${label} ${truth === null ? '(not scored)' : truth === 1 ? '(right)' : '(wrong)'}`,
+    `${label} ${truth === null ? '(not scored)' : truth === 1 ? '(correct)' : '(wrong)'}`,
   showAll: (films: number) => `Show all ${count(films)}`,
   probabilities: 'Label probabilities',
   probabilitiesHint:

@@ -93,7 +93,7 @@ export const evaluate = {
   differencesHint: 'Macro-F1. Strong where the interval leaves out zero; p by flipping whole patients.',
   perLabel: 'Label by label',
   forestHint:
-    'Marks: F1; lines: 95 % intervals over whole patients; n+: films whose truth has the label. Where they are few, the interval is wide. Choose a label in the table to see its films.',
+    'Marks: F1; lines: 95 % intervals over whole patients; n+: films whose truth has the label. Where they are few, the interval is wide.',
   perLabelHint:
     'F1: open mark at the source, filled mark at the other institution. Choose a label for the films behind it.',
   labelChoice: 'Labels',

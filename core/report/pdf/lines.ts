@@ -1,6 +1,6 @@
 /**
- * Text broken into lines: at spaces, after hyphens and slashes, between Chinese, Japanese and Korean letters, and inside a
- * word only where it is wider than the line. Widths are points.
+ * Text broken into lines: at spaces and between Chinese, Japanese and Korean letters; after hyphens and slashes, and inside a
+ * word, only where the word is wider than the line. Widths are points.
  */
 import type { Span, Words } from '../blocks.ts';
 import type { Weight } from '../charts/figure.ts';
@@ -28,6 +28,10 @@ const WIDE = '\\u2e80-\\u9fff\\uac00-\\ud7af\\uf900-\\ufaff\\uff00-\\uffef';
 /** What is kept together: a wide letter, the rest of a word up to a hyphen or slash; with the spaces behind it. */
 const PIECE = new RegExp(`[${WIDE}] *|[^ ${WIDE}/-]*[/-]+ *|[^ ${WIDE}/-]+ *| +`, 'gu');
 
+/** With the spaces behind it. */
+const WORD = / *[^ ]+ *| +/gu;
+const HAS_WIDE = new RegExp(`[${WIDE}]`, 'u');
+
 interface Piece {
   span: Span;
   text: string;
@@ -52,19 +56,24 @@ export function breakLines(words: Words, width: number, style: TextStyle, measur
     else line.push({ ...piece });
     used += widthOf(piece);
   };
+  const addPiece = (span: Span, text: string) => {
+    let piece: Piece = { span, text };
+    if (used > 0 && used + widthOf(piece, false) > width) end();
+    while (widthOf(piece, false) > width && piece.text.trimEnd().length > 1) {
+      const head = fitting(piece, width, widthOf);
+      add({ span, text: head });
+      end();
+      piece = { span, text: piece.text.slice(head.length) };
+    }
+    add(piece);
+  };
   for (const span of spans) {
     span.text.split('\n').forEach((text, i) => {
       if (i > 0) end();
-      for (const [match] of text.matchAll(PIECE)) {
-        let piece: Piece = { span, text: match };
-        if (used > 0 && used + widthOf(piece, false) > width) end();
-        while (widthOf(piece, false) > width && piece.text.trimEnd().length > 1) {
-          const head = fitting(piece, width, widthOf);
-          add({ span, text: head });
-          end();
-          piece = { span, text: piece.text.slice(head.length) };
-        }
-        add(piece);
+      for (const [word] of text.matchAll(WORD)) {
+        const isWhole = widthOf({ span, text: word }, false) <= width && !HAS_WIDE.test(word);
+        const pieces = isWhole ? [word] : (word.match(PIECE) ?? []);
+        for (const piece of pieces) addPiece(span, piece);
       }
     });
   }
