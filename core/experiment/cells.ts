@@ -7,11 +7,13 @@ import {
   DEFAULT_WORLD,
   type ExperimentReward,
   FORMAT,
+  PROBE_SETS,
   PROMPTS,
   type SetName,
   SFT_FORMATS,
   type World,
 } from './plan.ts';
+import type { PretrainPlan, PretrainStage } from './pretraining/stages.ts';
 
 interface AnyCell {
   /** Also its folder. */
@@ -22,6 +24,14 @@ interface AnyCell {
 export interface FilmsCell extends AnyCell {
   kind: 'films';
   set: SetName;
+}
+
+/** A stage of the base's pretraining. */
+export interface PretrainCell extends AnyCell {
+  kind: 'pretrain';
+  stage: PretrainStage;
+  /** The cell whose weights it begins with; null: random ones. */
+  before: string | null;
 }
 
 export interface ReadCell extends AnyCell {
@@ -49,11 +59,17 @@ export interface GrpoCell extends AnyCell {
   from: string;
 }
 
-export type Cell = FilmsCell | ReadCell | SftCell | GrpoCell;
+export type Cell = FilmsCell | PretrainCell | ReadCell | SftCell | GrpoCell;
 
 export const readOf = (checkpoint: string) => `${checkpoint}-answers`;
 export const baseRead = (promptId: string) => `base-${promptId}`;
 const filmsId = (set: SetName) => `films-${set}`;
+const pretrainId = ({ name }: PretrainStage) => `pretrain-${name}`;
+
+/** The cell that ends with the base. */
+export function baseCell({ stages }: PretrainPlan): string {
+  return pretrainId(stages[stages.length - 1]!);
+}
 
 /** Worlds that differ in beta alone share their SFT checkpoints. */
 export function sftId({ teacher, conventions }: World, promptId: string, seed: number): string {
@@ -64,11 +80,28 @@ export function grpoId({ id }: World, reward: ExperimentReward, seed: number): s
   return `grpo-${id}-${reward}-seed${seed}`;
 }
 
-export function cellsOf(worlds: readonly World[], seeds: number): Cell[] {
+/** @param base how the base is made; null: it is given */
+export function cellsOf(worlds: readonly World[], seeds: number, base: PretrainPlan | null = null): Cell[] {
+  if (base === null) return studyCells(worlds, seeds);
+  const made = studyCells(worlds, seeds).map((cell) => {
+    const reads = cell.kind === 'read' || cell.kind === 'sft';
+    return reads ? { ...cell, needs: [baseCell(base), ...cell.needs] } : cell;
+  });
+  return [...pretrainCells(base), ...made];
+}
+
+export function pretrainCells({ stages }: PretrainPlan): PretrainCell[] {
+  return stages.map((stage, i) => {
+    const before = i === 0 ? null : pretrainId(stages[i - 1]!);
+    return { kind: 'pretrain', id: pretrainId(stage), needs: before === null ? [] : [before], stage, before };
+  });
+}
+
+function studyCells(worlds: readonly World[], seeds: number): Cell[] {
   const further = Array.from({ length: seeds - 1 }, (_, i) => i + 2);
   const formats = worlds.includes(DEFAULT_WORLD) ? SFT_FORMATS.filter((id) => id !== FORMAT) : [];
   const cells = [
-    ...(['sft', 'grpo', 'validationA', 'testA', 'testB'] as const).map(filmsCell),
+    ...(['sft', 'grpo', 'validationA', 'testA', 'testB', ...PROBE_SETS] as const).map(filmsCell),
     readCell(null, FORMAT, ['testA', 'testB', 'validationA']),
     ...seedCells(worlds, 1),
     ...PROMPTS.map((id) => readCell(null, id, ['validationA'])),
@@ -116,6 +149,14 @@ function sftCells(world: World, promptId: string, seed: number): Cell[] {
 function grpoCells(world: World, reward: ExperimentReward, seed: number): Cell[] {
   const id = grpoId(world, reward, seed);
   const from = sftId(world, FORMAT, seed);
-  const cell: GrpoCell = { kind: 'grpo', id, needs: [filmsId('grpo'), from], world, reward, seed, from };
+  const cell: GrpoCell = {
+    kind: 'grpo',
+    id,
+    needs: [filmsId('grpo'), ...PROBE_SETS.map(filmsId), from],
+    world,
+    reward,
+    seed,
+    from,
+  };
   return [cell, readCell(id, FORMAT, ['testA', 'testB'])];
 }

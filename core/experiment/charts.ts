@@ -4,6 +4,7 @@ import { type Estimate as ChartRow, estimatesChart } from '../report/charts/chan
 import { type Curve, curvesChart } from '../report/charts/curves.ts';
 import type { Figure, Mark } from '../report/charts/figure.ts';
 import { ON_WHITE, type ReaderRole } from '../report/palette.ts';
+import { probeField, type TrainingLogLine } from '../training/types.ts';
 import type { Estimate } from './estimates.ts';
 import type { Arm, ArmLogs } from './results.ts';
 
@@ -11,6 +12,7 @@ const WIDTH = 640;
 const SEED_ROLES: readonly ReaderRole[] = ['sft', 'grpo', 'truth', 'reader', 'extra1', 'extra2'];
 
 export function experimentFigures(arms: readonly Arm[], logs: readonly ArmLogs[]): { file: string; figure: Figure }[] {
+  const probed = logs.filter(({ logs: runs }) => runs.some(({ lines }) => points(lines, PROBES[0][1]).length > 0));
   const figures = [
     ...(arms.length > 0 ? [{ file: 'changes.svg', figure: changesFigure(arms) }] : []),
     ...(logs.length > 0
@@ -19,6 +21,7 @@ export function experimentFigures(arms: readonly Arm[], logs: readonly ArmLogs[]
           { file: 'kl.svg', figure: curvesFigure(logs, 'kl', 'KL to the SFT checkpoint') },
         ]
       : []),
+    ...(probed.length > 0 ? [{ file: 'probe.svg', figure: curvesChart(probed.flatMap(probePanels), WIDTH) }] : []),
   ];
   return figures.map(({ file, figure }) => ({ file, figure: { ...figure, marks: [paper(figure), ...figure.marks] } }));
 }
@@ -48,24 +51,47 @@ function curvesFigure(logs: readonly ArmLogs[], field: string, what: string): Fi
         name: `seed ${seed}`,
         color: ON_WHITE[SEED_ROLES[i % SEED_ROLES.length]!],
         dash: null,
-        points: smoothed(
-          lines.flatMap((line): [number, number][] => {
-            const value = line[field];
-            return typeof value === 'number' ? [[line.step, value]] : [];
-          }),
-        ),
+        points: smoothed(points(lines, field)),
       }),
     ),
   }));
   return curvesChart(panels, WIDTH);
 }
 
+const PROBES = [
+  ['probe on a', probeField('source', 'macro_f1'), 'sft'],
+  ['probe on b', probeField('target', 'macro_f1'), 'grpo'],
+] as const;
+
+/** Of each run: the reward above, and below it macro-F1 of both institutions' probes at the same steps. */
+function probePanels({ world, reward, logs }: ArmLogs) {
+  return logs.flatMap(({ seed, lines }) => {
+    const curve = (name: string, role: ReaderRole, of: [number, number][]): Curve => ({
+      ...{ name, color: ON_WHITE[role], dash: null, points: of },
+    });
+    const probes = PROBES.map(([name, field, role]) => curve(name, role, points(lines, field)));
+    if (probes[0]!.points.length === 0) return [];
+    const rewards = curve('reward', 'truth', smoothed(points(lines, 'reward')));
+    return [
+      { title: `${world}, ${reward}, seed ${seed}: reward`, curves: [rewards] },
+      { title: `${world}, ${reward}, seed ${seed}: macro-F1 of the probe, nine labels`, curves: probes },
+    ];
+  });
+}
+
+function points(lines: readonly TrainingLogLine[], field: string): [number, number][] {
+  return lines.flatMap((line): [number, number][] => {
+    const value = line[field];
+    return typeof value === 'number' ? [[line.step, value]] : [];
+  });
+}
+
 const SMOOTHED = 8;
 
-function smoothed(points: readonly [number, number][]): [number, number][] {
-  const size = Math.min(SMOOTHED, Math.max(1, Math.floor(points.length / 2)));
-  return Array.from({ length: Math.ceil(points.length / size) }, (_, i) => {
-    const part = points.slice(i * size, (i + 1) * size);
+function smoothed(all: readonly [number, number][]): [number, number][] {
+  const size = Math.min(SMOOTHED, Math.max(1, Math.floor(all.length / 2)));
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, i) => {
+    const part = all.slice(i * size, (i + 1) * size);
     const mean = (of: 0 | 1) => part.reduce((sum, point) => sum + point[of], 0) / part.length;
     return [mean(0), mean(1)];
   });

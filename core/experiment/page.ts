@@ -26,8 +26,9 @@ export function resultsPage(results: ExperimentResults, figures: readonly { file
     prompts.length === 0 ? '' : promptsPart(prompts),
     formats.length === 0 ? '' : formatsPart(formats),
     arms.length === 0 ? '' : rewardsPart(arms, figure('reward.svg'), figure('kl.svg')),
+    figure('probe.svg') === '' ? '' : probePart(figure('probe.svg')),
     arms.length === 0 ? '' : labelsPart(arms),
-    planPage(results.sizes, results.seeds),
+    planPage(results.sizes, results.seeds, results.base),
   ];
   return `${paragraphs(...parts)}\n`;
 }
@@ -37,13 +38,14 @@ function progressText({ cells }: ExperimentResults): string {
   const time = `${(processorSeconds / 60).toFixed(0)} minutes of processor time; ${executors.join('; ')}`;
   if (missing.length === 0) return `All ${total} cells (films, trainings, readings) are done; ${time}.`;
   const left = (of: (id: string) => boolean) => missing.filter(of).length;
-  const [sft, grpo, read] = [
+  const [pretrain, sft, grpo, read] = [
+    left((id) => id.startsWith('pretrain-')),
     left((id) => /^sft-.*\d$/.test(id)),
     left((id) => /^grpo-.*\d$/.test(id)),
     left((id) => /^base-|-answers$/.test(id)),
   ];
   return (
-    `**${done} of ${total} cells are done** (${time}). Left: ${sft} SFT runs, ${grpo} GRPO runs, ${read} readings (results.json ` +
+    `**${done} of ${total} cells are done** (${time}). Left: ${pretrain > 0 ? `${pretrain} stages of pretraining, ` : ''}${sft} SFT runs, ${grpo} GRPO runs, ${read} readings (results.json ` +
     'names them); the same command goes on with them. What has fewer seeds below has them for this reason.'
   );
 }
@@ -255,6 +257,17 @@ function rewardsPart(arms: readonly Arm[], reward: string, kl: string): string {
   );
 }
 
+function probePart(figure: string): string {
+  return paragraphs(
+    '## The probe beside the reward',
+    'Before the first step and every ten steps a run answers other films of a and of b greedily (`probeA`, `probeB` below), and is scored on ' +
+      'the nine labels that both have: so it is seen while it trains whether a and b move together. Nothing is chosen on it, and it changes nothing of ' +
+      'the run: its answers draw no random number. Reward: mean of a step’s samples, averaged over eight steps. Runs that were made before the ' +
+      'plan had a probe have none.',
+    figure,
+  );
+}
+
 function labelsPart(arms: readonly Arm[]): string {
   const first = arms[0]!;
   const f1 = (side: Side, label: (typeof CHEXPERT_LABELS)[number]) =>
@@ -282,11 +295,11 @@ export function modelsPage({ arms }: ExperimentResults): string {
     '# Checkpoints of the phantom',
     'The films are computed, the names invented, and nothing here says anything about patients.',
     [
-      '- `base/`: a tiny Gemma3ForConditionalGeneration (Hugging Face layout), pretrained by `npm run pretrain` on 18,000 films of mixed looks; a line for each step in `logs/`.',
+      '- `base/`: a tiny Gemma3ForConditionalGeneration (Hugging Face layout), pretrained on 18,000 films of mixed looks; a line for each step in `logs/`.',
       `- \`sft/\`: a LoRA adapter, seed 1 of the world \`${DEFAULT_WORLD.id}\` of [the experiment](../../docs/experiment/README.md): films of institution m, and the traces of a teacher who names the main findings only.`,
       '- `grpo/`: the same after GRPO with the hard reward on other films of m and their correct labels.',
       '- `run.json`: settings and departures from the paper; `log.jsonl`: a line for each step.',
-      '- This world and seed were chosen before a film was read. `chexreason experiment paper-in-miniature --checkpoints DIR` makes both adapters again.',
+      '- This world and seed were chosen before a film was read. `chexreason experiment paper-in-miniature --base make --checkpoints DIR` makes all three again, from seeds; without `--base make` the adapters, on this base.',
     ].join('\n'),
     arm === undefined
       ? ''

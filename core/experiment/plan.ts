@@ -107,10 +107,13 @@ export interface Sizes {
 export const SIZES: Sizes = { sft: 480, grpo: 400, test: 500, validation: 300 };
 export const SEEDS = 3;
 
-export type SetName = 'sft' | 'grpo' | 'testA' | 'testB' | 'validationA';
+/** What GRPO's probe looks at: another hundred films of each institution. */
+export const PROBE_SETS = ['probeA', 'probeB'] as const;
+
+export type SetName = 'sft' | 'grpo' | 'testA' | 'testB' | 'validationA' | (typeof PROBE_SETS)[number];
 
 /**
- * Patients of different seeds are different people. None of these is a seed of pretraining (1), of the shipped run before
+ * Patients of different seeds are different people. None of these is a seed of pretraining (1, pretraining/stages.ts), of the shipped run before
  * (101 to 302), of the built-in films or of the tests.
  */
 const SET_SEEDS: Record<SetName, { source: SceneSource; seed: number }> = {
@@ -119,10 +122,15 @@ const SET_SEEDS: Record<SetName, { source: SceneSource; seed: number }> = {
   testA: { source: 'a', seed: 1211 },
   testB: { source: 'b', seed: 1212 },
   validationA: { source: 'a', seed: 1311 },
+  probeA: { source: 'a', seed: 1411 },
+  probeB: { source: 'b', seed: 1412 },
 };
 
 /** A run draws its films by its seed from a pool of one and a half times as many. */
 const POOL = 1.5;
+
+/** Of each institution, or as many as there are for validation. */
+const PROBE_FILMS = 100;
 
 export interface SetPlan {
   name: SetName;
@@ -138,6 +146,8 @@ export function setPlan(name: SetName, sizes: Sizes): SetPlan {
     testA: sizes.test,
     testB: sizes.test,
     validationA: sizes.validation,
+    probeA: Math.min(PROBE_FILMS, sizes.validation),
+    probeB: Math.min(PROBE_FILMS, sizes.validation),
   };
   return { name, ...SET_SEEDS[name], count: counts[name] };
 }
@@ -164,7 +174,7 @@ export function grpoSettings(seed: number, { grpo }: Sizes, world: World, reward
     beta: world.beta,
     maxCompletionLength: 96,
     checkpointEvery: 10,
-    probeEvery: 0,
+    probeEvery: 10,
     seed,
     reward,
     'hard.minTokens': 27,

@@ -11,6 +11,7 @@ import {
   sftSettings,
   WORLDS,
 } from './plan.ts';
+import type { PretrainPlan } from './pretraining/stages.ts';
 
 const TEACHERS = {
   full: 'names every label of the table',
@@ -18,11 +19,12 @@ const TEACHERS = {
   main: 'names at most the two severest findings, never Lung Opacity, devices half of the time',
 } as const;
 
-export function planPage(sizes: Sizes, seeds: number): string {
+export function planPage(sizes: Sizes, seeds: number, base: PretrainPlan | null): string {
   return paragraphs(
     '## Plan',
     'Written and committed before a test film was read. What was known then: two trials in PyTorch on a simpler phantom and one run of ' +
-      '`main-far` with one seed and other films ([docs/LOG.md](../LOG.md)). The base is the one in `resources/models`; it was not trained again.',
+      '`main-far` with one seed and other films ([docs/LOG.md](../LOG.md)). ' +
+      (base === null ? 'The base was given; it was not trained again.' : baseText(base)),
     table(
       ['world', 'teacher', 'conventions', 'beta', 'rewards', 'why'],
       WORLDS.map(({ id, teacher, conventions, beta, rewards, why }) => [
@@ -45,6 +47,8 @@ export function planPage(sizes: Sizes, seeds: number): string {
           ['validationA', 'prompts and SFT formats, as the paper’s CheXpert validation'],
           ['testA', 'test'],
           ['testB', 'test'],
+          ['probeA', 'the probe of GRPO runs'],
+          ['probeB', 'the probe of GRPO runs'],
         ] as const
       ).map(([name, use]) => {
         const { source, seed, count } = setPlan(name, sizes);
@@ -61,6 +65,13 @@ export function planPage(sizes: Sizes, seeds: number): string {
       `*both* of each leaves out zero; *signs only* where the means have these signs; else *not shown*. Every world is reported. Nothing is ` +
       `chosen on a test set: SFT keeps the epoch with the lowest held-out loss, GRPO its last step.`,
   );
+}
+
+function baseText({ films, stages }: PretrainPlan): string {
+  const steps = stages
+    .map(({ name, steps, stopAt = steps, batchSize }) => `${name} ${stopAt} x ${batchSize}`)
+    .join(', ');
+  return `The base was made here, from seeds: ${films.count.toLocaleString('en')} films of mixed looks; stages, steps x films: ${steps}.`;
 }
 
 function settingsText(sizes: Sizes, seeds: number): string {

@@ -26,7 +26,7 @@ export interface Answer {
 
 const BATCH = 64;
 /** Longest trace: 54 tokens. */
-const MAX_NEW_TOKENS = 128;
+export const MAX_NEW_TOKENS = 128;
 
 /** Features of every film of a set, in order. */
 export async function encodeFilms({ runner, processor }: Reader, films: FilmSet, work: Work): Promise<ImageFeatures[]> {

@@ -1,7 +1,7 @@
 /** The figures of every cell that is done, as data: what results.json holds and the page prints. */
 import { type EvaluatedFilm, figures } from '../evaluation/figures.ts';
 import { CHEXPERT_LABELS, type Label, NIH_NINE } from '../labels/labels.ts';
-import { type Conventions, chexpertLabels, nihNames, nineOf } from '../phantom/conventions.ts';
+import type { Conventions } from '../phantom/conventions.ts';
 import { readLog } from '../training/run.ts';
 import type { TrainingLogLine } from '../training/types.ts';
 import { baseRead, type Cell, cellsOf, grpoId, readOf, sftId } from './cells.ts';
@@ -18,7 +18,9 @@ import {
   setPlan,
   type World,
 } from './plan.ts';
-import { type ExperimentOptions, readAnswers, readDone, runFolder } from './run.ts';
+import type { PretrainPlan } from './pretraining/stages.ts';
+import { type ExperimentOptions, pretraining, readAnswers, readDone, runFolder } from './run.ts';
+import { evaluatedFilms, labelsOf } from './truth.ts';
 
 /** One reading, without intervals; means over the seeds. */
 export interface Reading {
@@ -67,6 +69,8 @@ export interface Compared extends Reading {
 export interface ExperimentResults {
   sizes: Sizes;
   seeds: number;
+  /** How the base was made here; null: it was given. */
+  base: PretrainPlan | null;
   cells: { done: number; total: number; missing: string[]; processorSeconds: number; executors: string[] };
   prompts: Compared[];
   formats: Compared[];
@@ -80,11 +84,11 @@ export interface ArmLogs {
   logs: { seed: number; lines: TrainingLogLine[] }[];
 }
 
-type Study = Pick<ExperimentOptions, 'folder' | 'worlds' | 'seeds' | 'sizes'>;
+type Study = Pick<ExperimentOptions, 'folder' | 'worlds' | 'seeds' | 'sizes' | 'base'>;
 
 export async function collectResults(study: Study): Promise<ExperimentResults> {
   const done = new Set<string>();
-  const cells = cellsOf(study.worlds, study.seeds);
+  const cells = cellsOf(study.worlds, study.seeds, pretraining(study));
   let processorSeconds = 0;
   const executors = new Set<string>();
   for (const { id } of cells) {
@@ -98,6 +102,7 @@ export async function collectResults(study: Study): Promise<ExperimentResults> {
   return {
     sizes: study.sizes,
     seeds: study.seeds,
+    base: pretraining(study),
     cells: {
       done: done.size,
       total: cells.length,
@@ -142,23 +147,12 @@ class Source {
   }
 
   async films(id: string, set: SetName, conventions: Conventions): Promise<EvaluatedFilm[]> {
-    const plan = setPlan(set, this.study.sizes);
+    const { source, seed, count } = setPlan(set, this.study.sizes);
     const answers = await readAnswers(this.study.folder, id, set);
-    const nih = plan.source === 'b';
-    return takeScenes(plan.source, plan.seed, plan.count).map((scene, i) => {
-      const present = nih ? nineOf(nihNames(scene, conventions)) : chexpertLabels(scene, conventions);
-      const { findings, failed } = answers[i]!;
-      return {
-        filmId: String(i),
-        patientId: String(scene.patient.number),
-        ...{ datasetId: set, checkpointId: id, findings, failed },
-        truth: Object.fromEntries(labelsOf(set).map((label) => [label, present.includes(label) ? 1 : 0])),
-      };
-    });
+    const of = { datasetId: set, checkpointId: id };
+    return evaluatedFilms(takeScenes(source, seed, count), answers, conventions, of);
   }
 }
-
-const labelsOf = (set: SetName): readonly Label[] => (set === 'testB' ? NIH_NINE : CHEXPERT_LABELS);
 
 async function compared(
   source: Source,
@@ -246,7 +240,7 @@ async function side(
   const base = await films(baseRead(FORMAT));
   const sft = await Promise.all(seeds.map((seed) => films(readOf(sftId(world, FORMAT, seed)))));
   const grpo = await Promise.all(seeds.map((seed) => films(readOf(grpoId(world, reward, seed)))));
-  const labels = labelsOf(set);
+  const labels = labelsOf(setPlan(set, source.study.sizes).source);
   const [own, nine] = (await macroOf([base, ...sft, ...grpo], labels, [labels, NIH_NINE], set)).map((all) => ({
     base: all.slice(0, 1),
     sft: all.slice(1, 1 + seeds.length),

@@ -14,29 +14,34 @@ import { join } from 'node:path';
 import { toErrorData, WorkbenchError } from '../base/errors.ts';
 import { throwIfCancelled, type Work } from '../base/progress.ts';
 import type { Label } from '../labels/labels.ts';
+import { loadProcessor, loadPromptModel } from '../models/architectures.ts';
 import { type ModelFolder, openModelFolder } from '../models/modelFolder.ts';
 import { adapterTarget } from '../models/network.ts';
 import { openRunner } from '../models/openRunner.ts';
 import type { ImageFeatures } from '../models/runner.ts';
-import { TfjsModel } from '../models/tfjsModel.ts';
 import type { Adapter } from '../peft/adapter.ts';
 import { openAdapter } from '../peft/adapterFolder.ts';
 import { chexpertLabels } from '../phantom/conventions.ts';
 import type { Scene } from '../phantom/scene.ts';
 import { taughtLabels, trace } from '../phantom/traces.ts';
 import { readJsonIfThere, readJsonLines, writeFileAtomic, writeJson } from '../platform/files.ts';
-import { loadGemma3Processor } from '../preprocessing/gemma3Processor.ts';
-import { openTfjs } from '../tensor/tfjs/backend.ts';
-import { ChatTemplate } from '../text/chatTemplate.ts';
-import { gemma3ImageTokens } from '../text/promptInput.ts';
+import type { ExecutorChoice, ExecutorInfo } from '../tensor/executor.ts';
 import { loadPrompts } from '../text/prompts.ts';
-import { Tokenizer } from '../text/tokenizer.ts';
 import { parseTrainingConfig } from '../training/config.ts';
 import { trainGrpo } from '../training/grpo.ts';
+import { chooseExecutor, openTrainingEngine } from '../training/openEngine.ts';
 import { RunLock } from '../training/runLock.ts';
 import { trainSft } from '../training/sft.ts';
 import type { TrainingExample } from '../training/types.ts';
-import { type Cell, cellsOf, type GrpoCell, type ReadCell, type SftCell } from './cells.ts';
+import {
+  baseCell,
+  type Cell,
+  cellsOf,
+  type GrpoCell,
+  type PretrainCell,
+  type ReadCell,
+  type SftCell,
+} from './cells.ts';
 import { type FilmSet, filmSet } from './films.ts';
 import {
   GRPO_REASONS,
@@ -48,15 +53,19 @@ import {
   sftSettings,
   type World,
 } from './plan.ts';
+import { type PretrainPlan, pretrainStage } from './pretraining/stages.ts';
+import { experimentProbe } from './probe.ts';
 import { type Answer, encodeFilms, type Reader, readFilms } from './reading.ts';
 
 export interface ExperimentOptions {
   /** Folder of everything that is computed. */
   folder: string;
-  /** Folder of the base model. */
-  model: string;
-  /** Folder of the instruction formats. */
-  prompts: string;
+  /** Folder of the base model, or how it is made. */
+  base: string | PretrainPlan;
+  /** The application's: instruction formats, and what the base is made of. */
+  resources: string;
+  /** What trains the adapters; absent: the fastest that is there. Pretraining needs tfjs and takes the fastest of that. */
+  executor?: ExecutorChoice;
   worlds: readonly World[];
   seeds: number;
   sizes: Sizes;
@@ -77,8 +86,20 @@ interface Done {
   executor: string | null;
 }
 
+/** The plan of the base's pretraining; null: it is given. */
+export const pretraining = ({ base }: Pick<ExperimentOptions, 'base'>) => (typeof base === 'string' ? null : base);
+
+/** Of the base model. */
+export function baseFolder({ base, folder }: Pick<ExperimentOptions, 'base' | 'folder'>): string {
+  return typeof base === 'string' ? base : modelFolder(folder, baseCell(base));
+}
+
 const cellFolder = (folder: string, id: string) => join(folder, 'cells', id);
 export const runFolder = (folder: string, id: string) => join(cellFolder(folder, id), 'run');
+const modelFolder = (folder: string, id: string) => join(cellFolder(folder, id), 'model');
+/** Of a stage of pretraining. */
+export const pretrainLog = (folder: string, id: string) => join(cellFolder(folder, id), 'log.jsonl');
+const pretrainState = (folder: string, id: string) => join(cellFolder(folder, id), 'state.safetensors');
 export const readDone = (folder: string, id: string) =>
   readJsonIfThere<Done>(join(cellFolder(folder, id), 'done.json'));
 export const readAnswers = (folder: string, id: string, set: SetName) =>
@@ -86,7 +107,7 @@ export const readAnswers = (folder: string, id: string, set: SetName) =>
 
 /** @throws EXPERIMENT_DIFFERS where the folder was begun with other sizes or another base; what training throws */
 export async function runCells(options: ExperimentOptions, work: Work): Promise<CellsState> {
-  const cells = cellsOf(options.worlds, options.seeds);
+  const cells = cellsOf(options.worlds, options.seeds, pretraining(options));
   const laboratory = new Laboratory(options, cells.length);
   try {
     return await laboratory.run(cells, work);
@@ -100,7 +121,6 @@ class Laboratory {
   private readonly sets = new Map<SetName, FilmSet>();
   private readonly features = new Map<SetName, ImageFeatures[]>();
   private base: Promise<Base> | null = null;
-  private model: Promise<TfjsModel> | null = null;
 
   constructor(
     private readonly options: ExperimentOptions,
@@ -132,14 +152,13 @@ class Laboratory {
   }
 
   async close(): Promise<void> {
-    await (await this.model)?.dispose();
     await (await this.base)?.reader.runner.dispose();
   }
 
   private async checkSame(): Promise<void> {
-    const { folder, model, sizes } = this.options;
+    const { folder, base, sizes } = this.options;
     const file = join(folder, 'experiment.json');
-    const now = { sizes, base: (await openModelFolder(model)).info.weightsHash };
+    const now = { sizes, base: typeof base === 'string' ? (await openModelFolder(base)).info.weightsHash : base };
     const there = await readJsonIfThere<typeof now>(file);
     if (there === undefined) await writeJson(file, now);
     else if (JSON.stringify(there) !== JSON.stringify(now))
@@ -185,6 +204,15 @@ class Laboratory {
       processorSeconds: round((user + system) / 1e6),
       executor,
     } satisfies Done);
+    await this.tidy(cell);
+  }
+
+  /** What only a cell under way needs. */
+  private async tidy({ kind, id }: Cell): Promise<void> {
+    const { folder } = this.options;
+    if (kind === 'pretrain') await rm(pretrainState(folder, id), { force: true });
+    if (kind === 'sft' || kind === 'grpo')
+      await rm(join(runFolder(folder, id), 'checkpoints'), { recursive: true, force: true });
   }
 
   /** @returns the engine, where one was asked */
@@ -194,7 +222,7 @@ class Laboratory {
       return null;
     }
     if (cell.kind === 'read') return this.read(cell, folder, work);
-    return this.train(cell, work);
+    return named(cell.kind === 'pretrain' ? await this.pretrain(cell, work) : await this.train(cell, work));
   }
 
   private async films(name: SetName, work: Work): Promise<FilmSet> {
@@ -214,8 +242,20 @@ class Laboratory {
       const answers = await readFilms(base.reader, known, adapter, base.promptText(promptId), work);
       await writeFileAtomic(file, answers.map((answer) => `${JSON.stringify(answer)}\n`).join(''));
     }
-    const { name, version } = base.reader.runner.executor;
-    return `${name} ${version}`;
+    return named(base.reader.runner.executor);
+  }
+
+  private async pretrain({ id, stage, before }: PretrainCell, work: Work): Promise<ExecutorInfo> {
+    const { folder, resources } = this.options;
+    const folders = {
+      resources,
+      films: join(folder, 'films'),
+      before: before === null ? null : modelFolder(folder, before),
+      out: modelFolder(folder, id),
+      log: pretrainLog(folder, id),
+      state: pretrainState(folder, id),
+    };
+    return pretrainStage(stage, pretraining(this.options)!, folders, work);
   }
 
   private async adapterOf(id: string): Promise<Adapter> {
@@ -223,41 +263,52 @@ class Laboratory {
     return (await openAdapter(join(runFolder(this.options.folder, id), 'adapter'), adapterTarget(folder))).adapter;
   }
 
-  private async train(cell: SftCell | GrpoCell, work: Work): Promise<string> {
+  private async train(cell: SftCell | GrpoCell, work: Work): Promise<ExecutorInfo> {
     const base = await this.openBase();
-    const { processor, prompt, runner } = base.reader;
-    const model = await this.openModel(base.folder);
-    const { sizes, folder } = this.options;
+    const { processor, prompt } = base.reader;
+    const { folder, executor = 'auto' } = this.options;
+    const engine = await openTrainingEngine(base.folder, await chooseExecutor(executor));
     const shared = {
-      ...{ model, prompt, processor, folder: runFolder(folder, cell.id), baseName: '../base', now: new Date() },
+      ...{ model: engine, prompt, processor, folder: runFolder(folder, cell.id), baseName: '../base', now: new Date() },
       work: { signal: work.signal, report: work.report },
     };
-    if (cell.kind === 'sft') {
-      const { world, seed, promptId } = cell;
-      const examples = trainingExamples(await this.films('sft', work), world, base.promptText(promptId), promptId);
-      const config = parseTrainingConfig('sft', sftSettings(seed, sizes, promptId));
-      await trainSft({ ...shared, examples, start: null, config, reasons: SFT_REASONS });
-    } else {
-      const { world, seed, reward, from } = cell;
-      const config = parseTrainingConfig('grpo', grpoSettings(seed, sizes, world, reward));
-      const examples = trainingExamples(await this.films('grpo', work), world, base.promptText(config.promptId));
-      const start = await this.adapterOf(from);
-      await trainGrpo({ ...shared, runner, examples, start, config, reasons: GRPO_REASONS });
+    try {
+      await (cell.kind === 'sft' ? this.trainSft(cell, base, shared, work) : this.trainGrpo(cell, base, shared, work));
+    } finally {
+      await engine.dispose();
     }
-    await rm(join(shared.folder, 'checkpoints'), { recursive: true, force: true });
-    return `${model.executor.name} ${model.executor.version}`;
+    return engine.executor;
+  }
+
+  private async trainSft({ world, seed, promptId }: SftCell, base: Base, shared: Shared, work: Work): Promise<void> {
+    const { sizes, executor = 'auto' } = this.options;
+    const examples = trainingExamples(await this.films('sft', work), world, base.promptText(promptId), promptId);
+    const config = parseTrainingConfig('sft', { ...sftSettings(seed, sizes, promptId), executor });
+    await trainSft({ ...shared, examples, start: null, config, reasons: SFT_REASONS });
+  }
+
+  private async trainGrpo({ world, seed, reward, from }: GrpoCell, base: Base, shared: Shared, work: Work) {
+    const { sizes, executor = 'auto' } = this.options;
+    const config = parseTrainingConfig('grpo', { ...grpoSettings(seed, sizes, world, reward), executor });
+    const promptText = base.promptText(config.promptId);
+    const examples = trainingExamples(await this.films('grpo', work), world, promptText);
+    const [a, b] = [await this.films('probeA', work), await this.films('probeB', work)];
+    const probe = experimentProbe(a, b, world.conventions, promptText);
+    const start = await this.adapterOf(from);
+    const { runner } = base.reader;
+    await trainGrpo({ ...shared, runner, examples, start, config, reasons: GRPO_REASONS, probe });
   }
 
   private openBase(): Promise<Base> {
     this.base ??= openBase(this.options);
     return this.base;
   }
-
-  private openModel(folder: ModelFolder): Promise<TfjsModel> {
-    this.model ??= openTfjs().then((tfjs) => TfjsModel.load(folder, tfjs));
-    return this.model;
-  }
 }
+
+type Shared = Omit<
+  Parameters<typeof trainGrpo>[0] & Parameters<typeof trainSft>[0],
+  'runner' | 'examples' | 'start' | 'config' | 'probe'
+>;
 
 interface Base {
   folder: ModelFolder;
@@ -265,20 +316,18 @@ interface Base {
   promptText(id: string): string;
 }
 
-async function openBase({ model, prompts }: ExperimentOptions): Promise<Base> {
+async function openBase(options: ExperimentOptions): Promise<Base> {
+  const model = baseFolder(options);
   const folder = await openModelFolder(model);
-  const tokenizer = await Tokenizer.load(model);
-  const template = await ChatTemplate.load(model, tokenizer);
-  const texts = new Map((await loadPrompts(prompts)).map(({ id, text }) => [id, text]));
-  const prompt = { tokenizer, template, imageTokens: gemma3ImageTokens(tokenizer) };
-  // One thread: each operation of a model of this size is done before a second one has woken up.
-  const runner = await openRunner({ model: folder, threads: 1 });
+  const texts = new Map((await loadPrompts(join(options.resources, 'prompts'))).map(({ id, text }) => [id, text]));
+  const runner = await openRunner({ model: folder });
   const promptText = (id: string) => {
     const text = texts.get(id);
     if (text === undefined) throw new WorkbenchError('PROMPT_UNKNOWN', 'There is no such prompt.', { prompt: id });
     return text;
   };
-  return { folder, reader: { runner, prompt, processor: await loadGemma3Processor(model) }, promptText };
+  const reader = { runner, prompt: await loadPromptModel(model), processor: await loadProcessor(model) };
+  return { folder, reader, promptText };
 }
 
 /** The world's labels of every film, and what its teacher says of them; `only-label` is taught the labels alone. */
@@ -299,6 +348,8 @@ function trainingExamples(films: FilmSet, world: World, promptText: string, prom
     };
   });
 }
+
+const named = ({ name, version }: ExecutorInfo) => `${name} ${version}`;
 
 function round(value: number): number {
   return Math.round(value * 10) / 10;

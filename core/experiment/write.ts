@@ -5,12 +5,13 @@ import { WorkbenchError } from '../base/errors.ts';
 import { writeFileAtomic, writeJson } from '../platform/files.ts';
 import { figureSvg } from '../report/charts/svg.ts';
 import { writeCard } from '../workspace/card.ts';
-import { grpoId, sftId } from './cells.ts';
+import { baseCell, grpoId, pretrainCells, sftId } from './cells.ts';
 import { experimentFigures } from './charts.ts';
 import { modelsPage, resultsPage } from './page.ts';
 import { DEFAULT_WORLD, FORMAT } from './plan.ts';
+import type { PretrainPlan } from './pretraining/stages.ts';
 import { armLogs, collectResults, type ExperimentResults } from './results.ts';
-import { type ExperimentOptions, readDone, runFolder } from './run.ts';
+import { baseFolder, type ExperimentOptions, pretraining, pretrainLog, readDone, runFolder } from './run.ts';
 
 /** @returns what was written */
 export async function writeResults(options: ExperimentOptions, out: string): Promise<ExperimentResults> {
@@ -24,19 +25,20 @@ export async function writeResults(options: ExperimentOptions, out: string): Pro
 }
 
 /**
- * The checkpoints of seed 1 of the default world, as the application reads them, with settings and logs.
+ * The checkpoints of seed 1 of the default world, as the application reads them, with settings and logs; the base too where
+ * it was made here.
  * @throws EXPERIMENT_UNFINISHED
  */
 export async function publishCheckpoints(
-  { folder }: ExperimentOptions,
+  options: ExperimentOptions,
   results: ExperimentResults,
   out: string,
 ): Promise<void> {
+  const { folder } = options;
+  const plan = pretraining(options);
+  if (plan !== null) await publishBase(options, plan, out);
   const cells = { sft: sftId(DEFAULT_WORLD, FORMAT, 1), grpo: grpoId(DEFAULT_WORLD, 'hard', 1) } as const;
-  for (const cell of Object.values(cells)) {
-    if (!(await readDone(folder, cell)))
-      throw new WorkbenchError('EXPERIMENT_UNFINISHED', 'This checkpoint is not trained yet.', { folder, cell });
-  }
+  for (const cell of Object.values(cells)) await demandDone(folder, cell);
   for (const role of ['sft', 'grpo'] as const) {
     const [run, to] = [runFolder(folder, cells[role]), join(out, role)];
     await rm(to, { recursive: true, force: true });
@@ -50,4 +52,23 @@ export async function publishCheckpoints(
     });
   }
   await writeFileAtomic(join(out, 'README.md'), modelsPage(results));
+}
+
+async function demandDone(folder: string, cell: string): Promise<void> {
+  if (await readDone(folder, cell)) return;
+  throw new WorkbenchError('EXPERIMENT_UNFINISHED', 'This checkpoint is not trained yet.', { folder, cell });
+}
+
+async function publishBase(options: ExperimentOptions, plan: PretrainPlan, out: string): Promise<void> {
+  await demandDone(options.folder, baseCell(plan));
+  const to = join(out, 'base');
+  await rm(to, { recursive: true, force: true });
+  await cp(baseFolder(options), to, { recursive: true });
+  await writeCard(to, {
+    ...{ name: 'Base', role: 'base', trainingSource: 'phantom films of blended institutions' },
+    ...{ preprocessing: 'file-window', promptId: FORMAT, maxNewTokens: 96, phantomOnly: true },
+  });
+  await mkdir(join(out, 'logs'), { recursive: true });
+  for (const { stage, id } of pretrainCells(plan))
+    await cp(pretrainLog(options.folder, id), join(out, 'logs', `log-${stage.name}.jsonl`));
 }

@@ -248,6 +248,18 @@ const ACUTE = new Set<FindingName>(['cardiomegaly', 'edema', 'effusion', 'atelec
 /** Stay from film to film of one patient. */
 const CHRONIC = new Set<FindingName>(['cardiomegaly', 'wideMediastinum', 'lesion', 'pleuralOther', 'fracture']);
 
+/** Share of a finding's cases that are on both sides, or in the middle; absent: none is. */
+const BOTH_SIDES: Partial<Record<FindingName, number>> = {
+  edema: 0.9,
+  effusion: 0.3,
+  pleuralOther: 0.15,
+  cardiomegaly: 1,
+  wideMediastinum: 1,
+};
+
+/** Findings that are mostly on one side. */
+export const SIDED_FINDINGS = FINDINGS.filter((name) => (BOTH_SIDES[name] ?? 0) < 0.5);
+
 /** Films of a source, patient after patient from number `first` on, without end. Film n is the same however many are asked for. */
 export function* scenes(source: SceneSource, seed: number, first = 0): Generator<Scene> {
   for (let number = first; ; number++) yield* patientScenes(source, seed, number);
@@ -321,11 +333,9 @@ function drawFindings(
 }
 
 function drawFinding(name: FindingName, random: Random): Finding {
-  const both =
-    { edema: 0.9, effusion: 0.3, pleuralOther: 0.15, cardiomegaly: 1, wideMediastinum: 1 }[name as string] ?? 0;
   return {
     severity: random.between(0.25, 1),
-    side: random.chance(both) ? null : random.chance(0.5) ? 'left' : 'right',
+    side: random.chance(BOTH_SIDES[name] ?? 0) ? null : random.chance(0.5) ? 'left' : 'right',
     zone: random.pick(zonesOf(name)),
     seed: random.uint32(),
   };

@@ -4,9 +4,12 @@ import { dirname } from 'node:path';
 import { locate, WorkbenchError } from '../base/errors.ts';
 import { nextTurn } from '../base/progress.ts';
 
+/** Two writes of one file may begin in the same millisecond. */
+let written = 0;
+
 export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const beside = `${path}.${process.pid}.${Date.now().toString(36)}.part`;
+  const beside = `${path}.${process.pid}.${Date.now().toString(36)}.${(written++).toString(36)}.part`;
   try {
     await writeFile(beside, data);
     await rename(beside, path);

@@ -133,7 +133,7 @@ class GrpoTrainer {
     const target = adapterTarget(this.engine);
     this.folder = new RunFolder(settings.folder, target, settings.baseName, {
       signal: work.signal,
-      onPause: (error) => void this.onPause(error),
+      onPause: (error) => this.onPause(error),
     });
     this.features = new FeatureCache(this.engine, processor);
     this.films = drawExamples(examples, config.samples, config.seed);

@@ -9,8 +9,8 @@ const WAIT_MS = 5_000;
 
 export interface PatienceOptions {
   signal: AbortSignal;
-  /** Called when the pause begins, with why, and with null when it is over. */
-  onPause(error: ErrorData | null): void;
+  /** Called when the pause begins, with why, and with null when it is over; waited for, so that what it writes comes in order. */
+  onPause(error: ErrorData | null): Promise<void>;
   waitMs?: number;
 }
 
@@ -23,13 +23,13 @@ export class Patience {
     for (let paused = false; ; ) {
       try {
         const result = await write();
-        if (paused) onPause(null);
+        if (paused) await onPause(null);
         return result;
       } catch (error) {
         const data = toErrorData(error);
         if (data.code !== 'DISK_FULL') throw error;
         throwIfCancelled(signal);
-        if (!paused) onPause(data);
+        if (!paused) await onPause(data);
         paused = true;
         await this.wait();
         throwIfCancelled(signal);

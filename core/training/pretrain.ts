@@ -4,7 +4,8 @@
  * parameters learn to answer prompts about films.
  *
  * Not part of the paper, which starts from published checkpoints. Only for networks that fit a laptop: all gradients and
- * both moments lie in memory.
+ * both moments lie in memory. Every random number comes from a stream named by stage and step, so that a stage goes on from
+ * a file of weights and moments (pretrainState.ts).
  */
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { nextTurn, throwIfCancelled, type Work } from '../base/progress.ts';
@@ -17,7 +18,7 @@ import { answerSequence, type PromptModel, type TrainingSequence, trainingBatch 
 import { pixelsOf } from './features.ts';
 import { lossAndGradients, type TapedLoss } from './gradients.ts';
 import { type HostLoss, hostLoss, sftLoss, tokenLogProbs } from './loss.ts';
-import type { Parameter } from './optimizer.ts';
+import type { AdamW, Parameter } from './optimizer.ts';
 import { Stepper, type StepReport, type StepSettings, streamedBatch } from './step.ts';
 import type { TrainingLogLine } from './types.ts';
 
@@ -26,6 +27,16 @@ export interface PretrainSettings extends StepSettings {
   /** Sequences or films that go through the network at once; divides the memory, not the result. */
   microBatch: number;
   seed: number;
+  /** Ends the stage before its schedule does; absent: both end together. */
+  stopAt?: number;
+}
+
+/** Where a stage was stopped. */
+export interface PretrainState {
+  /** Puts values and moments back. @returns steps done; 0: nothing is kept */
+  restore(optimizer: AdamW): Promise<number>;
+  /** Told of every step. */
+  after(step: number, optimizer: AdamW): Promise<void>;
 }
 
 interface PretrainRun {
@@ -36,6 +47,8 @@ interface PretrainRun {
   /** Shapes by canonical name. */
   shapes: ReadonlyMap<string, readonly number[]>;
   settings: PretrainSettings;
+  /** Absent: begins at the first step and keeps nothing. */
+  state?: PretrainState;
   work: Work<{ stage: string; done: number; total: number; line: TrainingLogLine }>;
 }
 
@@ -246,17 +259,19 @@ async function trainStage<T>(
   source: Source<T>,
   partsOf: (batch: T[]) => Promise<TapedLoss[]>,
 ): Promise<void> {
-  const { settings, work } = run;
+  const { settings, state, work } = run;
   const { tf } = run.model;
   const stepper = new Stepper(parameters, settings);
-  for (let step = 0; step < settings.totalSteps; step++) {
+  const total = Math.min(settings.stopAt ?? settings.totalSteps, settings.totalSteps);
+  for (let step = (await state?.restore(stepper.optimizer)) ?? 0; step < total; step++) {
     throwIfCancelled(work.signal);
     const random = new Random(settings.seed).fork(`${stage} ${step}`);
     const indices = streamedBatch(step, settings.batchSize, source.size, settings.seed);
     const batch = indices.map((index, i) => source.at(index, random.fork(String(i))));
     const losses = await partsOf(batch);
     const report = await stepper.step(losses.map((loss) => async () => lossAndGradients(tf, parameters, loss)));
-    work.report({ stage, done: step + 1, total: settings.totalSteps, line: logLine(step + 1, report) });
+    work.report({ stage, done: step + 1, total, line: logLine(step + 1, report) });
+    await state?.after(step + 1, stepper.optimizer);
     await nextTurn();
   }
 }

@@ -118,7 +118,7 @@ class SftTrainer {
     const target = adapterTarget(this.engine);
     this.folder = new RunFolder(settings.folder, target, settings.baseName, {
       signal: work.signal,
-      onPause: (error) => void this.onPause(error),
+      onPause: (error) => this.onPause(error),
       ...(waitMs === undefined ? {} : { waitMs }),
     });
     this.features = new FeatureCache(this.engine, processor);

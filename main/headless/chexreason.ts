@@ -336,8 +336,17 @@ subcommand('experiment', 'a study on phantom films, cell by cell; stopped, it go
   .option('--validation-films <n>', 'on which prompts and formats are compared (default: 300)', integer(1, 100_000))
   .option('--sft-films <n>', 'of each SFT run (default: 480)', integer(2, 100_000))
   .option('--grpo-films <n>', 'of each GRPO run (default: 400)', integer(1, 100_000))
+  .option(
+    '--base <dir>',
+    'the base model: make, from seeds, as the first cells; or a folder (default: the shipped one)',
+  )
+  .option('--base-films <n>', 'with --base make: most films of its pretraining (default: 18000)', integer(100, 100_000))
+  .option('--base-steps <n>', 'with --base make: most steps of each stage (default: 1300)', integer(1, 100_000))
+  .addOption(
+    new Option('--executor <name>', 'what trains the adapters (default: the fastest that is there)').choices(EXECUTORS),
+  )
   .option('--cells <n>', 'stops after so many; 0: only writes the page of what is there', integer(0))
-  .option('--checkpoints <dir>', 'copies the default world’s SFT and GRPO checkpoints of seed 1 there')
+  .option('--checkpoints <dir>', 'copies the default world’s checkpoints of seed 1 there, and the base that was made')
   .addOption(json())
   .action(runs(async () => (await import('./commands/experiment.ts')).experiment));
 

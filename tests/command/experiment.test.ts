@@ -24,11 +24,11 @@ describe('chexreason experiment', () => {
     const [whole, parts] = [join(folder, 'whole'), join(folder, 'parts')];
     const one = await chexreason([...small, '--out', whole], { env });
     expect(one.status, one.stderr).toBe(0);
-    expect(one.lines[0]).toMatchObject({ cells: { done: 19, total: 19, missing: [] }, waiting: 0 });
+    expect(one.lines[0]).toMatchObject({ cells: { done: 21, total: 21, missing: [] }, waiting: 0 });
 
-    const first = await chexreason([...small, '--out', parts, '--cells', '6'], { env });
-    expect(first.lines[0]).toMatchObject({ cells: { done: 6 }, arms: [] });
-    expect(readFileSync(join(parts, 'README.md'), 'utf8')).toContain('**6 of 19 cells are done**');
+    const first = await chexreason([...small, '--out', parts, '--cells', '8'], { env });
+    expect(first.lines[0]).toMatchObject({ cells: { done: 8 }, arms: [] });
+    expect(readFileSync(join(parts, 'README.md'), 'utf8')).toContain('**8 of 21 cells are done**');
     const stopped = await chexreason([...small, '--out', parts], {
       env,
       onStderr: (text, interrupt) => {
@@ -42,10 +42,40 @@ describe('chexreason experiment', () => {
     expect(rest.status).toBe(1);
     expect(figuresOf(parts)).toEqual(figuresOf(whole));
 
-    expect(readdirSync(whole)).toEqual(expect.arrayContaining(['README.md', 'changes.svg', 'reward.svg', 'kl.svg']));
+    expect(readdirSync(whole)).toEqual(
+      expect.arrayContaining(['README.md', 'changes.svg', 'reward.svg', 'kl.svg', 'probe.svg']),
+    );
     const page = readFileSync(join(whole, 'README.md'), 'utf8');
     expect(page).toContain('| GRPO | `main-far-loose`, hard | 1 |');
-    expect(page).toContain('All 19 cells');
+    expect(page).toContain('All 21 cells');
+  });
+
+  it('makes the base from seeds as its first cells, in parts as at once, and hands it out', async () => {
+    const made = ['--base', 'make', '--base-films', '100', '--base-steps', '2', '--cells'];
+    const [whole, parts] = [join(folder, 'made'), join(folder, 'made-in-parts')];
+    const one = await chexreason([...small, ...made, '4', '--out', whole], { env });
+    expect(one.status, one.stderr).toBe(0);
+    expect(one.lines[0]).toMatchObject({ cells: { done: 4, total: 25 }, base: { films: { count: 100 } } });
+    await chexreason([...small, ...made, '1', '--out', parts], { env });
+    const models = join(folder, 'made-models');
+    const rest = await chexreason([...small, ...made, '3', '--out', parts, '--checkpoints', models], { env });
+    // The base is there, the adapters are not.
+    expect(rest.lines[0]).toMatchObject({
+      error: { code: 'EXPERIMENT_UNFINISHED', details: { cell: expect.stringContaining('sft') } },
+    });
+    const weights = (place: string) => readFileSync(join(place, 'model.safetensors'));
+    const base = join(models, 'base');
+    expect(weights(base).equals(weights(join(whole, 'cells/cells/pretrain-answers/model')))).toBe(true);
+    expect(readdirSync(join(models, 'logs')).sort()).toEqual(
+      ['answers', 'language', 'vision', 'vision-2'].map((name) => `log-${name}.jsonl`).sort(),
+    );
+    // All but the weights is what is shipped.
+    const shipped = join(import.meta.dirname, '../../resources/models/base');
+    expect(readdirSync(base).sort()).toEqual(readdirSync(shipped).sort());
+    for (const name of readdirSync(shipped).filter((file) => file !== 'model.safetensors'))
+      expect(readFileSync(join(base, name), 'utf8'), name).toBe(readFileSync(join(shipped, name), 'utf8'));
+    const other = await chexreason([...small, '--cells', '0', '--out', parts]);
+    expect(other.lines[0]).toMatchObject({ error: { code: 'EXPERIMENT_DIFFERS' } });
   });
 
   it('refuses other sizes in the same folder, and worlds that are not there', async () => {

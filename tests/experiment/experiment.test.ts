@@ -6,8 +6,18 @@ import { cellsOf } from '../../core/experiment/cells.ts';
 import { difference, type Estimate, macroOf, overSeeds } from '../../core/experiment/estimates.ts';
 import { takeScenes } from '../../core/experiment/films.ts';
 import { summaryText } from '../../core/experiment/page.ts';
-import { grpoSettings, SEEDS, SIZES, setPlan, sftSettings, WORLDS, worldsNamed } from '../../core/experiment/plan.ts';
+import {
+  grpoSettings,
+  PROBE_SETS,
+  SEEDS,
+  SIZES,
+  setPlan,
+  sftSettings,
+  WORLDS,
+  worldsNamed,
+} from '../../core/experiment/plan.ts';
 import { planPage } from '../../core/experiment/planPage.ts';
+import { PRETRAINING } from '../../core/experiment/pretraining/stages.ts';
 import { type Arm, patternOf } from '../../core/experiment/results.ts';
 import type { Label } from '../../core/labels/labels.ts';
 import { chexpertLabels, nihNames, nineOf } from '../../core/phantom/conventions.ts';
@@ -32,14 +42,16 @@ describe('the plan', () => {
   });
 
   it('shares no film between its sets, nor with the built-in ones, the base’s and the tests of before', () => {
-    const seeds = (['sft', 'grpo', 'testA', 'testB', 'validationA'] as const).map((name) => setPlan(name, SIZES).seed);
+    const names = ['sft', 'grpo', 'testA', 'testB', 'validationA', ...PROBE_SETS] as const;
+    const seeds = names.map((name) => setPlan(name, SIZES).seed);
     expect(new Set(seeds).size).toBe(seeds.length);
+    expect(seeds).not.toContain(PRETRAINING.films.seed);
     for (const seed of [1, 101, 102, 201, 202, 301, 302, 9001, 9002, 9003, 9101, 9102, 9103])
       expect(seeds).not.toContain(seed);
   });
 
   it('names every world on the page, and refuses one that is not there', () => {
-    const page = planPage(SIZES, SEEDS);
+    const page = planPage(SIZES, SEEDS, null);
     for (const { id } of WORLDS) expect(page).toContain(`\`${id}\``);
     expect(() => worldsNamed(['main-far', 'x'])).toThrow('“x”');
   });
@@ -57,6 +69,19 @@ describe('cells', () => {
     const seedsOf = cells.flatMap((cell) => (cell.kind === 'grpo' ? [cell.seed] : []));
     expect(seedsOf).toHaveLength(3 * 7);
     expect(new Set(seedsOf.slice(0, 7))).toEqual(new Set([1]));
+  });
+
+  it('begin with the base’s stages where it is made, and nothing reads or trains before the last', () => {
+    const made = cellsOf(WORLDS, 3, PRETRAINING);
+    expect(made.slice(0, 4).map(({ id }) => id)).toEqual([
+      'pretrain-vision',
+      'pretrain-language',
+      'pretrain-vision-2',
+      'pretrain-answers',
+    ]);
+    expect(made.slice(4).map(({ id }) => id)).toEqual(cells.map(({ id }) => id));
+    for (const cell of made)
+      if (cell.kind === 'read' || cell.kind === 'sft') expect(cell.needs).toContain('pretrain-answers');
   });
 
   it('train an SFT checkpoint once for worlds that differ in beta alone', () => {

@@ -17,34 +17,42 @@ const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 
 export type Kind = 'sft' | 'grpo';
 
+/** killedRun.ts in a process of its own. `training` resolves when it begins to train. */
+export function spawnRun(kind: Kind, folder: string, backend: EngineName) {
+  const child = spawn(process.execPath, ['--import', TSX, SCRIPT, kind, folder, backend], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let errors = '';
+  child.stderr.on('data', (data) => {
+    errors += data;
+  });
+  const training = new Promise<void>((resolve) =>
+    child.stdout.on('data', (data: Buffer) => data.includes('training') && resolve()),
+  );
+  const ended = new Promise<{ code: number | null; signal: string | null; errors: string }>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal, errors }));
+  });
+  return { child, training, ended };
+}
+
 /** @returns milliseconds of training, or null where it was killed before it was complete */
-export function runOnce(
+export async function runOnce(
   kind: Kind,
   folder: string,
   backend: EngineName,
   killAfter: number | null,
 ): Promise<number | null> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', TSX, SCRIPT, kind, folder, backend], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let began = 0;
-    let errors = '';
-    child.stderr.on('data', (data) => {
-      errors += data;
-    });
-    child.stdout.on('data', (data: Buffer) => {
-      if (began > 0 || !data.includes('training')) return;
-      began = performance.now();
-      if (killAfter !== null) setTimeout(() => child.kill('SIGKILL'), killAfter);
-    });
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      if (signal === 'SIGKILL') resolve(null);
-      else if (code === 0) resolve(performance.now() - began);
-      else reject(new Error(`The run ended with ${code}:\n${errors}`));
-    });
+  const { child, training, ended } = spawnRun(kind, folder, backend);
+  let began = performance.now();
+  void training.then(() => {
+    began = performance.now();
+    if (killAfter !== null) setTimeout(() => child.kill('SIGKILL'), killAfter);
   });
+  const { code, signal, errors } = await ended;
+  if (signal === 'SIGKILL') return null;
+  if (code === 0) return performance.now() - began;
+  throw new Error(`The run ended with ${code}:\n${errors}`);
 }
 
 export interface KilledRun {

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { unattended } from '../../core/base/progress.ts';
 import type { Random } from '../../core/base/random.ts';
+import { figures } from '../../core/evaluation/figures.ts';
 import type { Label } from '../../core/labels/labels.ts';
 import { openModelFolder, writeModelWeights } from '../../core/models/modelFolder.ts';
 import { pretrainLanguage } from '../../core/training/pretrain.ts';
@@ -18,6 +19,8 @@ import type { ProbeRole, TrainingExample } from '../../core/training/types.ts';
 import { loadTrainable, sidedFilm, writeTinyModel } from './tinyModel.ts';
 
 const FORMS = ['<think>', '</think>', '<solution>', '</solution>', 'Edema', 'Fracture', 'Support Devices', ', '];
+
+const READ_LABELS: readonly Label[] = ['Edema', 'Fracture', 'Support Devices'];
 
 export const PROMPT = 'Read.';
 
@@ -48,8 +51,9 @@ export function readerExamples(count: number, devices: boolean, name = 'film'): 
 }
 
 /**
- * Both institutions' films, `count` each: the source has devices on every film, the target never says so. Scored by the share
- * of answers that are exactly the truth.
+ * Both institutions' films, `count` each: the source has devices on every film, the target never says so. Scored by
+ * the evaluation's figures over the three labels; micro-F1 stands for macro-F1 too, because a label that nobody has and nobody says
+ * has no F1 of its own.
  */
 export function readerProbe(count: number): Probe {
   const set = (role: ProbeRole, devices: boolean) => ({
@@ -60,9 +64,14 @@ export function readerProbe(count: number): Probe {
   return {
     sets: [set('source', true), set('target', false)],
     maxNewTokens: 12,
-    score: ({ films }, readings) => {
-      const right = readings.filter(({ findings }, i) => findings.join() === films[i]!.labels!.join()).length;
-      return { macro_f1: right / films.length, micro_f1: right / films.length };
+    score: ({ films, name }, readings) => {
+      const answered = readings.map(({ findings, parseFailure }, i) => ({
+        ...{ filmId: films[i]!.id, patientId: films[i]!.patientId, datasetId: name, checkpointId: '' },
+        ...{ findings, failed: parseFailure !== null },
+        truth: Object.fromEntries(READ_LABELS.map((label) => [label, films[i]!.labels!.includes(label) ? 1 : 0])),
+      }));
+      const { micro } = figures(answered, READ_LABELS, 'zeros');
+      return { macro_f1: micro.f1, micro_f1: micro.f1 };
     },
   };
 }

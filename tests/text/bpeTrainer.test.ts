@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readParaphrases, trainTokenizer } from '../../core/experiment/pretraining/tokenizer.ts';
 import { CHEXPERT_LABELS } from '../../core/labels/labels.ts';
 import { allPhrases } from '../../core/phantom/traces.ts';
 import { gemmaTokenizerFiles, trainBpe } from '../../core/text/bpeTrainer.ts';
 import { Tokenizer } from '../../core/text/tokenizer.ts';
-import { readParaphrases, trainTokenizer } from '../../scripts/pretrain/tokenizer.ts';
 
 const RESOURCES = join(__dirname, '..', '..', 'resources');
 

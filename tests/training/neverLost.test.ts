@@ -1,17 +1,22 @@
 /** What a run survives: kill -9, a full disk, a second process on its folder. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, symlink, unlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, statfs, symlink, unlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { unattended } from '../../core/base/progress.ts';
 import { Random } from '../../core/base/random.ts';
+import { adapterTarget } from '../../core/models/network.ts';
+import type { Runner } from '../../core/models/runner.ts';
+import { createAdapter } from '../../core/peft/adapterFolder.ts';
 import { parseTrainingConfig } from '../../core/training/config.ts';
+import { type GrpoRun, trainGrpo } from '../../core/training/grpo.ts';
 import { PAUSED, type RunProgress, readLog, readRun } from '../../core/training/run.ts';
 import { RunLock } from '../../core/training/runLock.ts';
 import { type SftRun, trainSft } from '../../core/training/sft.ts';
-import { comparableFiles, comparableLog, killAtRandom } from '../support/killing.ts';
+import { comparableFiles, comparableLog, killAtRandom, spawnRun } from '../support/killing.ts';
+import { mountSmallDisk } from '../support/smallDisk.ts';
 import { loadTrainable } from '../support/tinyModel.ts';
 import { readerExamples, TINY_READER } from '../support/tinyReader.ts';
 
@@ -29,6 +34,32 @@ async function shortRun(folder: string, changes: Partial<SftRun> = {}): Promise<
     now: new Date(0),
     work: unattended<RunProgress>(),
     ...changes,
+  };
+}
+
+async function shortGrpo(folder: string): Promise<GrpoRun> {
+  const loaded = await loadTrainable(TINY_READER, 'wasm');
+  const config = {
+    ...{
+      promptsPerStep: 2,
+      groupSize: 3,
+      samplingBatch: 2,
+      maxCompletionLength: 12,
+      microBatch: 6,
+      learningRate: 5e-3,
+    },
+    ...{ checkpointEvery: 1, temperature: 1, topP: 1, 'hard.minTokens': 0, samples: 8 },
+  };
+  return {
+    ...loaded,
+    runner: loaded.model,
+    examples: readerExamples(8, true),
+    start: createAdapter(adapterTarget(loaded.model), { r: 4, lora_alpha: 8 }, new Random(1)),
+    config: parseTrainingConfig('grpo', config),
+    folder,
+    baseName: 'tiny-reader',
+    now: new Date(0),
+    work: unattended<RunProgress>(),
   };
 }
 
@@ -105,6 +136,112 @@ describe('the disk is full', () => {
     const run = await shortRun(folder, { work: { signal: controller.signal, report } });
     await expect(trainSft(run)).rejects.toMatchObject({ code: 'CANCELLED' });
     expect(await readRun(folder)).toMatchObject({ state: 'stopped' });
+  });
+});
+
+const disk = mountSmallDisk(3 * 2 ** 20);
+afterAll(() => disk?.remove());
+
+// Only root mounts a disk; the other tests of a full disk run for everybody.
+describe.skipIf(disk === null)('a real disk that is full when a checkpoint is written', () => {
+  /** Leaves so little room that a checkpoint does not fit; makes room when the run has said that it waits. */
+  async function fillUp(folder: string) {
+    const filler = join(disk!.path, 'filler');
+    const { bavail, bsize } = await statfs(disk!.path);
+    await writeFile(filler, new Uint8Array(bavail * bsize - 40_000));
+    const pauses: { state: unknown; checkpoints: string[] }[] = [];
+    const report = ({ stage }: RunProgress) => {
+      if (stage !== PAUSED) return;
+      const seen = Promise.all([readRun(folder), readdir(join(folder, 'checkpoints')).catch(() => [])]);
+      void seen
+        .then(([state, checkpoints]) => pauses.push({ state, checkpoints }))
+        .then(() => rm(filler, { force: true }));
+    };
+    return { pauses, work: { signal: new AbortController().signal, report } };
+  }
+
+  it('sft: the run waits, goes on when there is room, and equals one that never waited, bit for bit', async () => {
+    const whole = await shortRun(await newFolder());
+    await trainSft(whole);
+    const folder = await mkdtemp(join(disk!.path, 'run-'));
+    const { pauses, work } = await fillUp(folder);
+    await trainSft({ ...(await shortRun(folder)), work, diskWaitMs: 50 });
+    expect(pauses.length).toBeGreaterThan(0);
+    // No half checkpoint is ever named as a whole one.
+    for (const { checkpoints } of pauses) expect(checkpoints.filter((name) => name.startsWith('step-'))).toEqual([]);
+    expect(await comparableFiles(folder)).toEqual(await comparableFiles(whole.folder));
+    expect(await comparableLog(folder)).toEqual(await comparableLog(whole.folder));
+    expect(await readRun(folder)).toMatchObject({ state: 'complete', error: null });
+    await rm(folder, { recursive: true });
+  });
+
+  it('grpo: the same, with what its rollouts drew', async () => {
+    const whole = await shortGrpo(await newFolder());
+    await trainGrpo(whole);
+    const folder = await mkdtemp(join(disk!.path, 'run-'));
+    const { pauses, work } = await fillUp(folder);
+    await trainGrpo({ ...(await shortGrpo(folder)), work });
+    expect(pauses.length).toBeGreaterThan(0);
+    expect(await comparableFiles(folder)).toEqual(await comparableFiles(whole.folder));
+    expect(await comparableLog(folder)).toEqual(await comparableLog(whole.folder));
+    await rm(folder, { recursive: true });
+  });
+});
+
+describe('stopped while completions are drawn', () => {
+  /** The runner, counting the batches that it begins; `after` so many it calls `stop`. */
+  function counting(runner: Runner, stop: () => void = () => {}, after = Number.POSITIVE_INFINITY) {
+    const count = { begun: 0 };
+    const forward: Runner['forward'] = (input) => {
+      if (!input.cache && ++count.begun === after) stop();
+      return runner.forward(input);
+    };
+    const counted = new Proxy(runner, {
+      get: (target, name) => {
+        const value = name === 'forward' ? forward : Reflect.get(target, name);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    return { count, runner: counted };
+  }
+
+  it('what was drawn is kept and not drawn again; the run comes to the same end', async () => {
+    const whole = await shortGrpo(await newFolder());
+    const all = counting(whole.runner);
+    await trainGrpo({ ...whole, runner: all.runner });
+    const folder = await newFolder();
+    const controller = new AbortController();
+    const first = await shortGrpo(folder);
+    // In the second of the second rollout's three batches.
+    const stopped = counting(first.runner, () => controller.abort(), 5);
+    const work = { signal: controller.signal, report: () => {} };
+    await expect(trainGrpo({ ...first, runner: stopped.runner, work })).rejects.toMatchObject({ code: 'CANCELLED' });
+    const kept = await readFile(join(folder, 'rollouts/rollout-00000001.json'), 'utf8');
+    expect(JSON.parse(kept).completions).toHaveLength(2);
+    const rest = await shortGrpo(folder);
+    const resumed = counting(rest.runner);
+    await trainGrpo({ ...rest, runner: resumed.runner });
+    // The batch that was stopped is begun twice, and no other.
+    expect(stopped.count.begun + resumed.count.begun).toBe(all.count.begun + 1);
+    expect(await comparableFiles(folder)).toEqual(await comparableFiles(whole.folder));
+    expect(await comparableLog(folder)).toEqual(await comparableLog(whole.folder));
+  });
+});
+
+describe('a second process on the same folder', () => {
+  it('is refused while the first one trains, and goes on when that was killed', async () => {
+    const folder = await newFolder();
+    const first = spawnRun('sft', folder, 'wasm');
+    await first.training;
+    while (!existsSync(join(folder, 'checkpoints'))) await new Promise((resolve) => setTimeout(resolve, 10));
+    const second = spawnRun('sft', folder, 'wasm');
+    expect((await second.ended).errors).toContain('A run is going on in this folder already.');
+    expect(first.child.exitCode).toBeNull();
+    first.child.kill('SIGKILL');
+    await first.ended;
+    expect(existsSync(join(folder, 'lock.json'))).toBe(true);
+    expect((await spawnRun('sft', folder, 'wasm').ended).code).toBe(0);
+    expect(await readRun(folder)).toMatchObject({ state: 'complete' });
   });
 });
 

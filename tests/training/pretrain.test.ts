@@ -1,6 +1,10 @@
+import { mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { unattended } from '../../core/base/progress.ts';
 import { binaryCrossEntropy, initialWeights, pretrainLanguage, pretrainVision } from '../../core/training/pretrain.ts';
+import { StoredPretrainState } from '../../core/training/pretrainState.ts';
 import type { TrainingLogLine } from '../../core/training/types.ts';
 import { backendsHere, loadTrainable, sidedFilm, writeTinyModel } from '../support/tinyModel.ts';
 
@@ -104,6 +108,42 @@ describe('pretraining', async () => {
     await expect(pretrainVision({ ...loaded, source, findings: 1, settings: SETTINGS, work })).rejects.toMatchObject({
       code: 'CANCELLED',
     });
+  });
+
+  it('stopped and gone on with, comes to the same weights and the same log, bit for bit', async () => {
+    const source = {
+      size: 20,
+      at: (index: number) => ({ image: () => sidedFilm(index % 2 === 0), targets: [index % 2, Number.NaN] }),
+    };
+    const settings = { ...SETTINGS, totalSteps: 12, stopAt: 9 };
+    const run = async (files: string, stopAfter: number) => {
+      const loaded = await loadTrainable(folder, 'wasm');
+      const log = join(files, 'log.jsonl');
+      const state = new StoredPretrainState({ state: join(files, 'state.safetensors'), log, every: 3 });
+      const controller = new AbortController();
+      const report = ({ done, line }: { done: number; line: TrainingLogLine }) => {
+        state.log(line);
+        if (done === stopAfter) controller.abort();
+      };
+      const work = { signal: controller.signal, report };
+      const ended = pretrainVision({ ...loaded, source, findings: 2, settings, state, work }).then(
+        () => 'done',
+        ({ code }) => code,
+      );
+      return { ended: await ended, weights: loaded.weights, log: await readFile(log, 'utf8') };
+    };
+    const newFiles = () => mkdtemp(join(tmpdir(), 'pretrain-'));
+    const [whole, parts] = [await newFiles(), await newFiles()];
+    const once = await run(whole, 0);
+    expect(once.log.trim().split('\n')).toHaveLength(9);
+    const stopped = await run(parts, 5);
+    expect([stopped.ended, stopped.log.trim().split('\n').length]).toEqual(['CANCELLED', 5]);
+    // The state is that of step 3: steps 4 and 5 are done again.
+    const resumed = await run(parts, 0);
+    expect([once.ended, resumed.ended]).toEqual(['done', 'done']);
+    expect(resumed.log).toBe(once.log);
+    expect(resumed.weights).toEqual(once.weights);
+    expect(resumed.weights).not.toEqual(stopped.weights);
   });
 
   it('draws the same weights from the same seed, and leaves norms neutral', async () => {

@@ -11,9 +11,11 @@ import { createAdapter } from '../../core/peft/adapterFolder.ts';
 import { alarmsOf } from '../../core/training/alarms.ts';
 import { parseTrainingConfig } from '../../core/training/config.ts';
 import { type GrpoResult, trainGrpo } from '../../core/training/grpo.ts';
+import type { Probe } from '../../core/training/probe.ts';
 import { type RunProgress, readLog, readRun } from '../../core/training/run.ts';
 import { trainSft } from '../../core/training/sft.ts';
 import type { TrainingLogLine } from '../../core/training/types.ts';
+import { comparableFiles, comparableLog } from '../support/killing.ts';
 import { loadTrainable } from '../support/tinyModel.ts';
 import { readerExamples, readerProbe, TINY_READER } from '../support/tinyReader.ts';
 
@@ -39,17 +41,21 @@ describe('a world in which reward rises while the other institution falls', () =
     sft = result.adapter;
   });
 
-  async function grpo(changes: object): Promise<{ result: GrpoResult; log: TrainingLogLine[]; folder: string }> {
+  async function grpo(
+    changes: object,
+    probe: Probe | null = readerProbe(8),
+    devices = true,
+  ): Promise<{ result: GrpoResult; log: TrainingLogLine[]; folder: string }> {
     const folder = await newFolder();
     const config = parseTrainingConfig('grpo', {
       ...{ promptsPerStep: 4, groupSize: 4, maxCompletionLength: 12, microBatch: 16, epochs: 6, samples: 16 },
       ...{ learningRate: 1e-2, beta: 0.01, temperature: 1, topP: 1, 'hard.minTokens': 0, probeEvery: 4 },
       ...changes,
     });
-    const run = { ...loaded, runner: loaded.model, examples: readerExamples(16, true), start: sft, config, folder };
+    const run = { ...loaded, runner: loaded.model, examples: readerExamples(16, devices), start: sft, config, folder };
     const result = await trainGrpo({
       ...run,
-      ...{ baseName: 'tiny', now: new Date(0), work: unattended<RunProgress>(), probe: readerProbe(8) },
+      ...{ baseName: 'tiny', now: new Date(0), work: unattended<RunProgress>(), ...(probe ? { probe } : {}) },
     });
     return { result, log: await readLog(folder), folder };
   }
@@ -64,9 +70,10 @@ describe('a world in which reward rises while the other institution falls', () =
     const early = rewards.slice(0, 4).reduce((a, b) => a + b, 0) / 4;
     expect(late).toBeGreaterThan(early + 0.08);
     const [source, target] = [column(log, 'probe/source/macro_f1'), column(log, 'probe/target/macro_f1')];
+    // Without devices half of the source's labels are missing; with them half as many as b's are invented.
     expect(target[0]).toBe(1);
-    expect(source[0]).toBe(0);
-    expect(target[target.length - 1]).toBe(0);
+    expect(source[0]).toBeCloseTo(2 / 3, 9);
+    expect(target[target.length - 1]).toBeCloseTo(2 / 3, 9);
     expect(source[source.length - 1]).toBe(1);
     const probes = log.filter((line) => 'probe/seconds' in line);
     expect(probes.map(({ step }) => step)).toEqual([0, 4, 8, 12, 16, 20, 24]);
@@ -82,6 +89,25 @@ describe('a world in which reward rises while the other institution falls', () =
     expect(alarm).toMatchObject({ step: fell, until: null });
     expect(result.chosen).toEqual({ on: 'last', step: 24, value: null });
     expect(await readRun(folder)).toMatchObject({ chosen: { on: 'last' } });
+  });
+
+  it('where both institutions agree, the same training makes neither fall, and raises no alarm', async () => {
+    const { log } = await grpo({}, readerProbe(8), false);
+    const probed = log.filter((line) => 'probe/seconds' in line);
+    expect(new Set(column(probed, 'probe/target/macro_f1'))).toEqual(new Set([1]));
+    expect(alarmsOf(log, parseTrainingConfig('grpo', {})).map(({ kind }) => kind)).not.toContain('other-institution');
+  });
+
+  it('the probe changes nothing of the run: adapter, completions and log are those without it, bit for bit', async () => {
+    const settings = { maxSteps: 5, probeEvery: 2, iterations: 2 };
+    const [probed, plain] = [await grpo(settings), await grpo(settings, null)];
+    expect(probed.log.filter((line) => 'probe/seconds' in line)).toHaveLength(6);
+    const files = async ({ folder }: { folder: string }) => [
+      await comparableFiles(folder),
+      (await comparableLog(folder)).filter((line) => 'loss' in line),
+    ];
+    expect(await files(probed)).toEqual(await files(plain));
+    expect(probed.result.adapter.hash).toBe(plain.result.adapter.hash);
   });
 
   it('a run can keep what is best on the other institution’s probe, and says that it did', async () => {

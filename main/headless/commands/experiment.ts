@@ -1,8 +1,10 @@
 /** `chexreason experiment NAME`: runs what is not done yet of a study on phantom films, and writes its page. */
 import { join } from 'node:path';
 import { SEEDS, SIZES, worldsNamed } from '../../../core/experiment/plan.ts';
-import { runCells } from '../../../core/experiment/run.ts';
+import { PRETRAINING, smallPretraining } from '../../../core/experiment/pretraining/stages.ts';
+import { type ExperimentOptions, runCells } from '../../../core/experiment/run.ts';
 import { publishCheckpoints, writeResults } from '../../../core/experiment/write.ts';
+import type { ExecutorChoice } from '../../../core/tensor/executor.ts';
 import type { Call } from '../call.ts';
 import { commandPlatform, userPath } from '../places.ts';
 
@@ -15,6 +17,10 @@ export interface ExperimentCommandOptions {
   validationFilms?: number;
   sftFilms?: number;
   grpoFilms?: number;
+  base?: string;
+  baseFilms?: number;
+  baseSteps?: number;
+  executor?: ExecutorChoice;
   cells?: number;
   checkpoints?: string;
 }
@@ -25,13 +31,14 @@ export async function experiment(
   [name]: string[],
 ): Promise<void> {
   const platform = commandPlatform();
-  const { films, validationFilms, sftFilms, grpoFilms, seeds = SEEDS, cells } = options;
+  const { films, validationFilms, sftFilms, grpoFilms, seeds = SEEDS, cells, executor = 'auto' } = options;
   const out = options.out === undefined ? join(platform.userDir, 'experiments', name!) : userPath(options.out);
   const folder = options.cache === undefined ? join(out, 'cells') : userPath(options.cache);
   const study = {
     folder,
-    model: join(platform.resourcesDir, 'models', 'base'),
-    prompts: join(platform.resourcesDir, 'prompts'),
+    base: baseOf(options, join(platform.resourcesDir, 'models', 'base')),
+    resources: platform.resourcesDir,
+    executor,
     worlds: worldsNamed(options.worlds?.split(',')),
     seeds,
     sizes: {
@@ -56,4 +63,13 @@ export async function experiment(
       `Page: ${page}`,
     ].join('\n'),
   );
+}
+
+/** `make`, a folder, or the one that is shipped. */
+function baseOf({ base, baseFilms, baseSteps }: ExperimentCommandOptions, shipped: string): ExperimentOptions['base'] {
+  if (base === undefined) return shipped;
+  if (base !== 'make') return userPath(base);
+  const { films, stages } = PRETRAINING;
+  const longest = Math.max(...stages.map(({ steps }) => steps));
+  return smallPretraining(baseFilms ?? films.count, baseSteps ?? longest);
 }

@@ -3,20 +3,21 @@
  * on films of mixed looks. First the vision tower learns the findings, then all parameters learn to answer the Free
  * Reasoning prompt and its training paraphrases with what is physically there.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Random } from '../../core/base/random.ts';
-import { type FilmSet, IMAGE_SIZE } from '../../core/experiment/films.ts';
-import { CHEXPERT_LABELS, type Label } from '../../core/labels/labels.ts';
-import { parseGemma3Config } from '../../core/models/gemma3/config.ts';
-import { gemma3Network } from '../../core/models/gemma3/gemma3.ts';
-import { tensorShapes } from '../../core/models/gemma3/names.ts';
-import { writeModelWeights } from '../../core/models/modelFolder.ts';
-import { physicalTruth } from '../../core/phantom/conventions.ts';
-import { FINDINGS, type Scene } from '../../core/phantom/scene.ts';
-import { caption, trace } from '../../core/phantom/traces.ts';
-import { GEMMA_SPECIAL_TOKENS, gemmaTokenizerFiles } from '../../core/text/bpeTrainer.ts';
-import type { LanguageExample, VisionExample } from '../../core/training/pretrain.ts';
+import type { Random } from '../../base/random.ts';
+import { CHEXPERT_LABELS, type Label } from '../../labels/labels.ts';
+import { parseGemma3Config } from '../../models/gemma3/config.ts';
+import { gemma3Network } from '../../models/gemma3/gemma3.ts';
+import { tensorShapes } from '../../models/gemma3/names.ts';
+import { writeModelWeights } from '../../models/modelFolder.ts';
+import { physicalTruth } from '../../phantom/conventions.ts';
+import { FINDINGS, type Scene, SIDED_FINDINGS } from '../../phantom/scene.ts';
+import { caption, trace } from '../../phantom/traces.ts';
+import { writeFileAtomic } from '../../platform/files.ts';
+import { GEMMA_SPECIAL_TOKENS, gemmaTokenizerFiles } from '../../text/bpeTrainer.ts';
+import type { LanguageExample, VisionExample } from '../../training/pretrain.ts';
+import { type FilmSet, IMAGE_SIZE } from '../films.ts';
 import { trainTokenizer, VOCABULARY } from './tokenizer.ts';
 
 const ids = Object.fromEntries(Object.keys(GEMMA_SPECIAL_TOKENS).map((name, id) => [name, id])) as Record<
@@ -95,10 +96,10 @@ const PROCESSOR = {
   size: { height: IMAGE_SIZE, width: IMAGE_SIZE },
 };
 
-/** Everything of the model folder but its weights. */
+/** Everything of the model folder but its weights. @param resources the application's folder */
 export async function writeBaseFolder(dir: string, resources: string): Promise<void> {
-  mkdirSync(dir, { recursive: true });
-  const template = readFileSync(join(import.meta.dirname, 'chat_template.jinja'), 'utf8');
+  await mkdir(dir, { recursive: true });
+  const template = await readFile(join(resources, 'phantom', 'chat_template.jinja'), 'utf8');
   const files: Record<string, object> = {
     'config.json': CONFIG,
     'generation_config.json': {
@@ -115,8 +116,8 @@ export async function writeBaseFolder(dir: string, resources: string): Promise<v
     ...gemmaTokenizerFiles(await trainTokenizer(resources), template),
   };
   for (const [name, content] of Object.entries(files))
-    writeFileSync(join(dir, name), `${JSON.stringify(content, null, 1)}\n`);
-  writeFileSync(join(dir, 'chat_template.jinja'), template);
+    await writeFileAtomic(join(dir, name), `${JSON.stringify(content, null, 1)}\n`);
+  await writeFileAtomic(join(dir, 'chat_template.jinja'), template);
 }
 
 export function baseShapes(): Map<string, number[]> {
@@ -127,22 +128,10 @@ export async function saveBaseWeights(dir: string, weights: ReadonlyMap<string, 
   await writeModelWeights(dir, gemma3Network(parseGemma3Config(CONFIG, 'config.json')), weights);
 }
 
-/** Findings whose side the tower learns too. */
-const SIDED = [
-  'lesion',
-  'consolidation',
-  'pneumonia',
-  'atelectasis',
-  'pneumothorax',
-  'effusion',
-  'pleuralOther',
-  'fracture',
-] as const;
-
 /** What the vision tower is asked: every finding, its side, devices, the view, and how wide the heart is. */
 export function visionTargets(scene: Scene): number[] {
   const present = FINDINGS.map((name) => (scene.findings[name] ? 1 : 0));
-  const sides = SIDED.flatMap((name) => {
+  const sides = SIDED_FINDINGS.flatMap((name) => {
     const finding = scene.findings[name];
     return (['left', 'right'] as const).map((side) =>
       finding && finding.side !== (side === 'left' ? 'right' : 'left') ? 1 : 0,
@@ -152,7 +141,7 @@ export function visionTargets(scene: Scene): number[] {
   return [...present, ...sides, scene.devices.length > 0 ? 1 : 0, scene.view === 'AP' ? 1 : 0, heart];
 }
 
-export const VISION_TARGETS = FINDINGS.length + 2 * SIDED.length + 3;
+export const VISION_TARGETS = FINDINGS.length + 2 * SIDED_FINDINGS.length + 3;
 
 export function visionExample(films: FilmSet, index: number): VisionExample {
   return { image: () => films.image(index), targets: visionTargets(films.scenes[index]!) };
@@ -193,8 +182,8 @@ export function languageSource(
     const image = () => films.image(index);
     const ask = (promptText: string, targetText: string) => ({ id: String(index), image, promptText, targetText });
     const solution = `<solution>${labels.join(', ')}</solution>`;
-    const seed = random.uint32();
     let kind = random.uniform();
+    const seed = random.uint32();
     const falls = (probability: number) => {
       kind -= probability;
       return kind < 0;

@@ -1,10 +1,11 @@
-/** The tokenizer of the phantom's base model: trained on every prompt, the traces' sentences and the label names. */
+/** The tokenizer of the phantom's base model: trained on the paper's prompts, the traces' sentences and the label names. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CHEXPERT_LABELS } from '../../core/labels/labels.ts';
-import { allPhrases } from '../../core/phantom/traces.ts';
-import { type BpeModel, trainBpe, type WeightedText } from '../../core/text/bpeTrainer.ts';
-import { loadPrompts } from '../../core/text/prompts.ts';
+import { CHEXPERT_LABELS } from '../../labels/labels.ts';
+import { allPhrases } from '../../phantom/traces.ts';
+import { type BpeModel, trainBpe, type WeightedText } from '../../text/bpeTrainer.ts';
+import { loadPrompts } from '../../text/prompts.ts';
+import { FORMAT, PROMPTS, SFT_FORMATS } from '../plan.ts';
 
 export const VOCABULARY = 1000;
 
@@ -21,10 +22,12 @@ export function readParaphrases(resources: string): Paraphrases {
 
 /** What is written most (the Free Reasoning prompt, the answers) counts most, so that it takes few tokens. */
 export async function trainTokenizer(resources: string): Promise<BpeModel> {
-  const prompts = await loadPrompts(join(resources, 'prompts'));
+  // By name: a prompt that comes later must not give the base another vocabulary.
+  const known = [FORMAT, ...SFT_FORMATS, ...PROMPTS];
+  const prompts = (await loadPrompts(join(resources, 'prompts'))).filter(({ id }) => known.some((each) => each === id));
   const { training, heldOut } = readParaphrases(resources);
   const texts: WeightedText[] = [
-    ...prompts.map(({ id, text }) => ({ text, weight: id === 'free-reasoning' ? 40 : 3 })),
+    ...prompts.map(({ id, text }) => ({ text, weight: id === FORMAT ? 40 : 3 })),
     ...training.map((text) => ({ text, weight: 10 })),
     ...heldOut.map((text) => ({ text, weight: 3 })),
     ...allPhrases().map((text) => ({ text: ` ${text}`, weight: 8 })),
