@@ -188,12 +188,14 @@ export function createReading(
     let latest = { text: '', stage: '' };
     let timer: ReturnType<typeof setTimeout> | undefined;
     const showSoon = (progress: typeof latest) => {
+      if (latest.text === '') markStage('text');
       latest = progress;
       timer ??= setTimeout(() => {
         timer = undefined;
         show(latest.text, latest.stage);
       }, STREAM_INTERVAL_MS);
     };
+    markStage('question');
     // Asked before anything is drawn: the engine works meanwhile.
     const answering = bridge.engine.call(
       'predictions.generate',
@@ -207,6 +209,7 @@ export function createReading(
     let outcome: Partial<ReadingState> = {};
     try {
       const prediction = await answering;
+      markStage('answer', prediction.seconds);
       const { predictions, repeats } = store.getState();
       outcome = before
         ? { repeats: { ...repeats, [checkpointId]: repeatOf(before, prediction) } }
