@@ -86,7 +86,6 @@ class Row {
   /** Chooses the next token. */
   extend(logits: Float32Array): void {
     const token = sampleToken(logits, this.request.sampling, this.random);
-    checkFinite(token.logprob, this);
     this.tokenIds.push(token.id);
     this.logprobs.push(token.logprob);
     this.temperedLogprobs.push(token.temperedLogprob);
@@ -232,15 +231,6 @@ async function replace(old: KvCache, made: Promise<KvCache>): Promise<KvCache> {
 function completionOf(row: Row, stop: 'end' | 'length', seconds: Completion['seconds']): Completion {
   const { tokenIds, logprobs, temperedLogprobs } = row;
   return { tokenIds, logprobs, temperedLogprobs, stop, seconds };
-}
-
-function checkFinite(logprob: number, row: Row): void {
-  if (Number.isFinite(logprob)) return;
-  throw new WorkbenchError(
-    'LOGITS_NOT_FINITE',
-    'The model gave a number that is not finite; its weights or its adapter are damaged.',
-    { token: row.tokenIds.length, adapter: row.request.adapter?.hash ?? null },
-  );
 }
 
 function checkRequest({ sampling, maxNewTokens }: GenerationRequest, index: number): void {

@@ -18,6 +18,7 @@ import type { Precision } from '../tensor/precision.ts';
 import { RowReader } from '../tensor/rowReader.ts';
 import type { LayerType } from './config.ts';
 import { convertedWeights, EMBEDDING_TABLE } from './convertedWeights.ts';
+import { finite } from './finite.ts';
 import { languageGraph, visionGraph } from './graphs.ts';
 import type { HostInputs } from './hostInputs.ts';
 import { type ModelFolder, storedWeight } from './modelFolder.ts';
@@ -158,7 +159,7 @@ export class OnnxRunner implements Runner {
       data.set(features!.data, done * width);
       done += tokensOf(...grids.slice(i, i + network.imagesAtOnce));
     }
-    return { data, width, grids };
+    return { data: finite(data, 'FEATURES_NOT_FINITE', this), width, grids };
   }
 
   positions(promptIds: readonly number[], grids: readonly TokenGrid[]): TokenPositions {
@@ -170,7 +171,7 @@ export class OnnxRunner implements Runner {
     const key = `language/${plan.mixed}/${[...plan.modules].sort().join()}`;
     const session = await this.session(key, () => this.languageGraph(plan));
     const { logits, ...added } = await session.run(feeds, ['logits', ...(input.keepCache ? past.names : [])]);
-    const output = { logits: logits!.data as Float32Array };
+    const output = { logits: finite(logits!.data as Float32Array, 'LOGITS_NOT_FINITE', this) };
     return input.keepCache ? { ...output, cache: past.append(added, input.length) } : output;
   }
 

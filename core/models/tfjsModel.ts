@@ -15,6 +15,7 @@ import { Functions } from '../tensor/tfjs/functions.ts';
 import { angles, mask, TfjsOps } from '../tensor/tfjs/ops.ts';
 import { TfjsWeights } from '../tensor/tfjs/weights.ts';
 import type { LayerType } from './config.ts';
+import { finite } from './finite.ts';
 import type { HostInputs } from './hostInputs.ts';
 import type { ModelFolder } from './modelFolder.ts';
 import type { ByKind, HostTensor, LanguageInputs, LanguageOutputs, Network, TokenPositions, Watch } from './network.ts';
@@ -70,7 +71,7 @@ export class TfjsModel implements Runner, TrainableModel {
     const { width } = this.info;
     if (images.length === 0) return { data: new Float32Array(), width, grids };
     const data = await takeData(this.tf.tidy(() => this.encode(images, false)));
-    return { data, width, grids };
+    return { data: finite(data, 'FEATURES_NOT_FINITE', this), width, grids };
   }
 
   positions(promptIds: readonly number[], grids: readonly TokenGrid[]): TokenPositions {
@@ -85,9 +86,14 @@ export class TfjsModel implements Runner, TrainableModel {
       const { logits, keys, values } = this.language(input, past, { ...(lora ? { lora } : {}) }, false);
       return input.keepCache ? { logits, keys, values } : { logits };
     });
-    const logits = await takeData(output.logits);
-    if (!output.keys) return { logits };
-    return { logits, cache: new TfjsCache(this, output.keys as Tensor4D[], output.values as Tensor4D[]) };
+    const cache = output.keys && new TfjsCache(this, output.keys as Tensor4D[], output.values as Tensor4D[]);
+    try {
+      const logits = finite(await takeData(output.logits), 'LOGITS_NOT_FINITE', this);
+      return cache ? { logits, cache } : { logits };
+    } catch (error) {
+      cache?.dispose();
+      throw error;
+    }
   }
 
   async selectRows(cache: KvCache, rows: Int32Array): Promise<KvCache> {

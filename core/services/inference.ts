@@ -110,6 +110,7 @@ export interface InferenceResult extends Sample {
 /** What asks: a model here, or a server (remoteInference.ts). */
 export interface Asks {
   infer(question: Question, settings: InferenceSettings): Promise<InferenceResult>;
+  score(question: Question, completion: string, labels: boolean, signal?: AbortSignal): Promise<ScoreResult>;
   dispose(): Promise<void>;
 }
 
@@ -119,7 +120,11 @@ export interface ScoreResult {
   promptTokenIds: number[];
   executor: string;
   engine: ExecutorInfo;
-  precision: Precision;
+  precision: string;
+  /** The probability of each label after the completion's reasoning, where it was asked for; as in InferenceResult. */
+  scores?: Record<Label, number>;
+  scoreMethod?: string;
+  scoresUnexplored?: number;
 }
 
 export class Inference implements Asks {
@@ -173,7 +178,11 @@ export class Inference implements Asks {
     };
   }
 
-  private async scores(prompt: Prompt, { tokenIds, text, findings }: Sample, signal?: AbortSignal) {
+  private async scores(
+    prompt: Prompt,
+    { tokenIds, text, findings }: Pick<Sample, 'tokenIds' | 'text' | 'findings'>,
+    signal?: AbortSignal,
+  ) {
     const { runner, tokenizer } = this.model;
     const completionIds = tokenIds.filter((id) => !runner.info.endTokenIds.includes(id));
     const answered = { ...prompt, completionIds, text, findings, block: this.answerFormat };
@@ -182,11 +191,13 @@ export class Inference implements Asks {
   }
 
   /** Log-probabilities of a given completion's tokens, given what is before them; the token that ends a turn closes it. */
-  async score(question: Question, completion: string, signal?: AbortSignal): Promise<ScoreResult> {
+  async score(question: Question, completion: string, labels = false, signal?: AbortSignal): Promise<ScoreResult> {
     const prompt = await this.read(question);
     const tokenIds = this.endTurn(question, prompt.images, this.model.tokenizer.encode(completion));
     const [logprobs] = await score(this.model.runner, [{ ...prompt, completionIds: tokenIds }], { signal });
-    return { tokenIds, logprobs: logprobs!, promptTokenIds: [...prompt.promptIds], ...this.engine() };
+    const { findings } = readCompletion(completion, this.answerFormat);
+    const scores = labels ? await this.scores(prompt, { tokenIds, text: completion, findings }, signal) : {};
+    return { tokenIds, logprobs: logprobs!, promptTokenIds: [...prompt.promptIds], ...this.engine(), ...scores };
   }
 
   async dispose(): Promise<void> {

@@ -1,4 +1,4 @@
-/** A server asked directly: what `chexreason infer --server` does. No workspace, nothing is stored. */
+/** A server asked directly: what `chexreason infer --server` and `score --server` do. No workspace, nothing is stored. */
 import { WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
 import { openFilm } from '../dicom/openFilm.ts';
@@ -7,8 +7,9 @@ import type { AnswerFormat } from '../findings/types.ts';
 import { ANSWER_TREE } from '../generation/labelProbabilities.ts';
 import type { ChatAnswer } from '../generation/remote/chat.ts';
 import type { RemoteModel, ServerFacts } from '../generation/remote/detect.ts';
-import { remoteLabelProbabilities } from '../generation/remote/labels.ts';
+import { remoteLabelProbabilities, remoteScore } from '../generation/remote/labels.ts';
 import { type RemoteQuestion, RemoteServer, type ServerOptions } from '../generation/remote/server.ts';
+import { GREEDY } from '../generation/sampling.ts';
 import { toModelImage } from '../preprocessing/presets.ts';
 import {
   type Asks,
@@ -19,6 +20,7 @@ import {
   type InferenceSettings,
   type Question,
   type Sample,
+  type ScoreResult,
 } from './inference.ts';
 import { pngOf, requireVision } from './remoteAnswers.ts';
 
@@ -30,9 +32,13 @@ export interface RemoteInferenceOptions extends ServerOptions {
   answerFormat?: AnswerFormat;
 }
 
-export interface RemoteInferenceResult extends InferenceResult {
+interface AskedServer {
   server: { address: string; kind: string; version: string; model: string; adapter: string | null };
 }
+
+export type RemoteInferenceResult = InferenceResult & AskedServer;
+
+export type RemoteScoreResult = ScoreResult & AskedServer;
 
 export class RemoteInference implements Asks {
   private constructor(
@@ -66,36 +72,62 @@ export class RemoteInference implements Asks {
     );
     const seconds = (performance.now() - start) / 1000;
     const samples = answers.map((answer) => this.sampleOf(answer));
-    const { kind, version } = this.facts;
     const prefill = answers[0]!.seconds.firstToken;
     return {
       ...samples[0]!,
-      promptTokenIds: [],
-      executor: kind,
-      precision: this.model.precision || 'of the server',
-      engine: { name: kind, version, threads: 0, reason: `the server ${this.server.address}` },
-      server: {
-        address: this.server.address,
-        kind,
-        version,
-        model: this.model.id,
-        adapter: this.adapter?.id ?? null,
-      },
+      ...this.engine(),
       seconds: { load: this.loadSeconds, vision: 0, prefill, decode: seconds - prefill },
       ...(settings.samples > 1 ? { samples, frequency: frequencyOf(samples) } : {}),
       ...(settings.labelProbabilities ? await this.scores(asked, samples[0]!, settings.signal) : {}),
     };
   }
 
+  /**
+   * A given answer: its tokens' log-probabilities, and with `labels` the probability of each label after its reasoning. Where
+   * only labels can be told (llama.cpp), only they are. Errors: those of remoteScore and remoteLabelProbabilities.
+   */
+  async score(
+    question: Question,
+    completion: string,
+    labels: boolean,
+    signal?: AbortSignal,
+  ): Promise<RemoteScoreResult> {
+    const asked = await this.read(question, { sampling: GREEDY, maxNewTokens: 1 });
+    const { findings } = readCompletion(completion, this.options.answerFormat);
+    const isTold = this.facts.kind === 'vllm' || !labels;
+    const told = isTold ? await remoteScore(this.server, asked, completion, signal) : { tokenIds: [], logprobs: [] };
+    const scores = labels ? await this.scores(asked, { text: completion, findings }, signal) : {};
+    return { ...told, ...this.engine(), ...scores };
+  }
+
   async dispose(): Promise<void> {}
 
-  private async scores(asked: RemoteQuestion, { text, findings }: Sample, signal?: AbortSignal) {
+  private engine() {
+    const { kind, version } = this.facts;
+    const { address } = this.server;
+    return {
+      promptTokenIds: [],
+      executor: kind,
+      precision: this.model.precision || 'of the server',
+      engine: { name: kind, version, threads: 0, reason: `the server ${address}` },
+      server: { address, kind, version, model: this.model.id, adapter: this.adapter?.id ?? null },
+    };
+  }
+
+  private async scores(
+    asked: RemoteQuestion,
+    { text, findings }: Pick<Sample, 'text' | 'findings'>,
+    signal?: AbortSignal,
+  ) {
     const answered = { text, findings, block: this.options.answerFormat ?? ('solution' as const) };
     const { values, unexplored } = await remoteLabelProbabilities(this.server, asked, answered, signal);
     return { scores: values, scoreMethod: ANSWER_TREE, scoresUnexplored: unexplored };
   }
 
-  private async read({ messages, images }: Question, settings: InferenceSettings): Promise<RemoteQuestion> {
+  private async read(
+    { messages, images }: Question,
+    settings: Pick<InferenceSettings, 'sampling' | 'maxNewTokens'>,
+  ): Promise<RemoteQuestion> {
     const { kind, models } = this.facts;
     if (images.length > 0) requireVision(this.server.address, this.adapter ?? this.model);
     const adapters = models.filter(({ loraId }) => loraId !== undefined);

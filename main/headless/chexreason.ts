@@ -140,6 +140,12 @@ function asksAModel(command: Command): Command {
     .addOption(device())
     .option('--threads <n>', 'threads of ONNX Runtime', integer(1, 1024))
     .addOption(new Option('--precision <name>', 'form of the weights').choices(PRECISIONS).default('auto'))
+    .option('--label-probabilities', 'the probability of each label after the answer’s own reasoning, as “scores”')
+    .addOption(answerFormat())
+    .option('--server <url>', 'an OpenAI-compatible server instead of --model; its key in CHEXREASON_API_KEY')
+    .option('--model-name <name>', 'the server’s name of the model (default: its only one)')
+    .option('--adapter-name <name>', 'the server’s name of the adapter')
+    .option('--timeout <seconds>', 'until the server’s answer begins, and between its pieces', real(0.001, 86_400))
     .addOption(json());
 }
 
@@ -150,12 +156,6 @@ asksAModel(subcommand('infer', 'asks a model about films: reasoning and findings
   .option('--top-k <k>', '0: off', integer(0), 0)
   .option('--seed <n>', 'sample i is drawn with seed + i', integer(0), 0)
   .option('--samples <n>', 'completions of each film', integer(1, 1024), 1)
-  .option('--label-probabilities', 'the probability of each label after the answer’s own reasoning, as “scores”')
-  .addOption(answerFormat())
-  .option('--server <url>', 'an OpenAI-compatible server instead of --model; its key in CHEXREASON_API_KEY')
-  .option('--model-name <name>', 'the server’s name of the model (default: its only one)')
-  .option('--adapter-name <name>', 'the server’s name of the adapter')
-  .option('--timeout <seconds>', 'until the server’s answer begins, and between its pieces', real(0.001, 86_400))
   .action(runs(async () => (await import('./commands/models.ts')).infer));
 
 asksAModel(subcommand('score', 'log-probabilities of a given completion'))

@@ -45,6 +45,7 @@ const REMEDIES: Record<string, string> = {
   IMAGE_NOT_FOUND: 'Look whether the path is right, and whether the disk that it lies on is connected.',
   JSON_UNREADABLE: 'Correct the file in a text editor, or remove it.',
   LOGITS_NOT_FINITE: MODEL_DAMAGED,
+  FEATURES_NOT_FINITE: MODEL_DAMAGED,
   NOT_A_FILM: 'Choose DICOM, PNG or JPEG files.',
   ONNXRUNTIME_UNAVAILABLE: 'Install again (npm ci); answers are made by the slower engine until then.',
   MODEL_: MODEL_DAMAGED,

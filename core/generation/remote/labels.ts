@@ -9,6 +9,9 @@
  *  - llama.cpp: a last message of the assistant is gone on with; the most probable tokens are told, and one that is not
  *    among them counts as the least of them, which is more than it has.
  *  - others: a message cannot be gone on with reliably; frequencies over samples are what remains.
+ *
+ * vLLM's POST /generative_scoring is not used: it takes text or tokens and no image (vllm/entrypoints/generate/
+ * generative_scoring), and tells what `logprob_token_ids` tells behind a film.
  */
 import { WorkbenchError } from '../../base/errors.ts';
 import type { Label } from '../../labels/labels.ts';
@@ -91,6 +94,42 @@ async function nextLogprobs(
   const byId = new Map(told.map(({ id, logprob }) => [id, logprob]));
   const least = Math.min(...told.map(({ logprob }) => logprob));
   return (id) => byId.get(id) ?? least;
+}
+
+export interface CompletionScore {
+  tokenIds: number[];
+  logprobs: number[];
+}
+
+/**
+ * The log-probabilities of a given answer's tokens; vLLM only, by prompt_logprobs. The token that ends a turn is not among
+ * them: the message is left open. Errors: those of RemoteServer; SCORE_REMOTE where the kind of server does not tell them, or
+ * splits the answer into other tokens than it does alone.
+ */
+export async function remoteScore(
+  server: RemoteServer,
+  question: RemoteQuestion,
+  completion: string,
+  signal?: AbortSignal,
+): Promise<CompletionScore> {
+  const { kind, model } = question;
+  if (kind !== 'vllm') throw noScore(server.address, kind);
+  const tokenIds = await server.tokenize(kind, model, completion, signal);
+  const asked = { ...question, promptLogprobs: true, answer: completion, sampling: GREEDY, maxNewTokens: 1 };
+  const { promptLogprobs } = await server.ask(asked, { signal });
+  const first = promptLogprobs.length - tokenIds.length;
+  const logprobs = tokenIds.map((id, i) => promptLogprobs[first + i]?.[String(id)]?.logprob);
+  if (tokenIds.length === 0 || logprobs.includes(undefined)) throw noScore(server.address, kind);
+  return { tokenIds, logprobs: logprobs as number[] };
+}
+
+function noScore(server: string, kind: string): WorkbenchError {
+  return new WorkbenchError(
+    'SCORE_REMOTE',
+    'This server does not tell how probable the tokens of a given answer are.',
+    { server, kind },
+    'vLLM does. With --label-probabilities llama.cpp tells how probable each label is after it.',
+  );
 }
 
 /** vLLM: what the tokens of whole continuations have at one place, each handed over as it is. */

@@ -31,19 +31,23 @@ export interface QuestionOptions {
   preprocessing?: string;
 }
 
-export interface InferOptions extends QuestionOptions {
-  maxNewTokens?: number;
-  temperature: number;
-  topP: number;
-  topK: number;
-  seed: number;
-  samples: number;
+/** A model here, or one on a server. */
+export interface AskedOptions extends QuestionOptions {
   labelProbabilities?: boolean;
   answerFormat?: AnswerFormat;
   server?: string;
   modelName?: string;
   adapterName?: string;
   timeout?: number;
+}
+
+export interface InferOptions extends AskedOptions {
+  maxNewTokens?: number;
+  temperature: number;
+  topP: number;
+  topK: number;
+  seed: number;
+  samples: number;
 }
 
 export async function infer(call: Call, options: InferOptions): Promise<void> {
@@ -58,13 +62,14 @@ export async function infer(call: Call, options: InferOptions): Promise<void> {
   );
 }
 
-export async function score(call: Call, options: QuestionOptions & { completion: string }): Promise<void> {
-  const ask = (inference: Inference, question: Question) => inference.score(question, options.completion, call.signal);
-  await askEach(call, options, () => openModel(options, call.output.work(call.signal)), ask);
+export async function score(call: Call, options: AskedOptions & { completion: string }): Promise<void> {
+  const { completion, labelProbabilities = false } = options;
+  const ask = (asked: Asks, question: Question) => asked.score(question, completion, labelProbabilities, call.signal);
+  await askEach(call, options, () => openAsked(options, call.output.work(call.signal)), ask);
 }
 
 /** The server that `--server` names, else the model of `--model`. */
-async function openAsked(options: InferOptions, work: Work): Promise<Asks> {
+async function openAsked(options: AskedOptions, work: Work): Promise<Asks> {
   const { server, modelName, adapterName, preprocessing, answerFormat, timeout } = options;
   if (server === undefined) {
     if (modelName !== undefined || adapterName !== undefined)
