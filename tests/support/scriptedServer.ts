@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 export type Act =
   | { do: 'answer'; text: string; reasoning?: string }
   | { do: 'whole'; text: string }
+  | { do: 'json'; body: object }
   | { do: 'status'; status: number; retryAfter?: string; body?: string }
   | { do: 'html' }
   | { do: 'half' }
@@ -31,7 +32,7 @@ export interface ScriptedServer {
   /** What the next questions get; then `otherwise`. */
   script: Act[];
   otherwise: (asked: Asked) => Act;
-  /** Answers of other paths: JSON, or a status. */
+  /** Answers of other paths: JSON, a status, or what is made of the request's body. */
   paths: Record<string, unknown>;
   posts: { path: string; body: unknown }[];
   close(): Promise<void>;
@@ -61,7 +62,8 @@ export async function scriptedServer(paths: Record<string, unknown> = VLLM): Pro
     const body = text === '' ? null : JSON.parse(text);
     if (request.url !== '/v1/chat/completions') {
       if (body) scripted.posts.push({ path: request.url!, body });
-      const value = scripted.paths[request.url!];
+      const told = scripted.paths[request.url!];
+      const value = typeof told === 'function' ? told(body) : told;
       response.writeHead(value === undefined ? 404 : typeof value === 'number' ? value : 200, JSON_TYPE);
       response.end(JSON.stringify(value ?? { detail: 'Not Found' }));
       return;
@@ -148,6 +150,10 @@ function play(act: Act, { body }: Asked, request: IncomingMessage, response: Ser
           choices: [{ message: { role: 'assistant', content: act.text }, finish_reason: 'stop' }],
         }),
       );
+      return;
+    case 'json':
+      response.writeHead(200, JSON_TYPE);
+      response.end(JSON.stringify(act.body));
       return;
     case 'status':
       response.writeHead(act.status, act.retryAfter ? { ...JSON_TYPE, 'retry-after': act.retryAfter } : JSON_TYPE);
