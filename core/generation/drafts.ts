@@ -17,10 +17,10 @@ export class Drafts {
   /** Where the next copy would begin if the answer went on as its text does. */
   private place = { text: 0, at: 0 };
 
-  /** @param texts token ids  @param never a token that is not copied: the image's, which stands for features */
+  /** @param texts token ids, from a file perhaps  @param isText whether a number is a token that a prompt may go on with */
   constructor(
     private readonly texts: readonly (readonly number[])[],
-    private readonly never: number,
+    private readonly isText: (id: number) => boolean,
   ) {}
 
   /** At most `room` tokens that may follow those so far; none where no text has anything like their end. */
@@ -30,7 +30,7 @@ export class Drafts {
     this.place = place;
     const { text, at } = place;
     const copied = this.texts[text]!.slice(at, at + Math.max(0, Math.min(this.length, room)));
-    const end = copied.indexOf(this.never);
+    const end = copied.findIndex((id) => !this.isText(id));
     return end < 0 ? copied : copied.slice(0, end);
   }
 

@@ -150,7 +150,10 @@ async function generateBatch(runner: Runner, rows: Row[], options: GenerateOptio
 async function generateDrafted(runner: Runner, row: Row, options: GenerateOptions, finish: Finish): Promise<void> {
   throwIfCancelled(options.signal);
   const start = performance.now();
-  const drafts = new Drafts(row.request.drafts!, runner.info.imageTokenId);
+  const { vocabulary, imageTokenId } = runner.info;
+  // An image token stands for features.
+  const isText = (id: number) => Number.isInteger(id) && id >= 0 && id < vocabulary && id !== imageTokenId;
+  const drafts = new Drafts(row.request.drafts!, isText);
   // The last token that fits needs no pass of its own.
   let copied = drafts.next([], row.room - 1);
   const read = await readPromptAndDraft(runner, row.request, copied);

@@ -71,12 +71,12 @@ export async function readPromptAndDraft(
   prompt: Prompt,
   draft: readonly number[],
 ): Promise<{ cache: KvCache; logits: Float32Array[]; next: number }> {
-  const { batch, next } = padPrompts([{ ...prompt, promptIds: [...prompt.promptIds, ...draft] }], runner);
+  const { batch, next } = padPrompts([prompt], runner, draft);
   const asked = draft.length + 1;
   const logitsAt = Int32Array.from({ length: asked }, (_, i) => batch.length - asked + i);
   const output = await runner.forward({ ...batch, adapter: [prompt.adapter], logitsAt, keepCache: true });
   const logits = rowsOf(output.logits, asked, runner.info.vocabulary);
-  return { cache: output.cache!, logits, next: next[0]! - draft.length };
+  return { cache: output.cache!, logits, next: next[0]! };
 }
 
 /** `[rows * V]` -> `[V]` of each row. */
@@ -115,9 +115,14 @@ function findEqual(prompts: readonly Prompt[]): { unique: Prompt[]; rowOf: numbe
 
 type PaddedPrompts = Omit<ForwardInput, 'logitsAt' | 'keepCache' | 'adapter' | 'cache'>;
 
-function padPrompts(prompts: readonly Prompt[], runner: Runner): { batch: PaddedPrompts; next: number[] } {
+/** @param draft text behind every prompt; `next` is where it begins */
+function padPrompts(
+  prompts: readonly Prompt[],
+  runner: Runner,
+  draft: readonly number[] = [],
+): { batch: PaddedPrompts; next: number[] } {
   const { info } = runner;
-  const length = Math.max(...prompts.map(({ promptIds }) => promptIds.length));
+  const length = Math.max(...prompts.map(({ promptIds }) => promptIds.length)) + draft.length;
   const size = prompts.length * length;
   const inputIds = new Int32Array(size).fill(info.padTokenId);
   const attentionMask = new Uint8Array(size);
@@ -126,15 +131,22 @@ function padPrompts(prompts: readonly Prompt[], runner: Runner): { batch: Padded
   const imageIndex = new Int32Array(size).fill(-1);
   const { features, firstRow } = joinFeatures(prompts);
   prompts.forEach((prompt, row) => {
-    const start = (row + 1) * length - prompt.promptIds.length;
+    const ids = [...prompt.promptIds, ...draft];
+    const { axes, next } = positions[row]!;
+    const start = (row + 1) * length - ids.length;
     let imageRow = prompt.images ? firstRow.get(prompt.images.data)! : 0;
-    prompt.promptIds.forEach((id, position) => {
+    ids.forEach((id, position) => {
       const at = start + position;
       inputIds[at] = id;
       attentionMask[at] = 1;
       if (prompt.images && id === info.imageTokenId) imageIndex[at] = imageRow++;
     });
-    for (const [axis, own] of positions[row]!.axes.entries()) positionIds.set(own, axis * size + start);
+    for (const [axis, own] of axes.entries()) {
+      positionIds.set(own, axis * size + start);
+      draft.forEach((_, i) => {
+        positionIds[axis * size + start + own.length + i] = next + i;
+      });
+    }
   });
   const batch = { batch: prompts.length, length, inputIds, attentionMask, positionIds };
   return {

@@ -480,7 +480,7 @@ export class Answers {
     const others = this.store
       .ofFilm(film.id)
       .filter((other) => other.checkpointId !== checkpoint.id && other.provenance.baseHash === baseHash);
-    return others.slice(0, DRAFTS).map(({ tokenIds }) => tokenIds);
+    return others.flatMap(({ tokenIds }) => (Array.isArray(tokenIds) ? [tokenIds] : [])).slice(0, DRAFTS);
   }
 
   private predictionOf(

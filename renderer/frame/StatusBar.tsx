@@ -44,6 +44,8 @@ function Job({ job, onCancel }: { job: JobInfo; onCancel(): void }) {
   return (
     <span className="job">
       <span className="job-title">{job.title || text.frame.jobKinds[job.kind]}</span>
+      {/* Of an opening: bytes are read first, then parameters converted, and only the stage says which. */}
+      {progress && job.kind === 'load' && <span className="job-stage muted">{progress.stage}</span>}
       <ProgressBar progress={progress} label={job.title} />
       {progress && <span>{text.frame.progress(progress.done, progress.total)}</span>}
       {typeof left === 'number' && <span>{text.frame.left(left)}</span>}

@@ -9,11 +9,13 @@ import type { Runner } from '../../core/models/runner.ts';
 import { countCaches } from '../support/runners.ts';
 import { writeTinyModel } from '../support/tinyModel.ts';
 
+const any = () => true;
+
 describe('what is copied', () => {
   const text = [5, 6, 7, 8, 9, 6, 7, 4];
 
   it('is the beginning of the first text, then what follows the last place that ends alike', () => {
-    const drafts = new Drafts([text, [1, 2]], 99);
+    const drafts = new Drafts([text, [1, 2]], any);
     expect(drafts.next([], 100)).toEqual(text);
     drafts.kept(1, 8);
     expect(drafts.next([5, 0, 6, 7], 100)).toEqual([4]);
@@ -24,7 +26,7 @@ describe('what is copied', () => {
   });
 
   it('goes on where the last copy ended, however often its end comes', () => {
-    const drafts = new Drafts([[1, 1, 1, 1, 2, 3]], 99);
+    const drafts = new Drafts([[1, 1, 1, 1, 2, 3]], any);
     expect(drafts.next([], 2)).toEqual([1, 1]);
     drafts.kept(2, 2);
     expect(drafts.next([1, 1, 1], 100)).toEqual([1, 2, 3]);
@@ -34,15 +36,15 @@ describe('what is copied', () => {
   });
 
   it('is never longer than there is room, and ends before an image token', () => {
-    expect(new Drafts([text], 8).next([], 100)).toEqual([5, 6, 7]);
-    expect(new Drafts([text], 99).next([], 2)).toEqual([5, 6]);
-    expect(new Drafts([text], 99).next([], 0)).toEqual([]);
-    expect(new Drafts([text], 99).next([], -1)).toEqual([]);
+    expect(new Drafts([text], (id) => id !== 8).next([], 100)).toEqual([5, 6, 7]);
+    expect(new Drafts([text], any).next([], 2)).toEqual([5, 6]);
+    expect(new Drafts([text], any).next([], 0)).toEqual([]);
+    expect(new Drafts([text], any).next([], -1)).toEqual([]);
   });
 
   it('gets shorter where little was kept, and longer again', () => {
     const long = Array.from({ length: 100 }, (_, i) => i);
-    const drafts = new Drafts([long], 999);
+    const drafts = new Drafts([long], any);
     const lengths = [drafts.next([0, 1], 100).length];
     for (const kept of [0, 4, 8, 16, 5]) {
       drafts.kept(kept, lengths[lengths.length - 1]!);
@@ -101,6 +103,14 @@ describe('an answer with drafts', () => {
       ['the second is right', [[9, 9, 9], right], 12],
       ['much longer', [[...right, ...right]], 5],
       ['empty', [[]], 40],
+      [
+        'no tokens of this model',
+        [
+          [-1, 1.5, 1e9, 3, ...right],
+          [right[0]!, Number.NaN, 3],
+        ],
+        40,
+      ],
     ];
     for (const [name, texts, most] of drafts) {
       const drafted = await ask({ sampling, drafts: texts });
