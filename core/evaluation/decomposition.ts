@@ -8,6 +8,7 @@ import { answeredByAll, type PatternData, patternData, patternSums } from './shi
 import { spread } from './threads.ts';
 import {
   type Decomposition,
+  type EvaluationResult,
   type Interval,
   isSettled,
   type LabelHabit,
@@ -27,8 +28,15 @@ export interface Causes {
   habits: LabelHabit[];
 }
 
+/** The changes that are divided; each has one interval, wherever it is shown. */
+export type Whole = Pick<EvaluationResult, 'gaps' | 'gapDifferences'>;
+
 /** @param pairs of checkpoints, whose difference is decomposed too */
-export async function causesOf(context: Comparison, pairs: readonly [from: string, to: string][]): Promise<Causes> {
+export async function causesOf(
+  context: Comparison,
+  pairs: readonly [from: string, to: string][],
+  whole: Whole,
+): Promise<Causes> {
   const [source, target] = context.datasets as [DatasetReadings, DatasetReadings];
   const labels = context.shared;
   const ids = [...source.readings.films.keys()];
@@ -36,11 +44,12 @@ export async function causesOf(context: Comparison, pairs: readonly [from: strin
   if (labels.length === 0 || atSource.cluster.length === 0 || atTarget.cluster.length === 0) {
     return { decompositions: [], evidence: [], habits: [] };
   }
-  const whole = (data: PatternData) => patternSums(data, new Uint8Array(data.clusters).fill(1));
-  const shift = decompose(whole(atSource), whole(atTarget));
+  const all = (data: PatternData) => patternSums(data, new Uint8Array(data.clusters).fill(1));
+  const shift = decompose(all(atSource), all(atTarget));
   const replicates = await resampled(context, atSource, atTarget);
   const clusters = [atSource.clusters, atTarget.clusters];
-  const of = (to: number, from: number | null) => decompositionOf(context, shift, replicates, ids, clusters, to, from);
+  const of = (to: number, from: number | null) =>
+    decompositionOf(context, shift, replicates, ids, clusters, whole, to, from);
   return {
     decompositions: [
       ...pairs.map(([from, to]) => of(ids.indexOf(to), ids.indexOf(from))),
@@ -85,6 +94,7 @@ function decompositionOf(
   replicates: readonly Float64Array[],
   ids: readonly string[],
   clusters: number[],
+  whole: Whole,
   to: number,
   from: number | null,
 ): Decomposition {
@@ -99,7 +109,8 @@ function decompositionOf(
     return found && { ...found, level: LEVEL, replicates: replicates.length, seed, clusters };
   };
   const change = sum(found);
-  const interval = intervalOf(change, drawn.map(sum));
+  const interval =
+    knownInterval(whole, ids[to]!, from === null ? null : ids[from]!, change) ?? intervalOf(change, drawn.map(sum));
   const shares = isSettled(interval) ? sharesOf(found) : null;
   const { prevalence, convention, image } = shift.parts;
   return {
@@ -122,7 +133,8 @@ function decompositionOf(
           drawn.map((parts) => parts[part]!),
         ),
         share: shares && shares[part]!,
-        shareInterval: shareEnds && [shareEnds.low, shareEnds.high],
+        // At its bound a share lies above all of its replicates, in which chance has a part.
+        shareInterval: shareEnds && [Math.min(shareEnds.low, shares![part]!), Math.max(shareEnds.high, shares![part]!)],
       };
     }),
     labels: shared.map((label, j) => {
@@ -130,6 +142,20 @@ function decompositionOf(
       return { label, change: p! + c! + i!, prevalence: p!, convention: c!, image: i! };
     }),
   };
+}
+
+/** That of the change itself; null where it was worked out on other films (some checkpoint left films unanswered). */
+function knownInterval(
+  { gaps, gapDifferences }: Whole,
+  to: string,
+  from: string | null,
+  change: number,
+): Interval | null {
+  const known =
+    from === null
+      ? gaps.find((gap) => gap.labelSet === 'shared' && gap.checkpointId === to)
+      : gapDifferences.find((each) => each.fromCheckpointId === from && each.toCheckpointId === to);
+  return known && Math.abs(known.change - change) < 1e-9 ? known.interval : null;
 }
 
 function sum(values: readonly number[]): number {

@@ -157,7 +157,7 @@ async function changesOf(
     changes.gapDifferences.push(gapDifference);
     changes.power.push(power);
   }
-  return { ...changes, ...(await step(causesOf(context, pairs))) };
+  return { ...changes, ...(await step(causesOf(context, pairs, changes))) };
 }
 
 function byCheckpoint(input: EvaluationInput, datasetId: string): Map<string, EvaluatedFilm[]> {

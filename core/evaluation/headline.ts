@@ -8,6 +8,7 @@ import { isSettled } from './types.ts';
 type Result = Omit<EvaluationResult, 'headline'>;
 
 export function headline(result: Result): string {
+  if (result.datasets.length > 1 && result.sharedLabels.length === 0) return nothingShared(result);
   const question = result.gapDifferences[0];
   if (question) return survival(result, question);
   const gap = result.gaps.find((each) => each.labelSet === 'shared');
@@ -48,6 +49,12 @@ function change(result: Result, { checkpointId, change: value, interval }: Gap):
   const [source, target] = [datasetName(result, result.sourceDatasetId), datasetName(result, result.targetDatasetId)];
   const what = `On the ${result.sharedLabels.length} labels that both sets share, ${nameOf(result, checkpointId)}`;
   return `${what} scores ${moreOrLess(value)} macro-F1 on ${target} than on ${source}${range(interval)}.`;
+}
+
+/** Macro-F1 of no label is 0, which would read as no change. */
+function nothingShared({ datasets }: Result): string {
+  const names = datasets.map(({ name }) => name).join(' and ');
+  return `${names} share no label: what changes from one to the other cannot be said.`;
 }
 
 function oneDataset(result: Result): string {

@@ -15,9 +15,10 @@ export interface PoolFilm {
   found: Record<string, Record<string, readonly Label[]>>;
 }
 
-/** What differs from the source: null leaves a thing as it is. */
+/** What differs from the source: 0, false and null leave a thing as it is. */
 export interface Shifted {
-  prevalence: boolean;
+  /** 1: findings as often as institution b meets them; -1: as far in the other direction. */
+  prevalence: number;
   convention: boolean;
   look: string | null;
 }
@@ -26,7 +27,7 @@ const OWN = 'own';
 
 /** The films as a data set in which `shifted` differs from the source. */
 export function worldOf(id: string, films: readonly PoolFilm[], shifted: Shifted): EvaluatedFilm[] {
-  const taken = shifted.prevalence ? resampled(films) : films.map((film) => ({ film, copy: 0 }));
+  const taken = shifted.prevalence ? resampled(films, shifted.prevalence) : films.map((film) => ({ film, copy: 0 }));
   return taken.flatMap(({ film: { scene, found }, copy }) => {
     const positive = labelsOf(scene, shifted.convention);
     const truth: LabelValues = {};
@@ -51,13 +52,13 @@ const TILT = new Map<Label, number>(
  * As many films as there are, each as often as its source labels weigh: systematic, films in the order of their labels, so
  * that p(film | labels) stays and the draw itself adds next to no noise. A film drawn twice is two films of its patient.
  */
-function resampled(films: readonly PoolFilm[]): { film: PoolFilm; copy: number }[] {
+function resampled(films: readonly PoolFilm[], how: number): { film: PoolFilm; copy: number }[] {
   const weighed = films.map((film) => {
     const labels = NIH_NINE.filter((label) => labelsOf(film.scene, false).has(label));
     return {
       film,
       key: labels.join(),
-      weight: Math.exp(labels.reduce((sum, label) => sum + (TILT.get(label) ?? 0), 0)),
+      weight: Math.exp(how * labels.reduce((sum, label) => sum + (TILT.get(label) ?? 0), 0)),
     };
   });
   weighed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
@@ -80,7 +81,7 @@ export function halves(films: readonly PoolFilm[]): [PoolFilm[], PoolFilm[]] {
 /** Shapley's value of the three factors, `value` being a score of the world in which they differ. */
 export function shapley(look: string, value: (shifted: Shifted) => number): [number, number, number] {
   const at = Array.from({ length: 8 }, (_, set) =>
-    value({ prevalence: (set & 1) > 0, convention: (set & 2) > 0, look: set & 4 ? look : null }),
+    value({ prevalence: set & 1, convention: (set & 2) > 0, look: set & 4 ? look : null }),
   );
   // Weights of a player's gain by the number of those before it: 1/3, 1/6, 1/3.
   const weights = [1 / 3, 1 / 6, 1 / 3];

@@ -10,7 +10,7 @@ import { halves, type PoolFilm, type Shifted, shapley, worldOf } from '../../scr
 import { READERS, saidBy, scenesOf } from '../support/phantomReader.ts';
 
 const FILMS = 600;
-const NOTHING: Shifted = { prevalence: false, convention: false, look: null };
+const NOTHING: Shifted = { prevalence: 0, convention: false, look: null };
 
 /** Films with the readers' answers under their own look, another scanner's, and those given to another film. */
 function poolOf(seed: number, films = FILMS): PoolFilm[] {
@@ -40,7 +40,7 @@ const share = (parts: readonly number[], cause: number) =>
   Math.abs(parts[cause]!) / parts.reduce((sum, part) => sum + Math.abs(part), 0);
 
 const PURE: [name: string, cause: number, Partial<Shifted>][] = [
-  ['prevalence', 0, { prevalence: true }],
+  ['prevalence', 0, { prevalence: 1 }],
   ['convention', 1, { convention: true }],
   ['another scanner', 2, { look: 'scanner' }],
   // The answers are as often as before, only on other films.
@@ -67,9 +67,9 @@ describe('two things differ', () => {
   it('convention and scanner: each part near what Shapley gives it', () => {
     const pool = poolOf(23, 1500);
     const totals = (shifted: Shifted) => partsOf(pool, pool, shifted).map((parts) => parts.reduce((a, b) => a + b, 0));
-    const found = partsOf(pool, pool, { prevalence: false, convention: true, look: 'scanner' });
+    const found = partsOf(pool, pool, { prevalence: 0, convention: true, look: 'scanner' });
     READERS.forEach((_, k) => {
-      const truth = shapley('scanner', ({ convention, look }) => totals({ prevalence: false, convention, look })[k]!);
+      const truth = shapley('scanner', ({ convention, look }) => totals({ prevalence: 0, convention, look })[k]!);
       found[k]!.forEach((part, cause) => {
         expect(Math.abs(part - truth[cause]!)).toBeLessThan(0.06);
       });
