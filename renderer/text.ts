@@ -15,7 +15,7 @@ import { train } from './text/train.ts';
 import { trl } from './text/trl.ts';
 import { viewer } from './text/viewer.ts';
 
-export { bytes, count, duration, percent, plural, pValue, score, signed } from './text/format.ts';
+export { bytes, count, duration, fileName, percent, plural, pValue, score, signed } from './text/format.ts';
 
 export const text = {
   product,

@@ -2,8 +2,9 @@
  * The checkpoints of a workspace: base models and adapters, each a folder that stays where it is. A folder is opened when
  * it is added and again when the workspace is; what is wrong with it is shown on its card.
  */
+import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { basename, isAbsolute, join, relative, resolve } from 'node:path';
+import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fromErrorData, locate, toErrorData, WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
 import { openModelFolder } from '../models/modelFolder.ts';
@@ -94,7 +95,9 @@ export class Checkpoints {
   async add(params: CheckedParameters<'checkpoints.add'>): Promise<Checkpoint> {
     const folder = resolve(this.workspace.path, params.path);
     const isAdapter = await isFile(join(folder, 'adapter_config.json'));
-    if (!isAdapter && !(await isFile(join(folder, 'config.json')))) throw notACheckpoint(folder);
+    if (!isAdapter && !(await isFile(join(folder, 'config.json')))) {
+      throw existsSync(folder) ? notACheckpoint(folder) : noSuchFolder(folder);
+    }
     const card = await readCard(folder);
     const stored: StoredCheckpoint = {
       ...DEFAULT_CARD,
@@ -109,6 +112,7 @@ export class Checkpoints {
       baseId: isAdapter ? await this.baseOf(folder) : null,
     };
     const before = this.inFolder(folder);
+    stored.name = this.freeName([stored.name, basename(folder), folder.split(sep).slice(-2).join('/')], before?.id);
     stored.id = before?.id ?? this.freeId(slug(stored.name));
     const checkpoint = await this.open(stored);
     if (checkpoint.error && !before) throw fromErrorData(checkpoint.error);
@@ -299,6 +303,16 @@ export class Checkpoints {
     return id;
   }
 
+  /** The first of the names that no other checkpoint has: two of one name could not be told apart in any table. */
+  private freeName(wanted: [string, ...string[]], id: string | undefined): string {
+    const taken = new Set(this.list().flatMap((each) => (each.id === id ? [] : [each.name])));
+    const found = wanted.find((name) => !taken.has(name));
+    if (found !== undefined) return found;
+    let n = 2;
+    while (taken.has(`${wanted[0]} ${n}`)) n++;
+    return `${wanted[0]} ${n}`;
+  }
+
   private async save(): Promise<void> {
     const stored = this.list().map(
       ({ id, name, role, path, baseId, ...rest }): StoredCheckpoint => ({
@@ -368,6 +382,15 @@ function isRemote({ id, server }: Checkpoint): WorkbenchError {
     'This checkpoint is on a server; its weights are not on this machine.',
     { checkpoint: id, server: server!.address },
     'Choose a checkpoint whose folder lies here.',
+  );
+}
+
+function noSuchFolder(folder: string): WorkbenchError {
+  return new WorkbenchError(
+    'CHECKPOINT_NOT_RECOGNISED',
+    'There is no such folder.',
+    { folder },
+    'Check the path, and that its disk is connected.',
   );
 }
 

@@ -13,6 +13,8 @@ import { type CellMark, MarkShape } from './Mark.tsx';
 import { changeOf, markOf } from './matrix.ts';
 import { countOf, probabilityOf } from './Samples.tsx';
 
+/** With more checkpoints than these the columns are narrow, so that all of them stay in view. */
+const ROOMY_COLUMNS = 4;
 const LEGEND: CellMark[] = ['hit', 'false-alarm', 'miss', 'rest', 'said'];
 const LEGEND_WITHOUT_TRUTH: CellMark[] = ['said'];
 
@@ -30,7 +32,7 @@ export function Matrix(props: {
   const [from, to] = [previous ?? active, active].sort((a, b) => usable.indexOf(a) - usable.indexOf(b));
   return (
     <div className="matrix-box">
-      <table className="matrix" aria-label={text.compare.matrix}>
+      <table className={usable.length > ROOMY_COLUMNS ? 'matrix many' : 'matrix'} aria-label={text.compare.matrix}>
         <thead>
           <tr>
             <th scope="col" className="label-head">
@@ -141,7 +143,9 @@ function Row(props: {
       onMouseEnter={() => reading.hover([label])}
       onMouseLeave={() => reading.hover()}
     >
-      <th scope="row">{label}</th>
+      <th scope="row" title={label}>
+        {label}
+      </th>
       {usable.map((checkpoint) => (
         <td key={checkpoint.id} className={`role-${checkpoint.role}${checkpoint.id === active.id ? ' active' : ''}`}>
           <MarkShape mark={cellMark(label, checkpoint.id, truth, state)} />

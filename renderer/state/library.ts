@@ -11,7 +11,7 @@ import type {
 } from '../../core/services/contract.ts';
 import { type Agreement, agrees, EVERY_FILM, type Known } from '../studies/agreement.ts';
 import { matches } from '../studies/filter.ts';
-import { text } from '../text.ts';
+import { fileName, text } from '../text.ts';
 import type { Frame } from './frame.ts';
 
 /** `table`: as the films stand in their table or were found. A patient's films stay together in every order. */
@@ -208,10 +208,14 @@ async function allFilms(bridge: HostBridge, isWanted: () => boolean): Promise<Fi
 
 /** How many of each kind, and the first files that could not be opened, each with its reason. */
 function rejection({ rejected, rejectedByCode }: ScanSummary, total: number): ErrorData {
-  const lines = rejected.slice(0, REJECTIONS_SHOWN).map(({ file, message }) => `${file}: ${message}`);
+  const lines = rejected.slice(0, REJECTIONS_SHOWN).map(({ file, message }) => `${fileName(file)}: ${message}`);
   const rest = total - lines.length;
   const codes = Object.entries(rejectedByCode).map(([code, files]) => (files > 1 ? `${code} × ${files}` : code));
-  return { code: codes.join(', '), message: [...lines, ...(rest > 0 ? [`+${rest}`] : [])].join('\n'), details: {} };
+  return {
+    code: codes.join(', '),
+    message: [...lines, ...(rest > 0 ? [text.studies.andMore(rest)] : [])].join('\n'),
+    details: {},
+  };
 }
 
 /** What the lines are made from; as long as these are the same, so are the lines. */

@@ -6,7 +6,7 @@ import { useFrom, useWorkbench } from '../frame/context.ts';
 import { ChevronDown, ChevronRight, FolderOpen, FolderPlus, ShieldCheck, TriangleAlert, X } from '../frame/icons.ts';
 import { Empty, IconButton } from '../frame/parts.tsx';
 import { STUDY_ORDERS, type StudyOrder, type StudyRow, studyRows } from '../state/library.ts';
-import { text } from '../text.ts';
+import { fileName, text } from '../text.ts';
 import { ageText, dateText } from '../viewer/Overlay.tsx';
 import { AgreementFilter } from './AgreementFilter.tsx';
 import { ExportSheet } from './ExportSheet.tsx';
@@ -335,8 +335,4 @@ function Chips({ entry }: { entry: FilmEntry }) {
       {found.length > CHIPS && <span className="muted">{text.studies.more(found.length - CHIPS)}</span>}
     </div>
   );
-}
-
-function fileName(path: string): string {
-  return path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
 }

@@ -1,4 +1,4 @@
-/** How numbers, sizes and times are written. */
+/** How numbers, sizes, times and files are written. */
 const counts = new Intl.NumberFormat('en');
 
 export function count(value: number): string {
@@ -46,4 +46,9 @@ export function percent(value: number): string {
 export function number(value: number): string {
   if (Number.isInteger(value)) return String(value);
   return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
+}
+
+/** A path's last part; whole paths would fill a line, or cover the film. */
+export function fileName(path: string): string {
+  return path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
 }

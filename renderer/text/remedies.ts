@@ -46,6 +46,8 @@ const REMEDIES: Record<string, string> = {
   JSON_UNREADABLE: 'Correct the file in a text editor, or remove it.',
   LOGITS_NOT_FINITE: MODEL_DAMAGED,
   FEATURES_NOT_FINITE: MODEL_DAMAGED,
+  NOT_RECOGNISED:
+    'Look whether the path is right. Films (DICOM, PNG, JPEG), folders of them, DICOMDIRs, label tables, checkpoints and workspaces can be opened.',
   NOT_A_FILM: 'Choose DICOM, PNG or JPEG files.',
   ONNXRUNTIME_UNAVAILABLE: 'Install again (npm ci); answers are made by the slower engine until then.',
   MODEL_: MODEL_DAMAGED,

@@ -357,7 +357,7 @@ describe('What is dropped', () => {
     await library.open(['/x']);
     expect(frame.store.getState().notices[0]).toMatchObject({
       title: '1 file could not be opened; the rest is listed',
-      error: { code: 'DICOM_TRUNCATED', message: '/x/bad.dcm: The file ends too early.' },
+      error: { code: 'DICOM_TRUNCATED', message: 'bad.dcm: The file ends too early.' },
     });
   });
 });

@@ -1,7 +1,7 @@
 /** The use cases through the contract, on a tiny random model and phantom films: what is kept, resumed and refused. */
 import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../core/base/random.ts';
 import { openModelFolder } from '../../core/models/modelFolder.ts';
@@ -86,6 +86,21 @@ describe('checkpoints', () => {
     await expect(both.call('checkpoints.remove', { checkpointId: 'base' })).rejects.toEqual(
       code('CHECKPOINT_HAS_ADAPTERS'),
     );
+  });
+
+  it('gives no two checkpoints one name, and says that a folder is not there', async () => {
+    const engine = await withCheckpoints('names');
+    const copies = await Promise.all([1, 2].map(() => mkdtemp(join(root, 'copy-'))));
+    for (const copy of copies) await cp(adapter, copy, { recursive: true });
+    const names: string[] = [];
+    for (const path of copies) names.push((await engine.call('checkpoints.add', { path, name: 'SFT' })).name);
+    expect(names).toEqual(copies.map((path) => basename(path)));
+    // Adding a folder again leaves its name.
+    expect((await engine.call('checkpoints.add', { path: adapter, name: 'SFT' })).name).toBe('SFT');
+    await expect(engine.call('checkpoints.add', { path: join(root, 'nowhere') })).rejects.toMatchObject({
+      code: 'CHECKPOINT_NOT_RECOGNISED',
+      message: 'There is no such folder.',
+    });
   });
 
   it('takes a removal back, with what was set', async () => {
