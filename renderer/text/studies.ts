@@ -21,7 +21,7 @@ export const studies = {
   openFiles: 'Open files',
   openFolder: 'Open a folder',
   openPath: 'Path of a file or folder',
-  pathHint: 'Path or DICOMDIR',
+  pathHint: 'Path to open',
   films: (shown: number, all: number) => (shown === all ? count(all) : `${count(shown)} of ${count(all)}`),
   role: {
     'training-source': 'training source',
