@@ -59,11 +59,11 @@ function curvesFigure(logs: readonly ArmLogs[], field: string, what: string): Fi
 }
 
 const PROBES = [
-  ['probe on a', probeField('source', 'macro_f1'), 'sft'],
-  ['probe on b', probeField('target', 'macro_f1'), 'grpo'],
+  ['a', probeField('source', 'macro_f1'), 'sft'],
+  ['b', probeField('target', 'macro_f1'), 'grpo'],
 ] as const;
 
-/** Of each run: the reward above, and below it macro-F1 of both institutions' probes at the same steps. */
+/** Of each run, by step: the reward, and macro-F1 of both institutions' probes on the nine labels. */
 function probePanels({ world, reward, logs }: ArmLogs) {
   return logs.flatMap(({ seed, lines }) => {
     const curve = (name: string, role: ReaderRole, of: [number, number][]): Curve => ({
@@ -72,10 +72,7 @@ function probePanels({ world, reward, logs }: ArmLogs) {
     const probes = PROBES.map(([name, field, role]) => curve(name, role, points(lines, field)));
     if (probes[0]!.points.length === 0) return [];
     const rewards = curve('reward', 'truth', smoothed(points(lines, 'reward')));
-    return [
-      { title: `${world}, ${reward}, seed ${seed}: reward`, curves: [rewards] },
-      { title: `${world}, ${reward}, seed ${seed}: macro-F1 of the probe, nine labels`, curves: probes },
-    ];
+    return [{ title: `${world}, ${reward}, seed ${seed}`, curves: [rewards, ...probes] }];
   });
 }
 

@@ -47,8 +47,8 @@ export function planPage(sizes: Sizes, seeds: number, base: PretrainPlan | null)
           ['validationA', 'prompts and SFT formats, as the paper’s CheXpert validation'],
           ['testA', 'test'],
           ['testB', 'test'],
-          ['probeA', 'the probe of GRPO runs'],
-          ['probeB', 'the probe of GRPO runs'],
+          ['probeA', 'the probe of GRPO runs; added when the results were known, decides nothing'],
+          ['probeB', 'the same'],
         ] as const
       ).map(([name, use]) => {
         const { source, seed, count } = setPlan(name, sizes);

@@ -204,7 +204,7 @@ async function arm(source: Source, world: World, reward: ExperimentReward, seeds
   const [a, b] = [await side(source, world, reward, seeds, 'testA'), await side(source, world, reward, seeds, 'testB')];
   const gap = seeds.map((_, s) => difference(b.nineChange[s]!, a.nineChange[s]!));
   const logs = await Promise.all(
-    seeds.map((seed) => readLog(runFolder(source.study.folder, grpoId(world, reward, seed)))),
+    seeds.map((seed) => stepsOf(runFolder(source.study.folder, grpoId(world, reward, seed)))),
   );
   const form = logs.map((lines) => lines[0]?.[`rewards/${reward}/form/mean`]);
   return {
@@ -216,11 +216,16 @@ async function arm(source: Source, world: World, reward: ExperimentReward, seeds
   };
 }
 
+/** Lines of the steps; those of the probe are left out. */
+async function stepsOf(run: string): Promise<TrainingLogLine[]> {
+  return (await readLog(run)).filter(({ reward }) => typeof reward === 'number');
+}
+
 /** Steps at each end of a run whose mean reward is told. */
 const ENDS = 10;
 
 function rewardOf(lines: readonly TrainingLogLine[]): number {
-  return mean(lines.flatMap(({ reward }) => (typeof reward === 'number' ? [reward] : [])));
+  return mean(lines.map(({ reward }) => reward as number));
 }
 
 /** As the plan says. */

@@ -45,6 +45,9 @@ describe('chexreason experiment', () => {
     expect(readdirSync(whole)).toEqual(
       expect.arrayContaining(['README.md', 'changes.svg', 'reward.svg', 'kl.svg', 'probe.svg']),
     );
+    // A probe's line is none of a step.
+    const [arm] = (JSON.parse(readFileSync(join(whole, 'results.json'), 'utf8')) as ExperimentResults).arms;
+    expect(arm!.form).not.toBeNull();
     const page = readFileSync(join(whole, 'README.md'), 'utf8');
     expect(page).toContain('| GRPO | `main-far-loose`, hard | 1 |');
     expect(page).toContain('All 21 cells');

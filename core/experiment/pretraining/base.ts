@@ -167,6 +167,8 @@ export interface Questions {
   labels: number;
   onlyLabel: number;
   paraphrase: number;
+  /** The seed of the wording is drawn before the kind: the order in which the shipped base's last stage drew. */
+  wordingFirst?: boolean;
 }
 
 /** Questions and answers about films. */
@@ -182,8 +184,9 @@ export function languageSource(
     const image = () => films.image(index);
     const ask = (promptText: string, targetText: string) => ({ id: String(index), image, promptText, targetText });
     const solution = `<solution>${labels.join(', ')}</solution>`;
+    const early = share.wordingFirst ? random.uint32() : null;
     let kind = random.uniform();
-    const seed = random.uint32();
+    const seed = early ?? random.uint32();
     const falls = (probability: number) => {
       kind -= probability;
       return kind < 0;

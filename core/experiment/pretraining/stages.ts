@@ -2,8 +2,8 @@
  * Makes the base from seeds: a tokenizer, random weights, then stages of pretraining on films of mixed looks. Each stage begins with
  * what the one before ends with, keeps its state every hundred steps, and is skipped where it is done.
  *
- * It trains all weights, and so needs tfjs: on libtensorflow, whose sums depend on which thread was first, so that two runs agree to
- * float noise in their first steps and drift apart from there; on WebAssembly, bit for bit.
+ * It trains all weights, and so needs tfjs. Every random number comes from a seed, a stage and a step, so that the same code gives
+ * the same weights bit for bit: on WebAssembly, and on libtensorflow where machine and threads are the same (docs/LOG.md).
  */
 import { join } from 'node:path';
 import type { Work } from '../../base/progress.ts';
@@ -75,7 +75,7 @@ export const PRETRAINING: PretrainPlan = {
       learningRate: 1.5e-3,
       frozenVision: true,
       films: 9000,
-      questions: { caption: 0.04, labels: 0.6, onlyLabel: 0.03, paraphrase: 0.1 },
+      questions: { caption: 0.04, labels: 0.6, onlyLabel: 0.03, paraphrase: 0.1, wordingFirst: true },
     },
   ],
 };

@@ -49,6 +49,7 @@ export async function experiment(
     },
     ...(cells === undefined ? {} : { cells }),
   };
+  if (executor === 'tfjs-tensorflow' && typeof study.base === 'string') process.env[ONEDNN] ??= '0';
   const { waiting } = await runCells(study, output.work(signal));
   const results = await writeResults(study, out);
   if (options.checkpoints !== undefined) await publishCheckpoints(study, results, userPath(options.checkpoints));
@@ -64,6 +65,12 @@ export async function experiment(
     ].join('\n'),
   );
 }
+
+/**
+ * oneDNN keeps what it made for every shape of batch that it met, tens of megabytes a run without end (docs/LOG.md); read by
+ * libtensorflow when it is loaded. A base is made with it, as the shipped one was: it has few shapes.
+ */
+const ONEDNN = 'TF_ENABLE_ONEDNN_OPTS';
 
 /** `make`, a folder, or the one that is shipped. */
 function baseOf({ base, baseFilms, baseSteps }: ExperimentCommandOptions, shipped: string): ExperimentOptions['base'] {
