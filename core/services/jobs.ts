@@ -1,5 +1,6 @@
-/** Long work in one place: every job has a title, progress and a way to cancel it, and the screens hear of each change. */
+/** Long work in one place: every job has a title, progress and a way to cancel it, some can be paused, and the screens hear of each change. */
 import { toErrorData } from '../base/errors.ts';
+import { Pause } from '../base/pause.ts';
 import type { Progress, Work } from '../base/progress.ts';
 import type { EngineEvent, JobInfo } from './contract.ts';
 
@@ -11,6 +12,15 @@ const EVENT_INTERVAL = 250;
 interface Job {
   info: JobInfo;
   controller: AbortController;
+  pause: Pause | null;
+}
+
+/** Of a job that can be paused. */
+export interface Pausable {
+  /** It begins paused, with this progress: that of a process that has ended. */
+  from?: JobInfo['progress'];
+  /** Its work begins to wait at a pause point (true), or goes on. */
+  onPause?(paused: boolean, progress: JobInfo['progress']): void;
 }
 
 export class Jobs {
@@ -27,8 +37,37 @@ export class Jobs {
     return [...this.jobs.values()].map((job) => job.info).reverse();
   }
 
+  /** Evaluations or runs whose jobs are paused. */
+  paused(of: 'evaluationId' | 'runId'): Set<string> {
+    const paused = this.list().filter(({ state }) => state === 'paused');
+    return new Set(
+      paused.flatMap(({ progress }) => {
+        const id = (progress as Partial<Record<typeof of, string>> | null)?.[of];
+        return id === undefined ? [] : [id];
+      }),
+    );
+  }
+
   cancel(id: string): void {
     this.jobs.get(id)?.controller.abort();
+  }
+
+  /** It pauses at the next pause point of its work. What cannot be paused goes on. */
+  pause(id: string): void {
+    const job = this.jobs.get(id);
+    if (!job?.pause || job.info.state !== 'running') return;
+    job.pause.ask();
+    job.info = { ...job.info, pause: 'asked' };
+    this.changed();
+  }
+
+  /** It goes on, or does not pause after all. */
+  resume(id: string): void {
+    const job = this.jobs.get(id);
+    if (!job?.pause || !isUnderWay(job.info)) return;
+    job.info = { ...job.info, state: 'running', pause: 'possible' };
+    job.pause.goOn();
+    this.changed();
   }
 
   /** Runs work as a job. It ends early when `signal` (the request's) or the job itself is cancelled. */
@@ -37,8 +76,9 @@ export class Jobs {
     title: string,
     caller: { signal?: AbortSignal; onProgress?: (progress: P) => void },
     work: (work: Work<P>) => Promise<T>,
+    pausable?: Pausable,
   ): Promise<T> {
-    const job = this.begin(kind, title);
+    const job = this.begin(kind, title, pausable);
     const abort = () => job.controller.abort();
     if (caller.signal?.aborted) abort();
     caller.signal?.addEventListener('abort', abort);
@@ -48,7 +88,8 @@ export class Jobs {
       caller.onProgress?.(progress);
     };
     try {
-      const result = await work({ signal: job.controller.signal, report });
+      const pause = job.pause ?? undefined;
+      const result = await work({ signal: job.controller.signal, report, ...(pause ? { pause } : {}) });
       job.info = { ...job.info, state: 'done' };
       return result;
     } catch (error) {
@@ -83,18 +124,28 @@ export class Jobs {
     return result;
   }
 
-  private begin(kind: JobInfo['kind'], title: string): Job {
+  private begin(kind: JobInfo['kind'], title: string, pausable: Pausable | undefined): Job {
     const id = `job-${this.next++}`;
     const startedAt = this.now().toISOString();
-    const info: JobInfo = { id, kind, title, state: 'running', progress: null, error: null, startedAt };
-    const job = { info, controller: new AbortController() };
+    const { from: progress = null } = pausable ?? {};
+    const info: JobInfo = { id, kind, title, state: 'running', progress, error: null, startedAt };
+    const job: Job = { info, controller: new AbortController(), pause: null };
     this.jobs.set(id, job);
+    if (pausable) {
+      job.pause = new Pause((paused) => {
+        job.info = { ...job.info, state: paused ? 'paused' : 'running', pause: paused ? 'asked' : 'possible' };
+        pausable.onPause?.(paused, job.info.progress);
+        this.changed();
+      });
+      if (pausable.from !== undefined) job.pause.ask();
+      job.info.pause = pausable.from === undefined ? 'possible' : 'asked';
+    }
     this.changed();
     return job;
   }
 
   private forgetOld(): void {
-    const ended = [...this.jobs.values()].filter((job) => job.info.state !== 'running');
+    const ended = [...this.jobs.values()].filter((job) => !isUnderWay(job.info));
     for (const job of ended.slice(0, Math.max(0, ended.length - KEPT))) this.jobs.delete(job.info.id);
   }
 
@@ -107,6 +158,11 @@ export class Jobs {
     this.timer = undefined;
     this.emit({ type: 'jobs', jobs: this.list() });
   }
+}
+
+/** Running, or paused on its way. */
+export function isUnderWay({ state }: JobInfo): boolean {
+  return state === 'running' || state === 'paused';
 }
 
 /** Things per second over the last seconds, and the time that is left. */

@@ -3,10 +3,12 @@
  * and whoever opens the workspace next lets them go on, after a crash as after the window was closed. What they had done is
  * theirs to find again (evaluations by their answers' keys, training by its last checkpoint).
  *
+ * Paused work stays paused: it is taken up, and waits as it did.
+ *
  * Work that never gets further is not started for ever: after MOST_STARTS starts without progress it is left alone.
  */
 import { lives, nameOfProcess, type ProcessName } from '../platform/processes.ts';
-import type { CheckedParameters } from './contract.ts';
+import type { CheckedParameters, JobInfo } from './contract.ts';
 
 const FILE = 'jobs.json';
 /** Starts in a row without progress; a run that is too large for the memory ends its engine each time. */
@@ -24,6 +26,8 @@ export interface JournalEntry {
   by: ProcessName;
   /** Starts since it last got further. */
   starts: number;
+  /** It was paused, and how far it was then. */
+  paused?: { progress: JobInfo['progress'] };
 }
 
 /** Where entries are kept: the workspace. */
@@ -93,6 +97,16 @@ export class Journal {
     void this.save();
   }
 
+  /** It waits where it is (with how far that is), or goes on (null). Whoever pauses it looks after it: no start has failed. */
+  async setPaused(work: LastingWork, paused: JournalEntry['paused'] | null): Promise<void> {
+    const entry = this.find(work);
+    if (!entry) return;
+    const { paused: _, ...rest } = entry;
+    this.forget(work);
+    this.own.push({ ...rest, by: this.name, ...(paused ? { paused, starts: 0 } : {}) });
+    await this.save();
+  }
+
   /** It is done, failed with an error of its own, was cancelled, or is given up. */
   async end(work: LastingWork): Promise<void> {
     this.forget(work);
@@ -127,7 +141,8 @@ export class Journal {
   }
 }
 
-function keyOf({ method, params }: LastingWork): string {
+/** The same for the same work. */
+export function keyOf({ method, params }: LastingWork): string {
   return JSON.stringify([method, params]);
 }
 

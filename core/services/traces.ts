@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toErrorData, WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
-import { throwIfCancelled, type Work } from '../base/progress.ts';
+import { pausePoint, throwIfCancelled, type Work } from '../base/progress.ts';
 import { Random } from '../base/random.ts';
 import type { RemoteServer } from '../generation/remote/server.ts';
 import { CHEXPERT_LABELS, type Label } from '../labels/labels.ts';
@@ -74,7 +74,7 @@ export class Traces {
     const queue = [...missing];
     const worker = async () => {
       for (let film = queue.shift(); film !== undefined; film = queue.shift()) {
-        throwIfCancelled(work.signal);
+        await pausePoint(work);
         const event = await this.askOne(remote, film, teacher, work.signal);
         await this.store.append(datasetId, [event]);
         done++;

@@ -212,7 +212,7 @@ export class Trainings {
         baseName: baseFolder,
         now: new Date(file.createdAt),
         work: {
-          signal: work.signal,
+          ...work,
           report: (progress: RunProgress) => work.report({ ...progress, runId: file.id }),
         },
       };

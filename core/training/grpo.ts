@@ -20,7 +20,7 @@
  */
 import { type ErrorData, WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
-import { nextTurn, throwIfCancelled, type Work } from '../base/progress.ts';
+import { nextTurn, pausePoint, throwIfCancelled, type Work } from '../base/progress.ts';
 import { adapterTarget } from '../models/network.ts';
 import { type ImageFeatures, type Runner, tokensOf } from '../models/runner.ts';
 import type { TrainableModel } from '../models/trainable.ts';
@@ -162,7 +162,7 @@ class GrpoTrainer {
       await this.begin();
       await this.setRunning();
       while (this.rollout < this.rollouts) {
-        await this.stopHereIfCancelled();
+        await this.pauseOrStopHere();
         const before = this.progress.steps;
         await this.train(await this.sample());
         const atEnd = this.rollout === this.rollouts;
@@ -215,11 +215,11 @@ class GrpoTrainer {
     await this.supervision.begin(canary!, state?.supervision ?? null, checkpoint?.best ?? null);
   }
 
-  /** Stopped between two rollouts, a run loses none of them; within one, what was drawn is kept. */
-  private async stopHereIfCancelled(): Promise<void> {
-    const { signal } = this.settings.work;
-    if (signal.aborted && this.rollout > 0) await this.saveCheckpoint();
-    throwIfCancelled(signal);
+  /** Paused or stopped between two rollouts, a run loses none of them; within one, what was drawn is kept. */
+  private async pauseOrStopHere(): Promise<void> {
+    const { work } = this.settings;
+    if ((work.signal.aborted || work.pause?.asked) && this.rollout > 0) await this.saveCheckpoint();
+    await pausePoint(work);
   }
 
   /** Completions of this rollout's films by the present policy, and their advantages. */

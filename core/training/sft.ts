@@ -11,7 +11,7 @@
  * normalized over all supervised tokens of the step; AdamW, cosine schedule with warm-up, gradient-norm clipping.
  */
 import { type ErrorData, WorkbenchError } from '../base/errors.ts';
-import { nextTurn, throwIfCancelled, type Work } from '../base/progress.ts';
+import { nextTurn, pausePoint, throwIfCancelled, type Work } from '../base/progress.ts';
 import { Random } from '../base/random.ts';
 import { adapterTarget } from '../models/network.ts';
 import type { ImageFeatures, Runner } from '../models/runner.ts';
@@ -151,7 +151,7 @@ class SftTrainer {
       await this.begin();
       await this.setRunning();
       while (this.step < this.totalSteps && !this.stoppedEarly) {
-        await this.stopHereIfCancelled();
+        await this.pauseOrStopHere();
         await this.trainStep();
         if (this.atEpochEnd()) await this.endEpoch();
         await this.supervision.probeIfDue(this.step - 1, this.step, this.atEnd);
@@ -205,11 +205,11 @@ class SftTrainer {
     return { promptIds: sequence!.ids.slice(0, sequence!.promptLength), features: features! };
   }
 
-  /** Stopped between two steps, a run loses none of them. */
-  private async stopHereIfCancelled(): Promise<void> {
-    const { signal } = this.settings.work;
-    if (signal.aborted && this.step > 0) await this.saveCheckpoint();
-    throwIfCancelled(signal);
+  /** Paused or stopped between two steps, a run loses none of them. */
+  private async pauseOrStopHere(): Promise<void> {
+    const { work } = this.settings;
+    if ((work.signal.aborted || work.pause?.asked) && this.step > 0) await this.saveCheckpoint();
+    await pausePoint(work);
   }
 
   private async trainStep(): Promise<void> {

@@ -81,7 +81,7 @@ export class SystemWork {
     this.jobs = jobs;
     for (const job of jobs) {
       const was = before.get(job.id);
-      if (was && isLasting(was) && job.state !== 'running') this.ended(job);
+      if (was && isLasting(was) && job.state !== 'running' && job.state !== 'paused') this.ended(job);
     }
     this.showProgress();
     this.keepAwake(jobs.some((job) => isLasting(job) && job.kind !== 'scan'));
@@ -91,11 +91,14 @@ export class SystemWork {
   }
 
   private showProgress(): void {
-    const running = this.jobs.filter(isLasting);
+    const paused = this.jobs.filter((job) => job.state === 'paused');
+    const running = [...this.jobs.filter(isLasting), ...paused];
     const known = running.flatMap(({ progress }) => (progress?.total ? [progress.done / progress.total] : []));
     const mean = known.reduce((sum, part) => sum + part, 0) / known.length;
     // 2: running, and nobody knows how much is left; -1: nothing runs.
-    this.options.window()?.setProgressBar(running.length === 0 ? -1 : known.length === 0 ? 2 : mean);
+    const shown = running.length === 0 ? -1 : known.length === 0 ? 2 : mean;
+    const mode = running.length > 0 && paused.length === running.length ? 'paused' : 'normal';
+    this.options.window()?.setProgressBar(shown, { mode });
   }
 
   private keepAwake(needed: boolean): void {

@@ -3,13 +3,15 @@ import type { EvaluationCell, EvaluationResult, Interval } from '../../core/eval
 import type { EvaluationProgress } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { DataTable } from '../frame/DataTable.tsx';
-import { ProgressBar, RoleDot } from '../frame/parts.tsx';
+import { ProgressBar, pauseText, RoleDot } from '../frame/parts.tsx';
+import { evaluationJob } from '../state/evaluating.ts';
 import { score, text } from '../text.ts';
 
 type ProgressCell = EvaluationProgress['cells'][number];
 
 export function Grid({ result, progress }: { result: EvaluationResult | null; progress: EvaluationProgress | null }) {
-  const { library, checkpoints } = useWorkbench();
+  const { library, checkpoints, frame } = useWorkbench();
+  const pausing = pauseText(useFrom(frame, ({ jobs }) => evaluationJob(jobs)));
   const collections = useFrom(library, (state) => state.collections);
   const list = useFrom(checkpoints, (state) => state.list);
   const cells: { datasetId: string; checkpointId: string }[] = progress ? progress.cells : (result?.cells ?? []);
@@ -43,7 +45,7 @@ export function Grid({ result, progress }: { result: EvaluationResult | null; pr
                 return (
                   <td key={checkpointId} className={`role-${roleOf(checkpointId)}`}>
                     {progress ? (
-                      <RunningCell cell={progress.cells.find(here)} name={names.name} />
+                      <RunningCell cell={progress.cells.find(here)} name={names.name} pausing={pausing} />
                     ) : (
                       <DoneCell cell={result?.cells.find(here)} names={names} />
                     )}
@@ -54,7 +56,7 @@ export function Grid({ result, progress }: { result: EvaluationResult | null; pr
           ))}
         </tbody>
       </DataTable>
-      {progress && <Overall progress={progress} />}
+      {progress && <Overall progress={progress} pausing={pausing} />}
     </section>
   );
 }
@@ -110,25 +112,26 @@ function DoneCell({ cell, names }: { cell?: EvaluationCell; names: { name: strin
   );
 }
 
-function RunningCell({ cell, name }: { cell?: ProgressCell; name: string }) {
+function RunningCell({ cell, name, pausing }: { cell?: ProgressCell; name: string; pausing: string }) {
   if (!cell) return null;
   return (
     <div className="grid-cell">
       <span className="big">{cell.macroF1 === null ? '–' : score(cell.macroF1)}</span>
       <ProgressBar progress={{ stage: '', done: cell.done, total: cell.total }} label={name} />
       <div className="muted small">{text.frame.progress(cell.done, cell.total)}</div>
+      {pausing && cell.done < cell.total && <div className="small">{pausing}</div>}
       {cell.failures > 0 && <div className="small">{text.evaluate.failRate(cell.failures / cell.done)}</div>}
     </div>
   );
 }
 
-function Overall({ progress }: { progress: EvaluationProgress }) {
+function Overall({ progress, pausing }: { progress: EvaluationProgress; pausing: string }) {
   const { rate, secondsLeft } = progress;
   const parts = [
-    progress.stage,
+    pausing || progress.stage,
     text.frame.progress(progress.done, progress.total),
-    rate ? text.evaluate.rate(rate) : '',
-    typeof secondsLeft === 'number' ? text.frame.left(secondsLeft) : '',
+    !pausing && rate ? text.evaluate.rate(rate) : '',
+    !pausing && typeof secondsLeft === 'number' ? text.frame.left(secondsLeft) : '',
   ];
   return (
     <div className="row overall" role="status">

@@ -1,7 +1,7 @@
 /** What is compared on what, what that costs, and the button that starts or resumes it. */
 import type { Collection } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
-import { ErrorBox, RoleDot } from '../frame/parts.tsx';
+import { ErrorBox, PauseButton, RoleDot } from '../frame/parts.tsx';
 import { type EvaluatingState, evaluationJob, labelled, NEW_TABLE } from '../state/evaluating.ts';
 import { text } from '../text.ts';
 
@@ -10,7 +10,8 @@ export function Setup() {
   const state = useFrom(evaluating, (all) => all);
   const collections = labelled(useFrom(library, (all) => all.collections));
   const usable = useFrom(checkpoints, (all) => all.list).filter((each) => !each.error);
-  const busy = useFrom(frame, (all) => evaluationJob(all.jobs) !== undefined) || state.running;
+  const job = useFrom(frame, (all) => evaluationJob(all.jobs));
+  const busy = job !== undefined || state.running;
   return (
     <section className="setup" aria-label={text.evaluate.setup} data-area="setup">
       <div className="fields">
@@ -75,9 +76,12 @@ export function Setup() {
       {state.cost.state === 'failed' && <ErrorBox title={text.evaluate.costFailed} error={state.cost.error} />}
       <div className="setup-run">
         {busy ? (
-          <button type="button" onClick={evaluating.cancel}>
-            {text.evaluate.cancel}
-          </button>
+          <>
+            <PauseButton job={job} />
+            <button type="button" onClick={evaluating.cancel}>
+              {text.frame.cancel}
+            </button>
+          </>
         ) : (
           <button
             type="button"
@@ -158,7 +162,7 @@ function limitOf(typed: string): number | null {
 
 function runText({ cost }: EvaluatingState): string {
   if (cost.state !== 'ready' || cost.value.alreadyDone === 0) return text.evaluate.run;
-  return cost.value.alreadyDone < cost.value.films ? text.evaluate.resume : text.evaluate.update;
+  return cost.value.alreadyDone < cost.value.films ? text.frame.resume : text.evaluate.update;
 }
 
 function costText({ cost }: EvaluatingState): string {

@@ -2,16 +2,17 @@
 
 import type { ExecutorInfo } from '../../core/models/runner.ts';
 import type { JobInfo } from '../../core/services/contract.ts';
+import { isUnderWay } from '../state/frame.ts';
 import { bytes, text } from '../text.ts';
 import { useFrom, useWorkbench } from './context.ts';
-import { Cpu, ShieldCheck, X } from './icons.ts';
-import { IconButton, ProgressBar } from './parts.tsx';
+import { Cpu, Pause, Play, ShieldCheck, X } from './icons.ts';
+import { IconButton, ProgressBar, pauseText } from './parts.tsx';
 
 export function StatusBar() {
   const { frame } = useWorkbench();
   const app = useFrom(frame, (state) => state.app);
   const jobs = useFrom(frame, (state) => state.jobs);
-  const running = jobs.filter((job) => job.state === 'running');
+  const running = jobs.filter(isUnderWay);
   const network = app?.network ?? [];
   return (
     <footer className="status" data-area="status">
@@ -26,7 +27,7 @@ export function StatusBar() {
       )}
       <div className="status-jobs" role="status" aria-label={text.frame.jobs}>
         {running.map((job) => (
-          <Job key={job.id} job={job} onCancel={() => void frame.cancelJob(job.id)} />
+          <Job key={job.id} job={job} />
         ))}
       </div>
       <span className="status-item">
@@ -38,9 +39,11 @@ export function StatusBar() {
   );
 }
 
-function Job({ job, onCancel }: { job: JobInfo; onCancel(): void }) {
-  const { progress } = job;
+function Job({ job }: { job: JobInfo }) {
+  const { frame } = useWorkbench();
+  const { progress, pause } = job;
   const left = progress?.secondsLeft;
+  const pausing = pauseText(job);
   return (
     <span className="job">
       <span className="job-title">{job.title || text.frame.jobKinds[job.kind]}</span>
@@ -48,8 +51,17 @@ function Job({ job, onCancel }: { job: JobInfo; onCancel(): void }) {
       {progress && job.kind === 'load' && <span className="job-stage muted">{progress.stage}</span>}
       <ProgressBar progress={progress} label={job.title} />
       {progress && <span>{text.frame.progress(progress.done, progress.total)}</span>}
-      {typeof left === 'number' && <span>{text.frame.left(left)}</span>}
-      <IconButton title={text.frame.cancelJob(job.title)} onClick={onCancel}>
+      {pausing && <span>{pausing}</span>}
+      {!pausing && typeof left === 'number' && <span>{text.frame.left(left)}</span>}
+      {pause && (
+        <IconButton
+          title={pausing ? text.frame.resumeJob(job.title) : text.frame.pauseJob(job.title)}
+          onClick={() => void frame.togglePause(job)}
+        >
+          {pausing ? <Play size={12} /> : <Pause size={12} />}
+        </IconButton>
+      )}
+      <IconButton title={text.frame.cancelJob(job.title)} onClick={() => void frame.cancelJob(job.id)}>
         <X size={12} />
       </IconButton>
     </span>

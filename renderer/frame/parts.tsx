@@ -3,8 +3,10 @@
 import { type ReactNode, useState } from 'react';
 import type { ErrorData } from '../../core/base/errors.ts';
 import type { Progress } from '../../core/base/progress.ts';
+import type { JobInfo } from '../../core/services/contract.ts';
 import { remedyFor } from '../text/remedies.ts';
 import { text } from '../text.ts';
+import { useWorkbench } from './context.ts';
 import { Check, Copy, Download, TriangleAlert, X } from './icons.ts';
 
 /** A button that is a picture: its name is spoken and shown as a tooltip, with the key. */
@@ -103,6 +105,23 @@ export function ProgressBar({ progress, label }: { progress: Progress | null; la
   return (
     <progress className="bar" aria-label={label} max={known ? total : undefined} value={known ? done : undefined} />
   );
+}
+
+/** Pauses a job that can be, and lets it go on. */
+export function PauseButton({ job }: { job: JobInfo | undefined }) {
+  const { frame } = useWorkbench();
+  if (!job?.pause) return null;
+  return (
+    <button type="button" onClick={() => void frame.togglePause(job)}>
+      {job.pause === 'asked' ? text.frame.resume : text.frame.pause}
+    </button>
+  );
+}
+
+/** `Paused`, or that it soon will be; nothing where it goes on. */
+export function pauseText(job: JobInfo | undefined): string {
+  if (job?.pause !== 'asked') return '';
+  return job.state === 'paused' ? text.frame.paused : text.frame.pausing;
 }
 
 /** A checkpoint's colour, everywhere the same, and a shape that goes with it. */

@@ -1,6 +1,7 @@
 /** What can be done, by palette, key and menu: one table for all three, and for the sheet of keys. */
+import type { JobInfo } from '../../core/services/contract.ts';
 import { text } from '../text.ts';
-import { SCREENS, type Screen } from './frame.ts';
+import { isUnderWay, SCREENS, type Screen } from './frame.ts';
 import type { Pane, Tool } from './panes.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -21,6 +22,24 @@ export function commandsOf(workbench: Workbench): Command[] {
     ...readCommands(workbench),
     ...viewCommands(workbench),
     ...traceCommands(workbench),
+    ...workCommands(workbench),
+  ];
+}
+
+/** Of the work that can be paused: on Train the training, elsewhere the evaluation before it. */
+function workCommands({ frame }: Workbench): Command[] {
+  const pausable = (): JobInfo | undefined => {
+    const { jobs, screen } = frame.store.getState();
+    const found = jobs.filter((job) => job.pause && isUnderWay(job));
+    const first = screen === 'train' ? 'train' : 'evaluate';
+    return found.find(({ kind }) => kind === first) ?? found[0];
+  };
+  const command = (id: string, title: string, keys: string[], run: (job: JobInfo) => unknown): Command => {
+    return { id: `work:${id}`, title, keys, on: 'everywhere', run: () => ((job) => job && run(job))(pausable()) };
+  };
+  return [
+    command('pause', text.commands.pause, ['Alt+p'], frame.togglePause),
+    command('cancel', text.commands.cancelWork, [], ({ id }) => frame.cancelJob(id)),
   ];
 }
 

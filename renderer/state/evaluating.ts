@@ -15,7 +15,7 @@ import type {
 } from '../../core/services/contract.ts';
 import { text } from '../text.ts';
 import type { Checkpoints } from './checkpoints.ts';
-import type { Frame } from './frame.ts';
+import { type Frame, isUnderWay } from './frame.ts';
 import type { Library } from './library.ts';
 import type { Loading } from './loading.ts';
 
@@ -375,9 +375,10 @@ export function datasetOf(table: TableToAdd): Parameters<'datasets.add'> {
   };
 }
 
-/** An evaluation that runs in the engine, whoever started it. */
+/** An evaluation that runs or is paused in the engine, whoever started it; else other work of that kind. */
 export function evaluationJob(jobs: JobInfo[]): JobInfo | undefined {
-  return jobs.find((job) => job.kind === 'evaluate' && job.state === 'running');
+  const under = jobs.filter((job) => job.kind === 'evaluate' && isUnderWay(job));
+  return under.find(({ pause }) => pause) ?? under[0];
 }
 
 /** The grid of the running evaluation: this window's own, or the job's. */

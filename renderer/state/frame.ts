@@ -8,6 +8,11 @@ import { text } from '../text.ts';
 export const SCREENS = ['read', 'evaluate', 'train', 'report', 'checkpoints', 'settings'] as const;
 export type Screen = (typeof SCREENS)[number];
 
+/** Running, or paused on its way. */
+export function isUnderWay({ state }: JobInfo): boolean {
+  return state === 'running' || state === 'paused';
+}
+
 /** A line at the edge of the window, never in the way. An error stays until it is dismissed. */
 export interface Notice {
   id: number;
@@ -101,5 +106,8 @@ export function createFrame(bridge: HostBridge) {
       }
     },
     cancelJob: (jobId: string) => bridge.engine.call('jobs.cancel', { jobId }),
+    /** Pauses what runs, lets go on what is paused or about to be. */
+    togglePause: ({ id: jobId, pause }: Pick<JobInfo, 'id' | 'pause'>) =>
+      bridge.engine.call(pause === 'asked' ? 'jobs.resume' : 'jobs.pause', { jobId }),
   };
 }

@@ -12,7 +12,7 @@ import type {
 } from '../../core/services/contract.ts';
 import { text } from '../text.ts';
 import type { Checkpoints } from './checkpoints.ts';
-import type { Frame } from './frame.ts';
+import { type Frame, isUnderWay } from './frame.ts';
 
 export type TrainingKind = TrainingRun['kind'];
 export type FieldValue = string | number | boolean;
@@ -247,5 +247,5 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
 }
 
 export function trainingJob(jobs: JobInfo[]): JobInfo | undefined {
-  return jobs.find((job) => job.kind === 'train' && job.state === 'running');
+  return jobs.find((job) => job.kind === 'train' && isUnderWay(job));
 }

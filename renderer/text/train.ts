@@ -20,8 +20,6 @@ export const train = {
   departs: 'departs from the paper',
   restore: (name: string) => `Restore the default of ${name}`,
   start: 'Start training',
-  stop: 'Stop',
-  resume: 'Resume',
   runs: 'Runs',
   noRuns: 'No run yet.',
   noRunsHint: 'Fill in the form and start. The run goes on when this window closes, and can be resumed.',

@@ -6,7 +6,7 @@ import { type Alarm, alarmsOf } from '../../core/training/alarms.ts';
 import { Chart } from '../frame/Chart.tsx';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { DataTable } from '../frame/DataTable.tsx';
-import { CopyButton, Empty, ErrorBox, ProgressBar } from '../frame/parts.tsx';
+import { CopyButton, Empty, ErrorBox, ProgressBar, pauseText } from '../frame/parts.tsx';
 import { trainingJob } from '../state/training.ts';
 import { text } from '../text.ts';
 import { AlarmList, Gates } from './Alarms.tsx';
@@ -26,8 +26,12 @@ import {
 import { shortNumber } from './numbers.ts';
 
 export function RunView() {
-  const { training } = useWorkbench();
-  const { runs, shownId, log, progress } = useFrom(training, (state) => state);
+  const { training, frame } = useWorkbench();
+  const { runs, shownId, log, progress: own } = useFrom(training, (state) => state);
+  const job = useFrom(frame, (state) => trainingJob(state.jobs));
+  // A run that was paused before a restart has no window that follows it.
+  const progress = own ?? (job?.state === 'paused' ? job.progress : null);
+  const pausing = pauseText(job);
   const run = runs.find((each) => each.id === shownId) ?? null;
   const alarms = useMemo(() => alarmsOf(log, run?.config ?? {}), [log, run]);
   return (
@@ -39,9 +43,9 @@ export function RunView() {
           <ProgressBar progress={progress} label={progress.stage} />
           <span>
             {[
-              progress.stage,
+              pausing || progress.stage,
               text.frame.progress(progress.done, progress.total),
-              typeof progress.secondsLeft === 'number' ? text.frame.left(progress.secondsLeft) : '',
+              !pausing && typeof progress.secondsLeft === 'number' ? text.frame.left(progress.secondsLeft) : '',
             ]
               .filter(Boolean)
               .join(' · ')}
@@ -82,7 +86,9 @@ function Draw({ draw, kind }: { draw: TrainingDraw; kind: TrainingRun['kind'] })
 function RunHead({ run }: { run: TrainingRun | null }) {
   const { training, frame } = useWorkbench();
   const runs = useFrom(training, (state) => state.runs);
-  const busy = useFrom(frame, (state) => trainingJob(state.jobs) !== undefined);
+  const job = useFrom(frame, (state) => trainingJob(state.jobs));
+  const busy = job !== undefined;
+  const paused = job?.state === 'paused' && job.progress && 'runId' in job.progress && job.progress.runId === run?.id;
   const running = useFrom(training, (state) => state.running);
   const resumable = run && (run.state === 'stopped' || run.state === 'failed') && !busy && !running;
   return (
@@ -100,13 +106,14 @@ function RunHead({ run }: { run: TrainingRun | null }) {
       </label>
       {run && (
         <span>
-          {text.train.kinds[run.kind]} · {text.train.states[run.state]} · {text.train.steps(run.steps, run.totalSteps)}
+          {text.train.kinds[run.kind]} · {text.train.states[paused ? 'paused' : run.state]} ·{' '}
+          {text.train.steps(run.steps, run.totalSteps)}
           {run.trainedBy && ` · ${text.trl.trainedBy(run.trainedBy)}`}
         </span>
       )}
       {resumable && (
         <button type="button" onClick={() => void training.resume(run.id)}>
-          {text.train.resume}
+          {text.frame.resume}
         </button>
       )}
       {run && <span className="muted path">{run.path}</span>}

@@ -4,7 +4,8 @@ import { toModelImage } from '../../core/preprocessing/presets.ts';
 import type { ModelView, Trace } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { PathField } from '../frame/PathField.tsx';
-import { Empty, ErrorBox, ProgressBar } from '../frame/parts.tsx';
+import { Empty, ErrorBox, PauseButton, ProgressBar, pauseText } from '../frame/parts.tsx';
+import { isUnderWay } from '../state/frame.ts';
 import { currentOf, queueOf, type Shown } from '../state/traces.ts';
 import { text } from '../text.ts';
 import { ModelPicture } from '../viewer/ModelPicture.tsx';
@@ -63,9 +64,10 @@ function Source() {
 
 /** A model of a configured server is asked about the films that have no trace. */
 function Teacher() {
-  const { traces, servers, bridge } = useWorkbench();
+  const { traces, servers, bridge, frame } = useWorkbench();
   const list = useFrom(servers, (state) => state.list);
   const { progress, datasetId } = useFrom(traces, (state) => state);
+  const job = useFrom(frame, ({ jobs }) => jobs.find((each) => each.kind === 'teach' && isUnderWay(each)));
   const choices = list.flatMap((server) => server.models.map(({ id }) => ({ server, model: id })));
   const [chosen, setChosen] = useState(0);
   const [promptId, setPromptId] = useState('reasoning-a');
@@ -118,9 +120,12 @@ function Teacher() {
       {progress ? (
         <div className="row" role="status">
           <ProgressBar progress={progress} label={progress.stage} />
-          <span>{text.frame.progress(progress.done, progress.total)}</span>
+          <span>
+            {[text.frame.progress(progress.done, progress.total), pauseText(job)].filter(Boolean).join(' · ')}
+          </span>
+          <PauseButton job={job} />
           <button type="button" onClick={traces.stop}>
-            {text.train.stop}
+            {text.frame.cancel}
           </button>
         </div>
       ) : (

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import type { ConfigField } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { Undo2 } from '../frame/icons.ts';
-import { Empty, IconButton } from '../frame/parts.tsx';
+import { Empty, IconButton, PauseButton } from '../frame/parts.tsx';
 import { type FieldValue, trainingJob } from '../state/training.ts';
 import { text } from '../text.ts';
 import { RunView } from './RunView.tsx';
@@ -48,7 +48,8 @@ function RunForm() {
   const { training, checkpoints, frame, trlExchange } = useWorkbench();
   const state = useFrom(training, (all) => all);
   const usable = useFrom(checkpoints, (all) => all.list).filter((each) => !each.error);
-  const busy = useFrom(frame, (all) => trainingJob(all.jobs) !== undefined) || state.running;
+  const job = useFrom(frame, (all) => trainingJob(all.jobs));
+  const busy = job !== undefined || state.running;
   const fields = state.fields[state.kind];
   const changed = state.changed[state.kind];
   const departures = fields.filter((field) => departs(field, changed[field.name]));
@@ -99,9 +100,12 @@ function RunForm() {
         <Plan />
         <div className="row">
           {busy ? (
-            <button type="button" onClick={training.stop}>
-              {text.train.stop}
-            </button>
+            <>
+              <PauseButton job={job} />
+              <button type="button" onClick={training.stop}>
+                {text.frame.cancel}
+              </button>
+            </>
           ) : (
             <button type="submit" className="primary" disabled={!state.startFromId}>
               {text.train.start}

@@ -70,6 +70,49 @@ describe('the engine', () => {
     expect(entries()).toEqual([]);
   });
 
+  it('takes a paused evaluation up paused after a kill, and reads on when it is resumed', async () => {
+    const child = start();
+    const { engine } = child;
+    const collections = await engine.call('collections.list', {});
+    const [source, target] = ['source', 'target'].map((role) => collections.find((each) => each.role === role)!.id);
+    const checkpointIds = (await engine.call('checkpoints.list', {})).map(({ id }) => id);
+    // Another prompt: none of these answers is there yet.
+    const params = {
+      sourceDatasetId: source!,
+      targetDatasetId: target!,
+      checkpointIds,
+      limit: 2,
+      promptId: 'only-label',
+    };
+    const isPaused = ({ state }: JobInfo) => state === 'paused';
+    const pausing = jobOf(child, 'evaluate', isPaused);
+    const asked = jobOf(child, 'evaluate', ({ state }) => state === 'running');
+    engine.call('evaluations.run', params).catch(() => {});
+    await engine.call('jobs.pause', { jobId: (await asked).id });
+    const paused = await pausing;
+    const shown = async () => (await engine.call('evaluations.list', {})).find(({ limit }) => limit === 2)!;
+    expect(await shown()).toMatchObject({ state: 'paused' });
+    const { done, total } = await shown();
+    expect(done).toBeLessThan(total);
+
+    const first = child.pid();
+    await expect.poll(() => JSON.stringify(entries())).toContain('"paused"');
+    const takenUp = jobOf(child, 'evaluate', (job) => isPaused(job) && child.pid() !== first);
+    process.kill(first!, 'SIGKILL');
+    const { id, progress } = await takenUp;
+    expect(progress).toEqual(paused.progress);
+    expect(await shown()).toMatchObject({ state: 'paused', done });
+    const read = jobOf(child, 'evaluate', (job) => job.progress?.done === total);
+    await engine.call('jobs.resume', { jobId: id });
+    await read;
+    // Its intervals are another test's.
+    const ended = jobOf(child, 'evaluate', ({ state }) => state === 'cancelled' || state === 'done');
+    await engine.call('jobs.cancel', { jobId: id });
+    await ended;
+    expect(await shown()).toMatchObject({ state: 'complete', done: total });
+    expect(entries()).toEqual([]);
+  });
+
   it('remembers what was opened, newest first, until it is told to forget', async () => {
     const { engine } = start();
     await engine.call('films.add', { paths: [dicom] });

@@ -29,6 +29,42 @@ describe.skipIf(!chromiumPath)('Evaluate (in Chromium; skipped where there is no
     expect((await calls('evaluations.run')).length).toBe(0);
   });
 
+  it('is paused and goes on: by button, key and status line, said on the cells that wait', async () => {
+    const cell = (checkpointId: string, done: number) => {
+      return { datasetId: 'a', checkpointId, done, total: 200, failures: 0, macroF1: 0.3 };
+    };
+    const emit = (change: object) =>
+      page().evaluate((job) => window.engine.emit({ type: 'jobs', jobs: [job] } as never), {
+        ...{ id: 'job-7', kind: 'evaluate', title: 'Evaluation', error: null, startedAt: '2026-11-28T09:00:00.000Z' },
+        progress: {
+          ...{ stage: 'Reading films', done: 240, total: 400, rate: 6.5, secondsLeft: 40, evaluationId: 'e1' },
+          cells: [cell('base', 200), cell('sft', 40)],
+        },
+        ...change,
+      });
+    const last = async (method: string) => (await calls(method)).at(-1)?.params;
+    await emit({ state: 'running', pause: 'possible' });
+    await page().getByRole('button', { name: 'Pause', exact: true }).click();
+    expect(await last('jobs.pause')).toEqual({ jobId: 'job-7' });
+    await emit({ state: 'running', pause: 'asked' });
+    expect(await page().locator('.overall').textContent()).toContain('Pausing after this batch');
+    await emit({ state: 'paused', pause: 'asked' });
+    expect(await page().locator('.overall').textContent()).toBe('Paused · 240 of 400');
+    expect(await page().locator('.grid-cell').allTextContents()).toEqual([
+      expect.not.stringContaining('Paused'),
+      expect.stringContaining('Paused'),
+    ]);
+    expect(await page().locator('.status-jobs').textContent()).toBe('Evaluation240 of 400Paused');
+    await page().getByRole('button', { name: 'Resume: Evaluation' }).click();
+    expect(await calls('jobs.resume')).toHaveLength(1);
+    await page().keyboard.press('Alt+p');
+    await page().waitForFunction(
+      () => window.engine.calls.filter(({ method }) => method === 'jobs.resume').length === 2,
+    );
+    await page().getByRole('button', { name: 'Cancel', exact: true }).click();
+    expect(await last('jobs.cancel')).toEqual({ jobId: 'job-7' });
+  });
+
   it('fills the grid while it runs, can be cancelled and goes on', async () => {
     await start().click();
     await page().waitForSelector('.grid-cell progress');

@@ -87,7 +87,7 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
         (document.querySelector('.chart .mark-line path')?.getAttribute('d')?.split(/[LC]/).length ?? 0) > points + 2,
       before,
     );
-    await page().locator('.run-start').getByRole('button', { name: 'Stop' }).click();
+    await page().locator('.run-start').getByRole('button', { name: 'Cancel' }).click();
     await page().getByText('stopped').waitFor();
     expect(await page().getByRole('button', { name: 'Resume' }).isVisible()).toBe(true);
   });

@@ -30,7 +30,10 @@ export interface JobInfo {
   id: string;
   kind: 'scan' | 'generate' | 'evaluate' | 'train' | 'report' | 'load' | 'canary' | 'export' | 'teach';
   title: string;
-  state: 'running' | 'done' | 'failed' | 'cancelled';
+  /** `paused`: it keeps what it has opened, and waits to go on or to be cancelled; after a restart too. */
+  state: 'running' | 'paused' | 'done' | 'failed' | 'cancelled';
+  /** `asked`: it pauses after what it is at, or has. Absent: it cannot be paused. */
+  pause?: 'possible' | 'asked';
   /** The last progress of its request, whole: a window opened later sees the grid of a running evaluation too. */
   progress: Progress | ScanProgress | GenerationProgress | EvaluationProgress | TrainingProgress | null;
   error: ErrorData | null;

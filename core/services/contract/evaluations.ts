@@ -7,7 +7,7 @@ export interface EvaluationSummary {
   id: string;
   name: string;
   createdAt: string;
-  state: 'running' | 'stopped' | 'complete';
+  state: 'running' | 'paused' | 'stopped' | 'complete';
   datasetIds: string[];
   checkpointIds: string[];
   limit: number | null;

@@ -311,6 +311,8 @@ export const parameters = {
   'report.export': z.object({ ...reportChoice, format: z.enum(['csv', 'json', 'latex', 'svg']), path }).strict(),
   'jobs.list': none,
   'jobs.cancel': z.object({ jobId: id }).strict(),
+  'jobs.pause': z.object({ jobId: id }).strict(),
+  'jobs.resume': z.object({ jobId: id }).strict(),
   /** Where answers are computed from now on; tried first. */
   'engine.setDevice': z.object({ device: z.enum(DEVICES) }).strict(),
   'settings.get': none,

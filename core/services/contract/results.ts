@@ -96,6 +96,8 @@ export interface Results extends TraceResults {
   'report.export': { path: string; files: number };
   'jobs.list': JobInfo[];
   'jobs.cancel': null;
+  'jobs.pause': null;
+  'jobs.resume': null;
   'engine.setDevice': AppState;
   'settings.get': Record<string, string>;
   'settings.set': null;

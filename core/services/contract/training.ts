@@ -79,7 +79,7 @@ export interface TrainingRun {
   id: string;
   name: string;
   kind: 'sft' | 'grpo';
-  /** `paused`: the disk is full; it goes on by itself when there is room. */
+  /** `paused`: by its user, or because the disk is full; from that it goes on by itself when there is room. */
   state: 'running' | 'paused' | 'stopped' | 'complete' | 'failed';
   createdAt: string;
   steps: number;

@@ -1,6 +1,6 @@
 /** Reading the films of an evaluation: every film that is missing by every checkpoint, a few together, kept as they come. */
 import { toErrorData } from '../../base/errors.ts';
-import { throwIfCancelled, type Work } from '../../base/progress.ts';
+import { pausePoint, type Work } from '../../base/progress.ts';
 import { COMPUTING } from '../../evaluation/evaluate.ts';
 import { indicatorsOf } from '../../evaluation/figures.ts';
 import { multilabelFigures } from '../../evaluation/metrics.ts';
@@ -23,9 +23,9 @@ export class EvaluationReading {
     private readonly answers: Answers,
   ) {}
 
-  /** Reads what is missing. Errors: CANCELLED between two batches. */
+  /** Reads what is missing; between two batches it may be paused. Errors: CANCELLED. */
   async fill(file: EvaluationFile, cells: Cell[], work: Work<EvaluationProgress>): Promise<void> {
-    const rate = new Rate();
+    let rate = new Rate();
     let reported = 0;
     const report = () => {
       if (Date.now() - reported < REPORT_INTERVAL) return;
@@ -37,10 +37,12 @@ export class EvaluationReading {
       const rows = cells.filter((cell) => cell.datasetId === datasetId);
       const films = rows[0]?.films ?? [];
       for (let start = 0; start < films.length; start += FILMS_AT_ONCE) {
-        throwIfCancelled(work.signal);
+        // What was waited is no part of the rate.
+        if (await pausePoint(work)) rate = new Rate();
         await this.readTogether(file, rows, films.slice(start, start + FILMS_AT_ONCE), work.signal, report);
       }
     }
+    await pausePoint(work);
     work.report({ ...this.progress(file, cells), stage: COMPUTING });
   }
 

@@ -7,7 +7,9 @@ export function evaluationHandlers(engine: EngineContext) {
   return {
     'evaluations.list': async () => {
       const all = [...(await engine.session.evaluations.list()), ...(await engine.session.imported.list())];
-      return all.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+      const paused = engine.jobs.paused('evaluationId');
+      const shown = all.map((each) => (paused.has(each.id) ? { ...each, state: 'paused' as const } : each));
+      return shown.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
     },
     'evaluations.cost': (params) => engine.session.evaluations.cost(params),
     'evaluations.run': (params, call) =>

@@ -10,7 +10,11 @@ export function trainingHandlers(engine: EngineContext) {
     );
   return {
     'training.fields': ({ kind }) => engine.session.trainings.fields(kind),
-    'training.list': () => engine.session.trainings.list(),
+    'training.list': async () => {
+      const paused = engine.jobs.paused('runId');
+      const runs = await engine.session.trainings.list();
+      return runs.map((run) => (paused.has(run.id) ? { ...run, state: 'paused' as const } : run));
+    },
     'training.log': ({ runId }) => engine.session.trainings.log(runId),
     'training.plan': (params) => engine.session.trainings.plan(params),
     'training.completions': ({ runId, step }) => engine.session.trainings.completions(runId, step),
@@ -52,8 +56,12 @@ export function traceHandlers(engine: EngineContext) {
   return {
     'traces.list': ({ datasetId }) => engine.session.traces.list(datasetId),
     'traces.ask': (params, call) =>
-      engine.jobs.run('teach', 'Asking the teacher for traces', call, (work) =>
-        changed(engine.session.traces.ask(params, work)),
+      engine.jobs.run(
+        'teach',
+        'Asking the teacher for traces',
+        call,
+        (work) => changed(engine.session.traces.ask(params, work)),
+        {},
       ),
     'traces.decide': (params) => changed(engine.session.traces.decide(params)),
     'traces.undo': ({ datasetId }) => changed(engine.session.traces.undo(datasetId)),

@@ -20,6 +20,14 @@ export function workspaceHandlers(engine: EngineContext) {
       engine.jobs.cancel(jobId);
       return null;
     },
+    'jobs.pause': ({ jobId }) => {
+      engine.jobs.pause(jobId);
+      return null;
+    },
+    'jobs.resume': ({ jobId }) => {
+      engine.jobs.resume(jobId);
+      return null;
+    },
     'engine.setDevice': ({ device }) => setDevice(engine, device),
     'settings.get': () => engine.settings.all(),
     'settings.set': async ({ key, value }) => {

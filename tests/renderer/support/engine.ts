@@ -417,6 +417,8 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
     }),
     'jobs.list': () => [],
     'jobs.cancel': () => null,
+    'jobs.pause': () => null,
+    'jobs.resume': () => null,
     'collections.list': () => COLLECTIONS,
     'films.list': () => entries,
     'films.open': ({ filmId }) => {
