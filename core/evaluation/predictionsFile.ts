@@ -208,6 +208,8 @@ export interface MetricsOptions extends PredictionOptions {
   policy?: UncertaintyPolicies;
   replicates?: number;
   seed?: number;
+  /** Instead of `evaluate`: one that keeps what it has worked out. */
+  evaluate?: typeof evaluate;
 }
 
 export interface PredictionMetrics extends Omit<EvaluationResult, 'id' | 'createdAt'> {
@@ -245,15 +247,19 @@ export async function evaluatePredictions(
   const source = options.source ?? datasets[0]!;
   const target = options.target ?? datasets[datasets.length - 1]!;
   for (const name of [source, target]) if (!datasets.includes(name)) throw unknownDataset(name, file, datasets);
+  const workOut = options.evaluate ?? evaluate;
   const describe = (id: string) => datasetInput(id, films, options.policy ?? 'zeros');
   const common = { id: '', createdAt: '', checkpoints, films, replicates: options.replicates, seed: options.seed };
   const {
     id: _id,
     createdAt: _at,
-    ...result
-  } = await evaluate({ ...common, source: describe(source), target: describe(target) }, work);
+    ...first
+  } = await workOut({ ...common, source: describe(source), target: describe(target) }, work);
+  // Copies: what was worked out may be somebody else's too.
+  const { datasets: described, cells, differences, agreements } = structuredClone(first);
+  const result = { ...first, datasets: described, cells, differences, agreements };
   for (const other of datasets.filter((name) => name !== source && name !== target)) {
-    const alone = await evaluate({ ...common, source: describe(other), target: describe(other) }, work);
+    const alone = await workOut({ ...common, source: describe(other), target: describe(other) }, work);
     result.datasets.push(...alone.datasets);
     result.cells.push(...alone.cells);
     result.differences.push(...alone.differences);

@@ -24,6 +24,7 @@ import type {
 } from './contract.ts';
 import type { EvaluationChoice } from './evaluation/choice.ts';
 import { Comparable, forgetOutdated } from './evaluation/comparable.ts';
+import type { KeptResults } from './evaluation/kept.ts';
 import { EvaluationReading } from './evaluation/reading.ts';
 import { EvaluationResults } from './evaluation/results.ts';
 import { type Behind, filmsBehind } from './evaluation/scored.ts';
@@ -53,11 +54,12 @@ export class Evaluations {
     private readonly predictions: PredictionStore,
     now: () => Date,
     private readonly selection: Selection,
+    kept: KeptResults,
   ) {
     this.store = new EvaluationStore(workspace, collections, checkpoints, predictions, selection, now);
     this.comparable = new Comparable(collections, checkpoints, answers, selection);
     this.reading = new EvaluationReading(this.store, collections, answers);
-    this.results = new EvaluationResults(this.store, collections, checkpoints);
+    this.results = new EvaluationResults(this.store, collections, checkpoints, kept);
   }
 
   async list(): Promise<EvaluationSummary[]> {

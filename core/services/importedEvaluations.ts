@@ -7,6 +7,7 @@ import { basename } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
 import { unattended, type Work } from '../base/progress.ts';
+import type { EvaluationInput } from '../evaluation/evaluate.ts';
 import type { EvaluatedFilm } from '../evaluation/figures.ts';
 import { type KnownFilm, KnownFilms, type WrittenPrediction } from '../evaluation/predictionSources.ts';
 import { evaluatePredictions, type PredictionsFile, readPredictions } from '../evaluation/predictionsFile.ts';
@@ -16,6 +17,7 @@ import { slug, type Workspace } from '../workspace/workspace.ts';
 import type { Collections } from './collections.ts';
 import type { CheckedParameters, EvaluationSummary, FilmEntry, Results } from './contract.ts';
 import type { EvaluationChoice } from './evaluation/choice.ts';
+import type { KeptResults } from './evaluation/kept.ts';
 import { matches, personOf } from './evaluation/scored.ts';
 
 const FOLDER = 'imports';
@@ -30,17 +32,12 @@ interface ImportFile
   films: number;
 }
 
-function keyOf(id: string, { checkpointIds, datasetIds, labels }: EvaluationChoice): string {
-  return JSON.stringify([id, checkpointIds, datasetIds, labels]);
-}
-
 export class ImportedEvaluations {
-  private readonly results = new Map<string, EvaluationResult>();
-
   constructor(
     private readonly workspace: Workspace,
     private readonly collections: Collections,
     private readonly now: () => Date,
+    private readonly kept: KeptResults,
   ) {}
 
   async list(): Promise<EvaluationSummary[]> {
@@ -60,7 +57,6 @@ export class ImportedEvaluations {
     const file: ImportFile = { ...read, id, name, createdAt: this.now().toISOString(), films: films.length };
     await this.workspace.write(films, FILMS, `${id}.json`);
     await this.workspace.write(file, FOLDER, `${id}.json`);
-    this.results.clear();
     const { rejected, rejectedCount } = read;
     return { ...summaryOf(file), rejected: rejected.slice(0, 20), rejectedCount };
   }
@@ -71,20 +67,35 @@ export class ImportedEvaluations {
 
   /** The figures where they have been worked out already; null: `result` will take its time. */
   async known(id: string): Promise<EvaluationResult | null> {
-    return this.results.get(keyOf(id, {})) ?? null;
+    const missing = Symbol('not worked out yet');
+    const known = async (input: EvaluationInput) => {
+      const result = await this.kept.known(input);
+      if (!result) throw missing;
+      return result;
+    };
+    return this.whole(id, {}, known).catch((error) => {
+      if (error === missing) return null;
+      throw error;
+    });
   }
 
   /** Of some checkpoints, data sets, labels only where they are chosen. Errors: EVALUATION_CHOICE. */
-  async result(id: string, work: Work = unattended(), choice: EvaluationChoice = {}): Promise<EvaluationResult> {
-    const key = keyOf(id, choice);
-    const there = this.results.get(key);
-    if (there) return there;
+  result(id: string, work: Work = unattended(), choice: EvaluationChoice = {}): Promise<EvaluationResult> {
+    return this.whole(id, choice, (input, own) => this.kept.evaluate(input, own), work);
+  }
+
+  private async whole(
+    id: string,
+    choice: EvaluationChoice,
+    evaluate: (input: EvaluationInput, work?: Work) => Promise<EvaluationResult>,
+    work: Work = unattended(),
+  ): Promise<EvaluationResult> {
     const { file, films } = narrowed((await this.file(id))!, await this.films(id), choice);
     const collections = new Map(this.collections.list().map((each) => [each.id, each]));
-    const { datasets, ...result } = await evaluatePredictions(file.name, { ...file, films }, {}, work);
+    const { datasets, ...result } = await evaluatePredictions(file.name, { ...file, films }, { evaluate }, work);
     const named = datasets.map((dataset) => ({ ...dataset, name: collections.get(dataset.id)?.name ?? dataset.name }));
     const notes = file.rejectedCount === 0 ? [] : [rejectionOf(file)];
-    const whole = {
+    return {
       id,
       createdAt: file.createdAt,
       ...result,
@@ -92,8 +103,6 @@ export class ImportedEvaluations {
       cells: result.cells.map((cell) => ({ ...cell, distribution: 'unknown' as const })),
       warnings: [...(result.warnings ?? []), ...notes],
     };
-    this.results.set(key, whole);
-    return whole;
   }
 
   /** The films behind a number, as far as the workspace has them. */

@@ -7,6 +7,7 @@ import { Boxes } from './boxes.ts';
 import { Canaries } from './canaries.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { Collections } from './collections.ts';
+import { KeptResults } from './evaluation/kept.ts';
 import { Evaluations } from './evaluations.ts';
 import { ImportedEvaluations } from './importedEvaluations.ts';
 import { type ModelOptions, Models } from './models.ts';
@@ -69,7 +70,8 @@ export class Session {
       platform.now,
     );
     this.canaries = new Canaries(workspace, this.checkpoints, this.answers, platform.userDir, platform.now);
-    this.imported = new ImportedEvaluations(workspace, this.collections, platform.now);
+    const kept = new KeptResults(workspace.pathOf('cache', 'results'));
+    this.imported = new ImportedEvaluations(workspace, this.collections, platform.now, kept);
     this.evaluations = new Evaluations(
       workspace,
       this.collections,
@@ -78,6 +80,7 @@ export class Session {
       this.predictions,
       platform.now,
       this.selection,
+      kept,
     );
     this.traces = new Traces(platform, workspace, this.collections, servers, prompts);
     const input = new TrainingInput(this.collections, this.checkpoints, prompts, this.traces.store);

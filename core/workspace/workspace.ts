@@ -5,7 +5,7 @@
  *   checkpoints.json                which model and adapter folders are known
  *   collections/<id>.json           a data set, or what the user opened
  *   collections/<id>.films.jsonl    the films that the user opened
- *   cache/                          headers and thumbnails; may be deleted
+ *   cache/                          headers, thumbnails and figures; may be deleted
  *   predictions/<checkpoint>.jsonl  one line an answer, appended as they come
  *   evaluations/<id>.json           what was asked of which data set and checkpoint
  *   runs/<id>/                      training runs (core/training writes them)
