@@ -12,6 +12,7 @@
  * are ignored. A line that cannot be used is rejected with its row. CSV and vLLM's batch output: predictionSources.ts.
  */
 import { createReadStream } from 'node:fs';
+import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { WorkbenchError } from '../base/errors.ts';
@@ -47,6 +48,8 @@ const lineSchema = z
 type Line = z.output<typeof lineSchema>;
 
 export interface RejectedLine {
+  /** Where several were read as one. */
+  file?: string;
   row: number;
   code: string;
   message: string;
@@ -78,7 +81,7 @@ export async function readPredictions(
 ): Promise<PredictionsFile> {
   const files = typeof file === 'string' ? [file] : file;
   const reader = new Reader(options, work);
-  for (const each of files) await reader.read(each);
+  for (const each of files) await reader.read(each, files.length > 1);
   return reader.result(files);
 }
 
@@ -89,6 +92,7 @@ class Reader {
   private readonly films: EvaluatedFilm[] = [];
   private readonly rejected: RejectedLine[] = [];
   private rejectedCount = 0;
+  private file: string | undefined;
   private lines = 0;
 
   constructor(
@@ -96,7 +100,9 @@ class Reader {
     private readonly work: Work,
   ) {}
 
-  async read(file: string): Promise<void> {
+  /** @param named rows are counted in each of several files: what is rejected says which one */
+  async read(file: string, named = false): Promise<void> {
+    this.file = named ? basename(file) : undefined;
     if (await isTable(file)) {
       const { rows, count } = await readPredictionTable(file, (value, row) => this.take(value, row));
       for (const { row, code, message } of rows) this.reject(row, { code, message });
@@ -165,7 +171,8 @@ class Reader {
 
   private reject(row: number, why: Omit<RejectedLine, 'row'>): void {
     this.rejectedCount++;
-    if (this.rejected.length < 1000) this.rejected.push({ row, ...why });
+    const { file } = this;
+    if (this.rejected.length < 1000) this.rejected.push({ ...(file ? { file } : {}), row, ...why });
   }
 }
 
@@ -208,6 +215,8 @@ export interface MetricsOptions extends PredictionOptions {
   policy?: UncertaintyPolicies;
   replicates?: number;
   seed?: number;
+  /** How a data set is scored, where that is known better than the file says. */
+  scoring?(datasetId: string): Partial<DatasetInput>;
   /** Instead of `evaluate`: one that keeps what it has worked out. */
   evaluate?: typeof evaluate;
 }
@@ -248,7 +257,10 @@ export async function evaluatePredictions(
   const target = options.target ?? datasets[datasets.length - 1]!;
   for (const name of [source, target]) if (!datasets.includes(name)) throw unknownDataset(name, file, datasets);
   const workOut = options.evaluate ?? evaluate;
-  const describe = (id: string) => datasetInput(id, films, options.policy ?? 'zeros');
+  const describe = (id: string) => ({
+    ...datasetInput(id, films, options.policy ?? 'zeros'),
+    ...options.scoring?.(id),
+  });
   const common = { id: '', createdAt: '', checkpoints, films, replicates: options.replicates, seed: options.seed };
   const {
     id: _id,

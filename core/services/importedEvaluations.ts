@@ -7,7 +7,7 @@ import { basename } from 'node:path';
 import { WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
 import { unattended, type Work } from '../base/progress.ts';
-import type { EvaluationInput } from '../evaluation/evaluate.ts';
+import type { DatasetInput, EvaluationInput } from '../evaluation/evaluate.ts';
 import type { EvaluatedFilm } from '../evaluation/figures.ts';
 import { type KnownFilm, KnownFilms, type WrittenPrediction } from '../evaluation/predictionSources.ts';
 import { evaluatePredictions, type PredictionsFile, readPredictions } from '../evaluation/predictionsFile.ts';
@@ -15,10 +15,10 @@ import type { Confusion, EvaluationResult } from '../evaluation/types.ts';
 import type { Label } from '../labels/labels.ts';
 import { slug, type Workspace } from '../workspace/workspace.ts';
 import type { Collections } from './collections.ts';
-import type { CheckedParameters, EvaluationSummary, FilmEntry, Results } from './contract.ts';
+import type { CheckedParameters, Collection, EvaluationSummary, FilmEntry, Results } from './contract.ts';
 import type { EvaluationChoice } from './evaluation/choice.ts';
 import type { KeptResults } from './evaluation/kept.ts';
-import { matches, personOf } from './evaluation/scored.ts';
+import { idsBehind, personOf, type Scoring, scoredAs } from './evaluation/scored.ts';
 
 const FOLDER = 'imports';
 /** Their answers, apart, so that the list is read without them. */
@@ -52,8 +52,9 @@ export class ImportedEvaluations {
     const known = new KnownFilms(await this.knownFilms(datasetIds));
     const options = { known, ...(checkpoint === undefined ? {} : { checkpoint }) };
     const { films, ...read } = await readPredictions(path, work, options);
-    const name = basename(path);
-    const id = `${slug(name)}-${sha256(path).slice(0, 6)}`;
+    const paths = typeof path === 'string' ? [path] : path;
+    const name = [basename(paths[0]!), ...(paths.length > 1 ? [`and ${paths.length - 1} more`] : [])].join(' ');
+    const id = `${slug(name)}-${sha256(paths.join('\n')).slice(0, 6)}`;
     const file: ImportFile = { ...read, id, name, createdAt: this.now().toISOString(), films: films.length };
     await this.workspace.write(films, FILMS, `${id}.json`);
     await this.workspace.write(file, FOLDER, `${id}.json`);
@@ -91,18 +92,35 @@ export class ImportedEvaluations {
     work: Work = unattended(),
   ): Promise<EvaluationResult> {
     const { file, films } = narrowed((await this.file(id))!, await this.films(id), choice);
-    const collections = new Map(this.collections.list().map((each) => [each.id, each]));
-    const { datasets, ...result } = await evaluatePredictions(file.name, { ...file, films }, { evaluate }, work);
-    const named = datasets.map((dataset) => ({ ...dataset, name: collections.get(dataset.id)?.name ?? dataset.name }));
+    const scoring = (datasetId: string) => this.scoring(datasetId);
+    const scored = file.checkpoints.flatMap((checkpoint) =>
+      file.datasets.flatMap((datasetId) => {
+        const isOne = (each: EvaluatedFilm) => each.datasetId === datasetId && each.checkpointId === checkpoint.id;
+        return scoredAs(films.filter(isOne), scoringOf(this.collectionOf(datasetId)));
+      }),
+    );
+    const options = { evaluate, scoring };
+    const result = await evaluatePredictions(file.name, { ...file, films: scored }, options, work);
     const notes = file.rejectedCount === 0 ? [] : [rejectionOf(file)];
     return {
       id,
       createdAt: file.createdAt,
       ...result,
-      datasets: named,
       cells: result.cells.map((cell) => ({ ...cell, distribution: 'unknown' as const })),
       warnings: [...(result.warnings ?? []), ...notes],
     };
+  }
+
+  /** As the data set of the workspace says, where the films are of one. */
+  private scoring(datasetId: string): Partial<DatasetInput> {
+    const collection = this.collectionOf(datasetId);
+    if (!collection) return {};
+    const { name, policy, unit, views, aggregation } = collection;
+    return { name, policy, views, ...(unit === 'study' ? { unit, aggregation } : {}) };
+  }
+
+  private collectionOf(datasetId: string): Collection | undefined {
+    return this.collections.list().find(({ id }) => id === datasetId);
   }
 
   /** The films behind a number, as far as the workspace has them. */
@@ -113,10 +131,12 @@ export class ImportedEvaluations {
     wanted: { label?: string; outcome?: keyof Confusion | 'failed' },
   ): Promise<Results['evaluations.films']> {
     const entries = new Map((await this.collections.films()).map((entry) => [entry.id, entry]));
-    return (await this.films(id)).flatMap((film) => {
-      const entry = entries.get(film.filmId);
-      const isOne = film.datasetId === datasetId && film.checkpointId === checkpointId;
-      return isOne && entry && matches(film, 'zeros', wanted) ? [{ entry, truth: film.truth, prediction: null }] : [];
+    const isOne = (film: EvaluatedFilm) => film.datasetId === datasetId && film.checkpointId === checkpointId;
+    const films = (await this.films(id)).filter(isOne);
+    const shown = idsBehind(films, scoringOf(this.collectionOf(datasetId)), wanted);
+    return films.flatMap(({ filmId, truth }) => {
+      const entry = entries.get(filmId);
+      return entry && shown.has(filmId) ? [{ entry, truth, prediction: null }] : [];
     });
   }
 
@@ -173,6 +193,11 @@ export class ImportedEvaluations {
     }
     return known;
   }
+}
+
+/** Films of no data set of the workspace are scored one by one, uncertain labels as negative. */
+function scoringOf(collection: Collection | undefined): Scoring {
+  return collection ?? { policy: 'zeros', unit: 'image', aggregation: 'first' };
 }
 
 function knownFilm(entry: FilmEntry, labels: readonly Label[]): KnownFilm {

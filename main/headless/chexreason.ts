@@ -91,6 +91,14 @@ const PRECISIONS: readonly PrecisionChoice[] = ['auto', 'f32', 'f16', 'int8', 'i
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
 const policy = () =>
   new Option('--policy <name>', 'what an uncertain label counts as: zeros, ones, ignore; by label: zeros,Edema=ones');
+const unit = () =>
+  new Option('--unit <name>', 'what is scored (default: what a row of the table is)').choices(['image', 'study']);
+const aggregation = () =>
+  new Option('--aggregation <name>', 'how the films of a study become one answer').choices([
+    'any',
+    'majority',
+    'first',
+  ]);
 const answerFormat = () =>
   new Option('--answer-format <name>', 'solution: the paper’s; answer: NV-Reason-CXR-3B’s').choices([
     'solution',
@@ -239,7 +247,12 @@ mapsColumns(subcommand('traces', 'reasoning traces for SFT: asked from a teacher
   .addOption(json())
   .action(runs(async () => (await import('./commands/traces.ts')).traces));
 
-mapsColumns(subcommand('evaluate', 'films of two institutions read by checkpoints; stopped, it goes on where it was'))
+mapsColumns(
+  subcommand(
+    'evaluate',
+    'films of two institutions read by checkpoints; stopped (Ctrl+C), the same command goes on where it was',
+  ),
+)
   .requiredOption(
     '--dataset <id>',
     'KIND:FILE.csv or an id of the workspace; first the source, then the target',
@@ -247,17 +260,9 @@ mapsColumns(subcommand('evaluate', 'films of two institutions read by checkpoint
   )
   .option('--images <dir>', 'folder of a data set’s images, in the order of the data sets', collect)
   .requiredOption('--checkpoint <id>', 'folder of a model or an adapter, or an id of the workspace', collect)
-  .addOption(
-    new Option('--unit <name>', 'what is scored (default: what a row of the table is)').choices(['image', 'study']),
-  )
+  .addOption(unit())
   .addOption(new Option('--views <name>', 'films that are read').choices(['frontal', 'all', 'AP', 'PA']))
-  .addOption(
-    new Option('--aggregation <name>', 'how the films of a study become one answer').choices([
-      'any',
-      'majority',
-      'first',
-    ]),
-  )
+  .addOption(aggregation())
   .option('--model <dir>', 'base model of the adapters, where it is not evaluated itself')
   .option('--server <url>', 'where checkpoints that are no folder are: their names there; key: CHEXREASON_API_KEY')
   .option('--prompt <name>', 'one instruction format for all (default: each checkpoint’s own)')
@@ -290,6 +295,28 @@ mapsColumns(subcommand('metrics', 'every figure of an evaluation, from predictio
   .addOption(policy())
   .addOption(json())
   .action(runs(async () => (await import('./commands/evaluation.ts')).metrics));
+
+mapsColumns(subcommand('predictions', 'answers made elsewhere into a workspace, evaluated like its own; or out of it'))
+  .addArgument(new Argument('<what>', 'what is done').choices(['import', 'export']))
+  .requiredOption(
+    '--file <file>',
+    'JSON lines, CSV or (import) vLLM’s batch output; import: several are read as one',
+    collect,
+  )
+  .option('--workspace <dir>', 'where they are kept (default: the built-in workspace)')
+  .option(
+    '--dataset <id>',
+    'import: KIND:FILE.csv or an id: where films and their truth are looked up (default: all)',
+    collect,
+  )
+  .option('--images <dir>', 'import: folder of a data set’s images, in the order of the data sets', collect)
+  .addOption(policy())
+  .addOption(unit())
+  .addOption(aggregation())
+  .option('--checkpoint <name>', 'import: of the checkpoint where the answers name none')
+  .option('--evaluation <id>', 'export: of which evaluation (default: the latest)')
+  .addOption(json())
+  .action(runs(async () => (await import('./commands/predictions.ts')).predictions));
 
 subcommand('phantom', 'writes procedural films of an institution, with its label tables')
   .addOption(new Option('--institution <name>', 'm, a or b').choices(['m', 'a', 'b']).makeOptionMandatory())

@@ -32,13 +32,13 @@ function input(): EvaluationInput {
           probabilities: Object.fromEntries(LABELS.map((label) => [label, random.uniform()])),
         });
       }
-  const dataset = (id: string) => {
-    return { id, name: id, kind: 'other', labels: [...LABELS], policy: 'zeros', unit: 'film', total: 24 } as const;
+  const dataset = (id: string): EvaluationInput['source'] => {
+    return { id, name: id, kind: 'other', labels: [...LABELS], policy: 'zeros', unit: 'film', total: 24 };
   };
-  const checkpoints = (['sft', 'grpo'] as const).map((id) => ({ id, name: id, role: id, trainingSource: null }));
+  const checkpoints = (['sft', 'grpo'] as const).map((id) => ({ id, name: id, role: id }));
   return {
     ...{ id: 'e1', createdAt: '2026-11-28T09:00:00.000Z', source: dataset('a'), target: dataset('b') },
-    ...{ checkpoints: checkpoints as never, films, replicates: 60 },
+    ...{ checkpoints, films, replicates: 60 },
   };
 }
 

@@ -260,7 +260,13 @@ export const parameters = {
   'evaluations.result': z.object({ evaluationId: id }).strict(),
   /** Predictions made elsewhere: JSON lines, CSV, vLLM's batch output; truth from the file or from these data sets (absent: all). */
   'evaluations.import': z
-    .object({ path, checkpoint: z.string().min(1).max(200).optional(), datasetIds: z.array(id).min(1).optional() })
+    .object({
+      /** Several are read as one. */
+      path: z.union([path, z.array(path).min(1).max(1000)]),
+      checkpoint: z.string().min(1).max(200).optional(),
+      /** Where films and, if the answers carry none, their truth are looked up; absent: every labelled data set. */
+      datasetIds: z.array(id).min(1).optional(),
+    })
     .strict(),
   /** Every answer as JSON lines, or as CSV where the path ends so: what `evaluations.import` reads. */
   'evaluations.export': z.object({ evaluationId: id, path }).strict(),

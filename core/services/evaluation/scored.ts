@@ -15,9 +15,12 @@ export interface Behind {
   outcome?: keyof Confusion | 'failed';
 }
 
-/** What is scored: films, or studies where those are the unit. */
-export function scoredFilms(cell: Cell, { unit, aggregation }: Collection, store: EvaluationStore): EvaluatedFilm[] {
-  const films = answeredFilms(cell, store);
+export function scoredFilms(cell: Cell, collection: Collection, store: EvaluationStore): EvaluatedFilm[] {
+  return scoredAs(answeredFilms(cell, store), collection);
+}
+
+/** Of one checkpoint, what is scored: films, or studies where those are the unit. */
+export function scoredAs(films: EvaluatedFilm[], { unit, aggregation }: Scoring): EvaluatedFilm[] {
   return unit === 'study' ? studiesOf(films, aggregation) : films;
 }
 
@@ -47,18 +50,11 @@ function answeredFilms(cell: Cell, store: EvaluationStore): EvaluatedFilm[] {
 /** The films of a cell behind a number; of a study that stands there, all. */
 export function filmsBehind(
   cell: Cell,
-  { policy, unit, aggregation }: Collection,
+  collection: Collection,
   store: EvaluationStore,
   wanted: Behind,
 ): Results['evaluations.films'] {
-  const answered = answeredFilms(cell, store);
-  const groups = unit === 'study' ? groupsOf(answered) : answered.map((film) => [film]);
-  const shown = new Set(
-    groups.flatMap((group) => {
-      const [scored] = studiesOf(group, unit === 'study' ? aggregation : 'first');
-      return matches(scored!, policy, wanted) ? group.map((film) => film.filmId) : [];
-    }),
-  );
+  const shown = idsBehind(answeredFilms(cell, store), collection, wanted);
   return cell.films.flatMap((entry) => {
     const item = cell.items.get(entry.id);
     const prediction = store.predictionOf(item) ?? null;
@@ -68,8 +64,26 @@ export function filmsBehind(
   });
 }
 
+/** How the answers to a data set are scored. */
+export type Scoring = Pick<Collection, 'policy' | 'unit' | 'aggregation'>;
+
+/** Of the answers of one checkpoint, the films that stand behind a number; of a study that does, all. */
+export function idsBehind(
+  films: readonly EvaluatedFilm[],
+  { policy, unit, aggregation }: Scoring,
+  wanted: Behind,
+): Set<string> {
+  const groups = unit === 'study' ? groupsOf(films) : films.map((film) => [film]);
+  return new Set(
+    groups.flatMap((group) => {
+      const [scored] = studiesOf(group, unit === 'study' ? aggregation : 'first');
+      return matches(scored!, policy, wanted) ? group.map((film) => film.filmId) : [];
+    }),
+  );
+}
+
 /** Whether a film stands behind a number. */
-export function matches(film: EvaluatedFilm, policies: UncertaintyPolicies, { label, outcome }: Behind): boolean {
+function matches(film: EvaluatedFilm, policies: UncertaintyPolicies, { label, outcome }: Behind): boolean {
   if (outcome === 'failed') return film.failed;
   if (label === undefined || !isLabel(label)) return true;
   const truth = countedAs(film.truth[label], policyOf(policies, label));

@@ -122,7 +122,7 @@ function quoted(path: string): string {
   return /[",\n]/.test(path) ? `"${path.replace(/"/g, '""')}"` : path;
 }
 
-function summaryOf(result: EvaluationResult): string {
+export function summaryOf(result: EvaluationResult): string {
   const name = (id: string) => [...result.datasets, ...result.checkpoints].find((each) => each.id === id)?.name ?? id;
   const rows = result.cells.map(({ datasetId, checkpointId, own, shared }) => {
     const figures = [own.macro.f1, shared.macro.f1, own.failRate].map((value) => value.toFixed(3)).join('  ');
