@@ -35,7 +35,7 @@ function input(): EvaluationInput {
   const dataset = (id: string): EvaluationInput['source'] => {
     return { id, name: id, kind: 'other', labels: [...LABELS], policy: 'zeros', unit: 'film', total: 24 };
   };
-  const checkpoints = (['sft', 'grpo'] as const).map((id) => ({ id, name: id, role: id }));
+  const checkpoints = (['sft', 'grpo'] as const).map((id) => ({ id, name: id, role: id, trainingSource: '' }));
   return {
     ...{ id: 'e1', createdAt: '2026-11-28T09:00:00.000Z', source: dataset('a'), target: dataset('b') },
     ...{ checkpoints, films, replicates: 60 },
