@@ -92,7 +92,7 @@ function Incomplete() {
   );
 }
 
-/** The figures are worked out anew after a restart: that may take as long as it did the first time. */
+/** The figures are worked out anew where an answer, a label or the code changed since they were kept. */
 function Computing({ progress }: { progress: Progress | null }) {
   return (
     <Empty title={text.evaluate.loading} hint={text.evaluate.loadingHint}>

@@ -1,7 +1,7 @@
 /** Predictions made elsewhere through the command: into a workspace, evaluated as its data set says, and out again in the same form. */
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { EvaluationResult } from '../../core/evaluation/types.ts';
 import { CHEXPERT_LABELS, type Label } from '../../core/labels/labels.ts';
@@ -19,6 +19,13 @@ beforeAll(() => {
     const values: Partial<Record<Label, string>> = { Edema: edema, Pneumothorax: pneumothorax };
     return [path, 'Female', '60', 'Frontal', 'AP', ...CHEXPERT_LABELS.map((label) => values[label] ?? '')].join(',');
   };
+  // Nobody opens them: the answers are there.
+  for (const patient of [1, 2])
+    for (const view of [1, 2]) {
+      const film = join(folder, `CheXpert-v1.0/valid/patient0000${patient}/study1/view${view}_frontal.jpg`);
+      mkdirSync(dirname(film), { recursive: true });
+      writeFileSync(film, '');
+    }
   const rows = [row(1, 1, '0.0', '1.0'), row(1, 2, '0.0', '1.0'), row(2, 1, '-1.0', '0.0'), row(2, 2, '-1.0', '0.0')];
   // Windows line ends.
   writeFileSync(join(folder, 'valid.csv'), [header, ...rows, ''].join('\r\n'));

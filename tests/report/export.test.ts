@@ -113,6 +113,7 @@ function latexRows(tex: string): string[][] {
 function unescaped(cell: string): string {
   const inner = /^\\text(?:bf|it)\{(.*)\}$/.exec(cell)?.[1] ?? cell;
   return inner
+    .replace(/\\allowbreak\{\}/g, '')
     .replace(/``/g, '\u201c')
     .replace(/''/g, '\u201d')
     .replace(/`/g, '\u2018')
