@@ -18,15 +18,17 @@ export function beginsAsJson(firstLine: string): boolean {
 }
 
 /** The lines of a text that comes in pieces, empty ones included. */
-export async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
+export async function* linesOf(chunks: AsyncIterable<Buffer>, longest = LONGEST_LINE): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = '';
   for await (const chunk of chunks) {
-    rest += decoder.decode(chunk, { stream: true });
-    const lines = rest.split('\n');
+    const lines = decoder.decode(chunk, { stream: true }).split('\n');
+    lines[0] = rest + lines[0]!;
     rest = lines.pop()!;
     yield* lines;
-    if (rest.length > LONGEST_LINE) throw new CsvError('CSV_MAX_RECORD_SIZE', 'a line is longer than 1 MiB');
+    if (rest.length > longest) {
+      throw new CsvError('CSV_MAX_RECORD_SIZE', `a line is longer than ${longest / 2 ** 20} MiB`);
+    }
   }
   rest += decoder.decode();
   if (rest !== '') yield rest;

@@ -13,10 +13,11 @@
  */
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
-import { createInterface } from 'node:readline';
+import { CsvError } from 'csv-parse';
 import { z } from 'zod';
 import { WorkbenchError } from '../base/errors.ts';
 import { throwIfCancelled, unattended, type Work } from '../base/progress.ts';
+import { linesOf } from '../datasets/jsonTable.ts';
 import { parseCompletion } from '../findings/parse.ts';
 import { CHEXPERT_LABELS, isLabel, type Label, type LabelValues } from '../labels/labels.ts';
 import type { UncertaintyPolicies } from '../labels/uncertainty.ts';
@@ -29,6 +30,9 @@ import type { EvaluatedCheckpoint, EvaluationResult } from './types.ts';
 
 const labelRecord = <T extends z.ZodType>(value: T) =>
   z.record(z.string().refine(isLabel, 'not one of the 14 labels'), value);
+
+/** An answer with the log-probabilities of its tokens, as a server writes them, is a few MiB. */
+const LONGEST_LINE = 16 * 2 ** 20;
 
 const lineSchema = z
   .object({
@@ -88,6 +92,8 @@ export async function readPredictions(
 class Reader {
   private readonly roles = new Map<string, EvaluatedCheckpoint['role']>();
   private readonly seen = new Set<string>();
+  /** Of each film of a data set, as the first line has them. */
+  private readonly facts = new Map<string, Pick<EvaluatedFilm, 'patientId' | 'truth'>>();
   private readonly datasets = new Set<string>();
   private readonly films: EvaluatedFilm[] = [];
   private readonly rejected: RejectedLine[] = [];
@@ -110,7 +116,7 @@ class Reader {
       return;
     }
     let row = 0;
-    for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
+    for await (const text of wholeLines(file)) {
       row++;
       const line = row === 1 ? text.replace(/^\uFEFF/, '') : text;
       if (line.trim() === '') continue;
@@ -163,16 +169,48 @@ class Reader {
     if (this.seen.has(key)) {
       return { code: 'PREDICTION_TWICE', message: `${filmId} by ${checkpointId} stands in the file twice.` };
     }
+    const contradiction = this.contradiction(film);
+    if (contradiction !== null) {
+      return { code: 'PREDICTION_CONTRADICTS', message: `${filmId} by ${checkpointId} has ${contradiction}.` };
+    }
     this.seen.add(key);
     this.datasets.add(datasetId);
     this.roles.set(checkpointId, parsed.data.role ?? this.roles.get(checkpointId) ?? roleOfName(checkpointId));
     return film;
   }
 
+  /** What another checkpoint's line says of the same film: a comparison of the two would not be of the checkpoints. */
+  private contradiction({ datasetId, filmId, patientId, truth }: EvaluatedFilm): string | null {
+    const key = JSON.stringify([datasetId, filmId]);
+    const before = this.facts.get(key);
+    if (!before) {
+      this.facts.set(key, { patientId, truth });
+      return null;
+    }
+    if (before.patientId !== patientId) return 'another patient than in an earlier line';
+    const label = CHEXPERT_LABELS.find((each) => before.truth[each] !== truth[each]);
+    return label === undefined ? null : `another truth of ${label} than in an earlier line`;
+  }
+
   private reject(row: number, why: Omit<RejectedLine, 'row'>): void {
     this.rejectedCount++;
     const { file } = this;
     if (this.rejected.length < 1000) this.rejected.push({ ...(file ? { file } : {}), row, ...why });
+  }
+}
+
+/** @throws PREDICTION_TOO_LONG */
+async function* wholeLines(file: string): AsyncGenerator<string> {
+  let row = 1;
+  try {
+    for await (const line of linesOf(createReadStream(file), LONGEST_LINE)) {
+      yield line;
+      row++;
+    }
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    const message = `A line of this file is longer than ${LONGEST_LINE / 2 ** 20} MiB.`;
+    throw new WorkbenchError('PREDICTION_TOO_LONG', message, { file, row }, 'Give one JSON object a line.');
   }
 }
 

@@ -70,6 +70,32 @@ describe('a predictions file', () => {
     expect(rejected[1]!.message).toContain('findings.0');
   });
 
+  it('rejects a line that contradicts another checkpoint’s line of the same film', async () => {
+    const { films, rejected } = await readPredictions(
+      file([
+        { film: '1', patient: 'p', truth, findings: [], checkpoint: 'sft' },
+        { film: '1', patient: 'p', truth: { ...truth, Edema: 0 }, findings: [], checkpoint: 'grpo' },
+        { film: '1', patient: 'q', truth, findings: [], checkpoint: 'base' },
+        { film: '1', patient: 'p', truth, findings: [], checkpoint: 'other' },
+        { film: '1', patient: 'q', truth: { Edema: 0 }, findings: [], checkpoint: 'sft', dataset: 'b' },
+      ]),
+    );
+    expect(films.map(({ checkpointId }) => checkpointId)).toEqual(['sft', 'other', 'sft']);
+    expect(rejected).toEqual([
+      { row: 2, code: 'PREDICTION_CONTRADICTS', message: expect.stringContaining('truth of Edema') },
+      { row: 3, code: 'PREDICTION_CONTRADICTS', message: expect.stringContaining('another patient') },
+    ]);
+  });
+
+  it('does not hold a file without line ends', async () => {
+    const path = join(folder, 'endless.jsonl');
+    writeFileSync(path, `{"film": "1"${' '.repeat(17 * 2 ** 20)}`);
+    await expect(readPredictions(path)).rejects.toMatchObject({
+      code: 'PREDICTION_TOO_LONG',
+      details: { file: path, row: 1 },
+    });
+  });
+
   it('is an error where no line is a prediction', async () => {
     await expect(readPredictions(file(['{}']))).rejects.toMatchObject({ code: 'PREDICTIONS_EMPTY' });
     await expect(readPredictions(join(folder, 'none'))).rejects.toMatchObject({ code: 'ENOENT' });
