@@ -1,33 +1,29 @@
 /**
  * Which code works figures out: a hash of it, so that figures that are kept are not taken for those of other code. In a
- * checkout that of the rooms which the figures depend on, in a bundle that of the bundle.
+ * checkout that of the rooms which the figures depend on and of built bundles, in a package that of its bundles.
  */
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 
-const ROOMS = ['base', 'labels', 'evaluation'];
+const FOLDERS = ['core/base', 'core/labels', 'core/evaluation', 'out/main', 'app.asar/out/main'];
 
-let version: Promise<string> | undefined;
+const known = new Map<string, Promise<string>>();
 
-export function codeVersion(): Promise<string> {
-  version ??= hashOf(fileURLToPath(import.meta.url));
+/** @param resourcesDir the application's folder `resources`: its code lies beside it */
+export function codeVersion(resourcesDir: string): Promise<string> {
+  const version = known.get(resourcesDir) ?? hashOf(join(resourcesDir, '..'));
+  known.set(resourcesDir, version);
   return version;
 }
 
-async function hashOf(own: string): Promise<string> {
+async function hashOf(beside: string): Promise<string> {
   const hash = createHash('sha256');
-  for (const file of own.endsWith('.ts') ? await sources(dirname(own)) : [own]) hash.update(await readFile(file));
-  return hash.digest('hex');
-}
-
-async function sources(here: string): Promise<string[]> {
-  const files: string[] = [];
-  for (const room of ROOMS) {
-    const folder = join(here, '..', room);
-    const names = (await readdir(folder)).filter((name) => name.endsWith('.ts')).sort();
-    files.push(...names.map((name) => join(folder, name)));
+  for (const folder of FOLDERS) {
+    const names = await readdir(join(beside, folder)).catch(() => []);
+    for (const name of names.filter((each) => /\.(ts|cjs)$/.test(each)).sort()) {
+      hash.update(await readFile(join(beside, folder, name)));
+    }
   }
-  return files;
+  return hash.digest('hex');
 }

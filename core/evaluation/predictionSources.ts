@@ -38,12 +38,19 @@ export class KnownFilms {
   }
 }
 
-/** The name itself, then without folders, then without its extension. */
+/** Folders that may stand before a film's name: split, patient and study of CheXpert. */
+const MOST_FOLDERS = 3;
+
+/**
+ * The name itself, then its end with ever fewer folders, without its extension. A file name alone (`view1_frontal`) may be that
+ * of many films; the longest end that only one film has decides.
+ */
 function namesOf(names: readonly string[]): string[] {
   const all = names.flatMap((name) => {
-    const path = name.replaceAll('\\', '/');
-    const base = path.slice(path.lastIndexOf('/') + 1);
-    return [path, base, base.replace(/\.(dcm|dicom|png|jpe?g)$/i, '')];
+    const path = name.replaceAll('\\', '/').replace(/\.(dcm|dicom|png|jpe?g)$/i, '');
+    const parts = path.split('/');
+    const ends = Array.from({ length: MOST_FOLDERS + 1 }, (_, i) => parts.slice(-(MOST_FOLDERS + 1 - i)).join('/'));
+    return [path, ...ends];
   });
   return [...new Set(all)];
 }

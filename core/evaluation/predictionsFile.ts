@@ -306,8 +306,13 @@ export async function evaluatePredictions(
     ...first
   } = await workOut({ ...common, source: describe(source), target: describe(target) }, work);
   // Copies: what was worked out may be somebody else's too.
-  const { datasets: described, cells, differences, agreements } = structuredClone(first);
-  const result = { ...first, datasets: described, cells, differences, agreements };
+  const result = {
+    ...first,
+    datasets: [...first.datasets],
+    cells: [...first.cells],
+    differences: [...first.differences],
+    agreements: [...first.agreements],
+  };
   for (const other of datasets.filter((name) => name !== source && name !== target)) {
     const alone = await workOut({ ...common, source: describe(other), target: describe(other) }, work);
     result.datasets.push(...alone.datasets);

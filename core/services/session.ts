@@ -1,4 +1,6 @@
 /** Everything that belongs to one open workspace. */
+
+import { codeVersion } from '../evaluation/codeVersion.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { AnnotationStore } from './annotations.ts';
@@ -70,7 +72,7 @@ export class Session {
       platform.now,
     );
     this.canaries = new Canaries(workspace, this.checkpoints, this.answers, platform.userDir, platform.now);
-    const kept = new KeptResults(workspace.pathOf('cache', 'results'));
+    const kept = new KeptResults(workspace.pathOf('cache', 'results'), () => codeVersion(platform.resourcesDir));
     this.imported = new ImportedEvaluations(workspace, this.collections, platform.now, kept);
     this.evaluations = new Evaluations(
       workspace,

@@ -43,7 +43,7 @@ function input(): EvaluationInput {
 }
 
 /** Whether a process that starts now works it out; the result must be the right one either way. */
-async function isComputed(asked: EvaluationInput, kept = new KeptResults(folder)): Promise<boolean> {
+async function isComputed(asked: EvaluationInput, kept = new KeptResults(folder, async () => 'v1')): Promise<boolean> {
   let reports = 0;
   const work = { signal: new AbortController().signal, report: () => void reports++ };
   const known = await kept.known(asked);
@@ -89,6 +89,7 @@ describe('figures', { timeout: 60_000 }, () => {
       warnings: { ...input(), warnings: ['Patients of both sides.'] },
     };
     for (const [what, asked] of Object.entries(changed)) expect([what, await isComputed(asked)]).toEqual([what, true]);
+    expect(await isComputed(input(), new KeptResults(folder, async () => 'v2'))).toBe(true);
     expect(await isComputed(input())).toBe(false);
   });
 
@@ -115,7 +116,7 @@ describe('figures', { timeout: 60_000 }, () => {
     await isComputed(input());
     const [first] = await readdir(folder);
     const { length: bytes } = await readFile(join(folder, first!));
-    const kept = new KeptResults(folder, bytes * 2.5);
+    const kept = new KeptResults(folder, async () => 'v1', bytes * 2.5);
     const of = (seed: number) => ({ ...input(), seed });
     await kept.evaluate(of(1));
     const names = await readdir(folder);
@@ -125,7 +126,7 @@ describe('figures', { timeout: 60_000 }, () => {
     await past(first!, 2);
     await past(second, 3);
     // Wanted again.
-    expect(await isComputed(of(1), new KeptResults(folder, bytes * 2.5))).toBe(false);
+    expect(await isComputed(of(1), new KeptResults(folder, async () => 'v1', bytes * 2.5))).toBe(false);
     await kept.evaluate(of(2));
     const left = await readdir(folder);
     expect(left).toHaveLength(2);
@@ -136,7 +137,7 @@ describe('figures', { timeout: 60_000 }, () => {
   it('are there all the same where the folder cannot be written', async () => {
     const file = join(folder, 'no-folder');
     await writeFile(file, '');
-    const kept = new KeptResults(file);
+    const kept = new KeptResults(file, async () => 'v1');
     expect(await isComputed(input(), kept)).toBe(true);
     expect(await isComputed(input(), kept)).toBe(false);
   });

@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { sha256 } from '../../base/hash.ts';
 import { nextTurn, unattended, type Work } from '../../base/progress.ts';
 import { SharedWork } from '../../base/sharedWork.ts';
-import { codeVersion } from '../../evaluation/codeVersion.ts';
 import { type EvaluationInput, evaluate } from '../../evaluation/evaluate.ts';
 import type { EvaluationResult } from '../../evaluation/types.ts';
 import { writeFileAtomic } from '../../platform/files.ts';
@@ -28,18 +27,20 @@ export class KeptResults {
 
   constructor(
     private readonly folder: string,
+    /** Of the code. */
+    private readonly version: () => Promise<string>,
     private readonly mostBytes = MOST_BYTES,
   ) {}
 
   /** null: `evaluate` will take its time. */
   async known(input: EvaluationInput): Promise<EvaluationResult | null> {
-    const result = await this.find(await keyOf(input));
+    const result = await this.find(await this.keyOf(input));
     return result && { ...result, id: input.id, createdAt: input.createdAt };
   }
 
   /** As core's `evaluate`, which is asked only where nothing is kept. Errors: CANCELLED, STATISTICS_CRASHED. */
   async evaluate(input: EvaluationInput, work: Work = unattended()): Promise<EvaluationResult> {
-    const key = await keyOf(input);
+    const key = await this.keyOf(input);
     const there = await this.find(key);
     const result = there ?? (await this.computing.run(key, work, (shared) => this.compute(key, input, shared)));
     return { ...result, id: input.id, createdAt: input.createdAt };
@@ -107,14 +108,14 @@ export class KeptResults {
   private pathOf(key: string): string {
     return join(this.folder, key);
   }
-}
 
-/** Of everything in the input but whose evaluation it is and when that began: these are told, and change no figure. */
-async function keyOf({ id: _id, createdAt: _at, films, ...input }: EvaluationInput): Promise<string> {
-  const hash = createHash('sha256').update(JSON.stringify([await codeVersion(), input]));
-  for (const [i, film] of films.entries()) {
-    if (i % FILMS_A_TURN === FILMS_A_TURN - 1) await nextTurn();
-    hash.update(JSON.stringify(film));
+  /** Of everything in the input but whose evaluation it is and when that began: these are told, and change no figure. */
+  private async keyOf({ id: _id, createdAt: _at, films, ...input }: EvaluationInput): Promise<string> {
+    const hash = createHash('sha256').update(JSON.stringify([await this.version(), input]));
+    for (const [i, film] of films.entries()) {
+      if (i % FILMS_A_TURN === FILMS_A_TURN - 1) await nextTurn();
+      hash.update(JSON.stringify(film));
+    }
+    return hash.digest('hex');
   }
-  return hash.digest('hex');
 }
