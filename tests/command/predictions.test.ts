@@ -70,8 +70,8 @@ describe('chexreason predictions', { timeout: 240_000 }, () => {
     expect(result.checkpoints).toMatchObject([{ id: 'my-grpo', role: 'grpo' }]);
     const of = (label: string) => cell!.own.labels.find((each) => each.label === label)!;
     // Uncertain counts as positive: one film of the second patient found it, the other missed it.
-    expect(of('Edema')).toMatchObject({ confusion: { tp: 1, fn: 1, fp: 0, tn: 2 } });
-    expect(of('Pneumothorax')).toMatchObject({ confusion: { tp: 1, fn: 1, fp: 0, tn: 2 } });
+    expect(of('Edema')).toMatchObject({ tp: 1, fn: 1, fp: 0, tn: 2 });
+    expect(of('Pneumothorax')).toMatchObject({ tp: 1, fn: 1, fp: 0, tn: 2 });
     expect(result.datasets[0]).toMatchObject({ name: expect.stringMatching(/valid/i), policy: 'ones' });
   });
 
@@ -82,7 +82,7 @@ describe('chexreason predictions', { timeout: 240_000 }, () => {
     const [result] = imported.lines as unknown as [EvaluationResult];
     for (const label of ['Edema', 'Pneumothorax']) {
       const found = result.cells[0]!.own.labels.find((each) => each.label === label)!;
-      expect(found).toMatchObject({ confusion: { tp: 1, fn: 0, fp: 0, tn: 1 } });
+      expect(found).toMatchObject({ tp: 1, fn: 0, fp: 0, tn: 1 });
     }
     expect(result.datasets[0]).toMatchObject({ unit: 'study', aggregation: 'any' });
   });
