@@ -1,6 +1,6 @@
 /**
  * What a run learns from, and what it leaves out: traces that are no JSON, name no film of the table, cannot be read by the
- * evaluation's own parser or name labels outside the set; films without an answer or labels; images that do not decode. Each is
+ * evaluation's own parser, name labels outside the set or, as the run says, others than the table's; films without an answer or labels; images that do not decode. Each is
  * named and counted, and left out, or the run is stopped before it begins (`badInput`). None is trained on silently.
  */
 import { readFile } from 'node:fs/promises';
@@ -20,6 +20,7 @@ const ABSENT: readonly LeftOut['reason'][] = [
   'film-without-labels',
   'trace-unreviewed',
   'trace-rejected',
+  'trace-differs-learned',
 ];
 
 export class LeftOuts {

@@ -62,7 +62,7 @@ export class TrainingExports {
 
   /**
    * Errors: TRAINING_EXPORT_FOLDER where something else lies there, TRAINING_EXPORT_REWARD, TRAINING_EXPORT_FILMS,
-   * GRPO_NEEDS_ADAPTER, and those of the run's input.
+   * GRPO_NEEDS_ADAPTER, TRAINING_RATE, TRAINING_INPUT where the run stops at bad input, and those of the run's input.
    */
   async write(params: CheckedParameters<'training.export'>, work: Work): Promise<TrainingExport> {
     const { path: folder } = params;
@@ -75,7 +75,7 @@ export class TrainingExports {
       trlSettings('grpo', parseTrainingConfig('grpo', asked.config), { ...NO_SIZES, films: 1e9 });
     const data = await this.input.checked(asked, work);
     const split = splitOf(asked, data);
-    if (asked.kind === 'sft' && parseTrainingConfig('sft', asked.config).badInput === 'stop') data.leftOut.demandNone();
+    if (parseTrainingConfig(asked.kind as 'sft', asked.config).badInput === 'stop') data.leftOut.demandNone();
     const base = await openModelFolder(this.checkpoints.baseFolder(start));
     const sizes = { films: split.train.length, heldOut: split.heldOut.length, endTokenIds: base.info.endTokenIds };
     const config = parseTrainingConfig(asked.kind as 'sft', asked.config);

@@ -14,7 +14,7 @@ import { parseTrainingConfig, type SftConfig } from '../training/config.ts';
 import type { TrainingExample } from '../training/types.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Collections } from './collections.ts';
-import type { CheckedParameters, Checkpoint, FilmEntry, TrainingDraw } from './contract.ts';
+import type { CheckedParameters, Checkpoint, FilmEntry, LeftOut, TrainingDraw } from './contract.ts';
 import { examplesFor, patientKey, readTrainedOn } from './lineage.ts';
 import { readAdapter } from './models.ts';
 import type { Prompts } from './prompts.ts';
@@ -111,23 +111,47 @@ export class TrainingInput {
   /** By the film's path: those beside the table, then those of the workspace. GRPO learns from labels, and reads none. */
   private async traces(request: TrainingRequest, films: readonly FilmEntry[], leftOut: LeftOuts) {
     const { kind, datasetId } = request;
-    const which = kind === 'sft' ? parseTrainingConfig('sft', request.config).traces : 'none';
+    if (kind === 'grpo') return new Map<string, string>();
+    const { traces: which, differingTraces } = parseTrainingConfig('sft', request.config);
     if (which === 'none') return new Map<string, string>();
     const { path, policy } = this.collections.collection(datasetId);
     const read = await readTraces(join(dirname(path), TRACES_FILE), leftOut);
     const traces = new Map([...read].map(([image, text]) => [resolve(dirname(path), image), text]));
     const stored = await this.traceStore.all(datasetId);
     for (const film of films) {
+      const labels = film.truth && positiveLabels(film.truth, CHEXPERT_LABELS, policy);
       const trace = stored.get(film.id);
-      if (!trace) continue;
-      const text = usableText(trace, positiveLabels(film.truth ?? {}, CHEXPERT_LABELS, policy), which, leftOut);
-      if (text === null) traces.delete(film.path);
-      else traces.set(film.path, text);
+      const besideTable = traces.get(film.path);
+      const text = trace
+        ? usableText(trace, labels ?? [], which, leftOut)
+        : besideTable && labels && differs(besideTable, labels, film.path, differingTraces, leftOut)
+          ? null
+          : besideTable;
+      if (text) traces.set(film.path, text);
+      else traces.delete(film.path);
     }
-    if (traces.size === 0 && [...stored.values()].some(({ status }) => status !== 'failed'))
-      throw noneAccepted(stored.size);
+    // Else the labels alone would be learned instead, which nobody asked for.
+    const faults = leftOut.all.filter(({ reason }) => reason.startsWith('trace-'));
+    if (traces.size === 0 && faults.length > 0) throw noneUsable(faults);
     return traces;
   }
+}
+
+/** Whether a trace of the file beside the table is left out because it has other labels; it is counted in any case. */
+function differs(
+  text: string,
+  labels: readonly Label[],
+  path: string,
+  then: SftConfig['differingTraces'],
+  leftOut: LeftOuts,
+): boolean {
+  const differ = labelsDiffer(text, labels);
+  if (differ) leftOut.add(then === 'learn' ? 'trace-differs-learned' : 'trace-differs', `${path}: ${differ}`);
+  return differ !== undefined && then === 'refuse';
+}
+
+function labelsDiffer(text: string, labels: readonly Label[]): string | undefined {
+  return judge(text, labels).faults.find(({ fault }) => fault === 'labels-differ')?.what;
 }
 
 /** What of a trace is learned; null: it is left out, and counted. */
@@ -143,21 +167,22 @@ function usableText(
   else {
     // A file may have been changed by hand; a clinician may have accepted other labels than the table's.
     const fault = faultOf(text);
-    const differs =
-      status === 'unreviewed' && judge(text, given).faults.find(({ fault: each }) => each === 'labels-differ');
+    const differ = status === 'unreviewed' ? labelsDiffer(text, given) : undefined;
     if (fault) leftOut.add(fault.reason, `${filmId}: ${fault.why}`);
-    else if (differs) leftOut.add('trace-differs', `${filmId}: ${differs.what}`);
+    else if (differ) leftOut.add('trace-differs', `${filmId}: ${differ}`);
     else return text;
   }
   return null;
 }
 
-function noneAccepted(traces: number): WorkbenchError {
+function noneUsable(faults: readonly LeftOut[]): WorkbenchError {
+  const traces = faults.reduce((sum, { count }) => sum + count, 0);
+  const kinds = faults.map(({ reason, count, first }) => `${count} ${reason}, first ${first[0]}`);
   return new WorkbenchError(
     'TRAINING_TRACES',
-    `This data set has ${traces} reasoning traces, and none that this run may learn from.`,
-    { traces },
-    'Review them (Train, Traces), or set traces to unreviewed or to none.',
+    `This data set has ${traces} reasoning traces, and none that this run may learn from: ${kinds.join('; ')}.`,
+    { traces, faults: faults.map((each) => ({ ...each })) },
+    'Mend or review them (Train, Traces), or set traces to unreviewed or to none.',
   );
 }
 

@@ -50,8 +50,13 @@ What differs from the same run in ChexReason Workbench:
 
 ${departuresText(facts.rows)}
 - No integrity gates after the first and the last step; the import checks the adapter against its base.
-${run.kind === 'grpo' ? '- A film without readable labels has been left out: TRL would count it as the reward 0.\n' : ''}`;
+${run.kind === 'sft' ? FILLED : NO_LABELS}
+`;
 }
+
+const FILLED =
+  '- On several processes accelerate fills an epoch’s last batch, where it is not whole, with films from the epoch’s beginning.';
+const NO_LABELS = '- A film without readable labels has been left out: TRL would count it as the reward 0.';
 
 function comparison({ firstStep, kind }: ExportedRun, { rollouts }: ReadmeFacts): string {
   if (firstStep === null)
@@ -75,7 +80,7 @@ function departuresText(rows: readonly TrlRow[]): string {
 
 function leftOutText(leftOut: readonly LeftOut[]): string {
   if (leftOut.length === 0) return '';
-  return ` Left out: ${leftOut.map(({ reason, count }) => `${count} ${reason}`).join(', ')}.`;
+  return ` Left out or counted: ${leftOut.map(({ reason, count }) => `${count} ${reason}`).join(', ')}.`;
 }
 
 function cell(text: string): string {

@@ -96,6 +96,11 @@ export const sftConfig = z
       '',
       'Reasoning that is learned: traces that were accepted or edited (a traces.jsonl beside the table counts as accepted), those nobody has reviewed too, or none: the labels alone.',
     ),
+    differingTraces: field(
+      z.enum(['learn', 'refuse']).default('learn'),
+      '',
+      'Traces beside the table with other labels than the table’s (a teacher may have left some out): learned and counted, or bad input. In the review it is decided trace by trace.',
+    ),
     reserveForGrpo: field(
       share.default(0.33),
       '',

@@ -9,6 +9,7 @@
 import { WorkbenchError } from '../base/errors.ts';
 import { configFields, type GrpoConfig, rewardSettings, type SftConfig, type TrainingKind } from './config.ts';
 import { ADAMW, warmupSteps } from './optimizer.ts';
+import { demandRate } from './step.ts';
 
 export interface TrlRow {
   field: string;
@@ -49,6 +50,7 @@ const ADAPTER: Where = ['adapter/adapter_config.json'];
 const NO_ALARM: Where = ['', 'TRL has no alarms; the log that comes back is judged by them.'];
 const NO_PROBE: Where = ['', 'TRL has no probe of two institutions.'];
 const NO_STOP: Where = ['', 'TRL does not stop a run that diverges.'];
+const OWN_REWARD: Where = ['with reward “file” only, which is not exported'];
 const REWARD: Where = ['settings.json: rewardSettings, read by rewards.py'];
 
 const SHARED: Record<string, Where> = {
@@ -61,6 +63,7 @@ const SHARED: Record<string, Where> = {
     'data/order.json; seed',
     'Order, draw and split are those of this seed; dropout and sampling draw from PyTorch.',
   ],
+  executor: ['', 'PyTorch trains there.'],
   checkpointEvery: ['save_steps'],
   probeEvery: NO_PROBE,
   probeFilms: NO_PROBE,
@@ -84,6 +87,7 @@ const FIELDS: Record<TrainingKind, Record<string, Where>> = {
       'With held-out films a checkpoint is written at the end of each epoch.',
     ],
     traces: DATA,
+    differingTraces: DATA,
     reserveForGrpo: DATA,
     heldOut: ['data/held_out.jsonl'],
     patience: ['EarlyStoppingCallback'],
@@ -92,7 +96,10 @@ const FIELDS: Record<TrainingKind, Record<string, Where>> = {
     alpha: ADAPTER,
     dropout: ADAPTER,
     targets: ADAPTER,
-    keep: ['load_best_model_at_end', 'The validation loss is a mean over batches there, over tokens here.'],
+    keep: [
+      'load_best_model_at_end',
+      'The validation loss is a mean over batches there, over tokens here. There is no probe to choose by: the last adapter is kept then.',
+    ],
     alarmLoss: NO_ALARM,
     divergeLoss: NO_STOP,
   },
@@ -117,9 +124,9 @@ const FIELDS: Record<TrainingKind, Record<string, Where>> = {
     epsilonHigh: ['epsilon_high'],
     iterations: ['num_iterations'],
     reward: ['rewards.py'],
-    rewardFile: ['', 'A reward of your own is not exported.'],
-    rewardSeconds: [''],
-    rewardMegabytes: [''],
+    rewardFile: OWN_REWARD,
+    rewardSeconds: OWN_REWARD,
+    rewardMegabytes: OWN_REWARD,
     keep: ['', 'The last adapter is kept: there is no probe to choose by.'],
     alarmEntropy: NO_ALARM,
     divergeKl: NO_STOP,
@@ -142,11 +149,11 @@ export const TRL_FIXED: Record<TrainingKind, readonly string[]> = {
   ],
 };
 
-/** Every field of the run with its place in TRL; a field that is not in the table has none. */
+/** Every field of the run with its place in TRL. */
 export function trlRows(kind: TrainingKind, config: SftConfig | GrpoConfig): TrlRow[] {
   const values = config as Record<string, unknown>;
   return configFields(kind).map(({ name }) => {
-    const [there, departure] = FIELDS[kind][name] ?? (/^(hard|nuanced)\./.test(name) ? REWARD : NOWHERE);
+    const [there, departure] = FIELDS[kind][name] ?? (/^(hard|nuanced)\./.test(name) ? REWARD : UNKNOWN);
     const holds = departure !== undefined && values[name] !== IDLE[name];
     return { field: name, value: String(values[name]), there, ...(holds ? { departure } : {}) };
   });
@@ -156,12 +163,13 @@ export function trlRows(kind: TrainingKind, config: SftConfig | GrpoConfig): Trl
 const IDLE: Record<string, unknown> = {
   ...{ alarmProbeDrop: 0, alarmLoss: 0, alarmEntropy: 0, alarmLength: 0, alarmDominance: 0, alarmSpread: 0 },
   ...{ alarmMismatch: 0, divergeLoss: 0, divergeKl: 0, probeEvery: 0, importanceCap: 0, samplingBatch: 0 },
-  ...{ keep: 'last', precision: 'f32', rewardFile: '' },
+  ...{ keep: 'last', precision: 'f32' },
 };
 
-const NOWHERE: Where = ['', 'It has no counterpart there.'];
+/** Of a field that this table does not know yet: a test finds it. */
+const UNKNOWN: Where = ['', 'It has no counterpart there.'];
 
-/** @throws TRAINING_EXPORT_REWARD for a user's own reward, which is JavaScript */
+/** @throws TRAINING_EXPORT_REWARD for a user's own reward, which is JavaScript; TRAINING_EXPORT_FILMS; TRAINING_RATE */
 export function trlSettings(kind: 'sft', config: SftConfig, sizes: ExportedSizes): TrlSettings;
 export function trlSettings(kind: 'grpo', config: GrpoConfig, sizes: ExportedSizes): TrlSettings;
 export function trlSettings(kind: TrainingKind, config: SftConfig | GrpoConfig, sizes: ExportedSizes): TrlSettings {
@@ -202,8 +210,10 @@ function shared(config: SftConfig | GrpoConfig, totalSteps: number) {
 function sftSettings(config: SftConfig, { films, heldOut }: ExportedSizes) {
   const wanted = Math.ceil(films / config.batchSize) * config.epochs;
   const totalSteps = config.maxSteps > 0 ? Math.min(config.maxSteps, wanted) : wanted;
+  demandRate({ ...config, totalSteps });
   const validates = heldOut > 0;
-  const best = validates && (config.keep === 'validation' || config.patience > 0);
+  const best = validates && config.keep === 'validation';
+  const compares = best || (validates && config.patience > 0);
   return {
     effectiveBatch: config.batchSize,
     patience: config.patience,
@@ -218,10 +228,10 @@ function sftSettings(config: SftConfig, { films, heldOut }: ExportedSizes) {
       ...(validates
         ? { eval_strategy: 'epoch', save_strategy: 'epoch' }
         : { save_strategy: 'steps', save_steps: config.checkpointEvery }),
-      // Early stopping wants the best checkpoint kept; a run that keeps the last one loads none at its end.
+      // Early stopping compares too, in a run that keeps the last adapter.
       load_best_model_at_end: best,
-      metric_for_best_model: best ? 'eval_loss' : null,
-      greater_is_better: best ? false : null,
+      metric_for_best_model: compares ? 'eval_loss' : null,
+      greater_is_better: compares ? false : null,
     },
   };
 }
@@ -233,6 +243,7 @@ function grpoSettings(config: GrpoConfig, { films }: ExportedSizes) {
   if (wanted === 0) throw tooFewFilms(films * config.epochs, config.promptsPerStep);
   const rollouts = config.maxSteps > 0 ? Math.min(config.maxSteps, wanted) : wanted;
   const totalSteps = rollouts * config.iterations;
+  demandRate({ ...config, totalSteps });
   return {
     effectiveBatch: batch,
     reward: config.reward,

@@ -74,6 +74,7 @@ export const train = {
     `On the CUDA device: ${needed}; ${available === null ? 'how much is free there is unknown.' : `${available} are free.`}`,
   planNoRemedy: 'No setting makes it fit on this machine.',
   leftOut: (parts: string[]) => `Left out: ${parts.join('; ')}.`,
+  counted: (parts: string[]) => `Counted: ${parts.join('; ')}.`,
   leftOutReason: {
     'trace-line': (n: number) => `${plural(n, 'line')} of the traces that ${n === 1 ? 'is' : 'are'} no JSON`,
     'trace-form': (n: number) => `${plural(n, 'trace')} without readable blocks`,
@@ -82,6 +83,8 @@ export const train = {
     'trace-unreviewed': (n: number) => `${plural(n, 'trace')} that nobody has reviewed`,
     'trace-rejected': (n: number) => `${plural(n, 'rejected trace')}`,
     'trace-differs': (n: number) => `${plural(n, 'trace')} with other labels than the table`,
+    'trace-differs-learned': (n: number) =>
+      `${plural(n, 'trace')} with other labels than the table, learned all the same`,
     image: (n: number) => `${plural(n, 'film')} that cannot be decoded`,
     'film-without-trace': (n: number) => `${plural(n, 'film')} without a trace`,
     'film-without-labels': (n: number) => `${plural(n, 'film')} without labels`,

@@ -1,7 +1,7 @@
 /** One run: how far it is, its curves, its last numbers, and what differs from the paper. */
 import { useMemo } from 'react';
 import type { TopLevelSpec } from 'vega-lite';
-import type { TrainingDraw, TrainingLogLine, TrainingRun } from '../../core/services/contract.ts';
+import type { LeftOut, TrainingDraw, TrainingLogLine, TrainingRun } from '../../core/services/contract.ts';
 import { type Alarm, alarmsOf } from '../../core/training/alarms.ts';
 import { Chart } from '../frame/Chart.tsx';
 import { useFrom, useWorkbench } from '../frame/context.ts';
@@ -55,11 +55,8 @@ export function RunView() {
       {run?.error && <ErrorBox title={text.train.failed} error={run.error} />}
       {run?.chosen && <p>{text.train.chosen[run.chosen.on](run.chosen.step)}</p>}
       {run?.draw && <Draw draw={run.draw} kind={run.kind} />}
-      {run && run.leftOut.length > 0 && (
-        <p className="muted" title={run.leftOut.flatMap(({ first }) => first).join('\n')}>
-          {text.train.leftOut(run.leftOut.map(({ reason, count }) => text.train.leftOutReason[reason](count)))}
-        </p>
-      )}
+      {run && <Faults faults={run.leftOut.filter(({ reason }) => reason !== LEARNED)} says={text.train.leftOut} />}
+      {run && <Faults faults={run.leftOut.filter(({ reason }) => reason === LEARNED)} says={text.train.counted} />}
       <AlarmList alarms={alarms} />
       {log.length > 0 && <ProbeCurve log={log} run={run} alarms={alarms} />}
       {log.length === 0 ? <Empty title={text.train.noLog} /> : <Curves log={log} run={run} alarms={alarms} />}
@@ -68,6 +65,18 @@ export function RunView() {
       {log.length > 0 && <LastValues log={log} />}
       {run && run.departures.length > 0 && <Departures run={run} />}
     </>
+  );
+}
+
+/** Counted, and not left out. */
+const LEARNED = 'trace-differs-learned';
+
+function Faults({ faults, says }: { faults: readonly LeftOut[]; says: (parts: string[]) => string }) {
+  if (faults.length === 0) return null;
+  return (
+    <p className="muted" title={faults.flatMap(({ first }) => first).join('\n')}>
+      {says(faults.map(({ reason, count }) => text.train.leftOutReason[reason](count)))}
+    </p>
   );
 }
 

@@ -37,6 +37,12 @@ class RunOrder(Sampler):
 class OrderedTrainer(SFTTrainer):
     run_order = None
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # TRL's loss divides by the supervised tokens of the whole step for every model, but transformers does not count them
+        # for those whose own loss does not (Qwen2.5-VL): micro-batches would weigh alike, whatever their tokens.
+        self.model_accepts_loss_kwargs = True
+
     def _get_train_sampler(self, train_dataset=None):
         return RunOrder(self.run_order)
 

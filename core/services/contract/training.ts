@@ -3,7 +3,10 @@ import type { ErrorData } from '../../base/errors.ts';
 import type { Progress } from '../../base/progress.ts';
 import type { Chosen, Departure, GateResult, ProbeRole, TrainingLogLine } from '../../training/types.ts';
 
-/** Input that a run did not learn from: how many of a kind, and the first few by name. */
+/**
+ * Input that a run did not learn from (`trace-differs-learned`: that it learned from although it is not what the table says):
+ * how many of a kind, and the first few by name.
+ */
 export interface LeftOut {
   reason:
     | 'trace-line'
@@ -13,6 +16,7 @@ export interface LeftOut {
     | 'trace-unreviewed'
     | 'trace-rejected'
     | 'trace-differs'
+    | 'trace-differs-learned'
     | 'image'
     | 'film-without-trace'
     | 'film-without-labels';
