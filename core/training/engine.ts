@@ -55,6 +55,31 @@ export function explained(executor: ExecutorInfo, instead: string | null): Execu
   return instead === null ? executor : { ...executor, reason: `${instead} ${executor.reason}` };
 }
 
+/** What every engine has of its model. */
+export abstract class ModelEngine<M extends Pick<TrainingEngine, 'executor' | 'info' | 'network' | 'dispose'>> {
+  constructor(
+    protected readonly model: M,
+    /** Why this and not the engine that was asked for. */
+    private readonly instead: string | null = null,
+  ) {}
+
+  get executor(): ExecutorInfo {
+    return explained(this.model.executor, this.instead);
+  }
+
+  get info(): ModelInfo {
+    return this.model.info;
+  }
+
+  get network(): Network {
+    return this.model.network;
+  }
+
+  dispose(): Promise<void> {
+    return this.model.dispose();
+  }
+}
+
 export interface TrainingEngine {
   readonly executor: ExecutorInfo;
   readonly info: ModelInfo;

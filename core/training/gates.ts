@@ -63,7 +63,7 @@ export class Gates {
     };
   }
 
-  /** @param folder where the adapter was written */
+  /** @param folder where the adapter was written @throws TRAINING_DIVERGED where the adapter’s numbers have run away */
   async check(step: number, after: GateResult['after'], before: GateBaseline, folder: string): Promise<GateResult[]> {
     const results: GateResult[] = [];
     const judge = (gate: GateName, passed: boolean, found: string) =>
@@ -78,6 +78,7 @@ export class Gates {
     judge('base-unchanged', same, `${weights.slice(0, 12)}, log-probabilities moved by ${moved.toPrecision(2)}`);
 
     const own = await this.logps(this.adapter);
+    if (!own.every(Number.isFinite)) throw divergedAdapter(step);
     const apart = distance(own, base);
     // What the engine's own noise could be is no difference.
     const noise = distance(await this.logps(null), base);
@@ -152,6 +153,15 @@ function unmoved(idle: IdleSteps, steps: number): [what: string, remedy: string]
   if (reasons.length === 0) return MEANING['adapter-changed'];
   const counts = reasons.map((reason) => `${idle[reason]} ${IDLE[reason][0]}`).join(', ');
   return [`no step could change the adapter: of ${steps}, ${counts}`, IDLE[reasons[0]!][1]];
+}
+
+function divergedAdapter(step: number): WorkbenchError {
+  return new WorkbenchError(
+    'TRAINING_DIVERGED',
+    `Training diverges: after step ${step} the adapter gives log-probabilities that are no finite numbers.`,
+    { step },
+    'Lower the learning rate or maxGradNorm and begin a new run.',
+  );
 }
 
 /** Largest difference; NaN counts as infinite. */

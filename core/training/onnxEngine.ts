@@ -6,8 +6,8 @@ import type { PixelValues } from '../preprocessing/imageProcessor.ts';
 import type { PlainTensor } from '../tensor/onnx/session.ts';
 import {
   type EngineBatch,
-  explained,
   type GradientSettings,
+  ModelEngine,
   type Objective,
   objectiveLoss,
   type PassResult,
@@ -17,35 +17,13 @@ import {
 import type { TrainedAdapter } from './lora.ts';
 import { objectiveKey, seedFeeds, seedOf } from './objectiveGraph.ts';
 
-export class OnnxEngine implements TrainingEngine {
-  constructor(
-    private readonly model: OnnxTrainable,
-    /** Why this and not the engine that was asked for. */
-    private readonly instead: string | null = null,
-  ) {}
-
-  get executor() {
-    return explained(this.model.executor, this.instead);
-  }
-
-  get info() {
-    return this.model.info;
-  }
-
-  get network() {
-    return this.model.network;
-  }
-
+export class OnnxEngine extends ModelEngine<OnnxTrainable> implements TrainingEngine {
   imageFeatures(image: PixelValues): Promise<ImageFeatures> {
     return this.model.imageFeatures(image);
   }
 
   weightsHash(): Promise<string> {
     return this.model.weightsHash();
-  }
-
-  dispose(): Promise<void> {
-    return this.model.dispose();
   }
 
   async logProbabilities(

@@ -6,8 +6,8 @@ import type { TrainableModel, TrainingOptions } from '../models/trainable.ts';
 import type { PixelValues } from '../preprocessing/imageProcessor.ts';
 import {
   type EngineBatch,
-  explained,
   type GradientSettings,
+  ModelEngine,
   objectiveLoss,
   type PassResult,
   type ScoreSettings,
@@ -23,25 +23,7 @@ export function asEngine(model: TrainableModel | TrainingEngine): TrainingEngine
   return 'tf' in model ? new TfjsEngine(model) : model;
 }
 
-export class TfjsEngine implements TrainingEngine {
-  constructor(
-    private readonly model: TrainableModel,
-    /** Why this and not the engine that was asked for. */
-    private readonly instead: string | null = null,
-  ) {}
-
-  get executor() {
-    return explained(this.model.executor, this.instead);
-  }
-
-  get info() {
-    return this.model.info;
-  }
-
-  get network() {
-    return this.model.network;
-  }
-
+export class TfjsEngine extends ModelEngine<TrainableModel> implements TrainingEngine {
   async imageFeatures(image: PixelValues): Promise<ImageFeatures> {
     const tensor = this.model.imageFeatures([image]);
     const data = (await tensor.data()) as Float32Array;
@@ -97,9 +79,5 @@ export class TfjsEngine implements TrainingEngine {
       hash.update(bytesOf(this.model.weight(name).dataSync() as Float32Array));
     }
     return hash.digest('hex');
-  }
-
-  dispose(): Promise<void> {
-    return this.model.dispose();
   }
 }

@@ -70,7 +70,8 @@ function ExportForm({ of }: { of: 'export-run' | 'export-form' }) {
 function Exported() {
   const { trlExchange } = useWorkbench();
   const exported = useFrom(trlExchange, (state) => state.exported)!;
-  const command = `python ${exported.path}/train_${exported.kind}.py`;
+  const script = `${exported.path}/train_${exported.kind}.py`;
+  const command = `python ${/\s/.test(script) ? `"${script}"` : script}`;
   return (
     <div className="exported" role="status">
       <p>{text.trl.exported(exported.films, exported.heldOut, exported.model)}</p>

@@ -134,8 +134,11 @@ describe('training in a workspace', () => {
       'trace-without-film': 1,
       'film-without-trace': 2,
       image: 1,
+      // The table says other things of most of these films: learned, as it is set, and counted.
+      'trace-differs-learned': expect.any(Number),
     });
     expect(run.leftOut.find(({ reason }) => reason === 'trace-labels')!.first[0]).toMatch(/line 9.*Kerley lines/);
+    expect(run.leftOut.find(({ reason }) => reason === 'trace-differs-learned')!.first[0]).toMatch(/with Edema|without/);
     await expect(asked('Strict', 'stop')).rejects.toMatchObject({ code: 'TRAINING_INPUT' });
   });
 
