@@ -138,7 +138,9 @@ describe('training in a workspace', () => {
       'trace-differs-learned': expect.any(Number),
     });
     expect(run.leftOut.find(({ reason }) => reason === 'trace-labels')!.first[0]).toMatch(/line 9.*Kerley lines/);
-    expect(run.leftOut.find(({ reason }) => reason === 'trace-differs-learned')!.first[0]).toMatch(/with Edema|without/);
+    expect(run.leftOut.find(({ reason }) => reason === 'trace-differs-learned')!.first[0]).toMatch(
+      /with Edema|without/,
+    );
     await expect(asked('Strict', 'stop')).rejects.toMatchObject({ code: 'TRAINING_INPUT' });
   });
 
