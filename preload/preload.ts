@@ -37,4 +37,5 @@ contextBridge.exposeInMainWorld('chexreasonHost', {
   reveal: (path) => ipcRenderer.invoke('reveal', path),
   setZoom: (factor) => ipcRenderer.invoke('set-zoom', factor),
   keepKey: (address, key) => ipcRenderer.invoke('keep-key', address, key),
+  restoreKey: (address) => ipcRenderer.invoke('restore-key', address),
 } satisfies Contract.DesktopHost);

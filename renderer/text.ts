@@ -7,6 +7,7 @@ import { compare, reader } from './text/compare.ts';
 import { evaluate } from './text/evaluate.ts';
 import { commands, frame } from './text/frame.ts';
 import { labelCodes, product, roles, screens, truth } from './text/names.ts';
+import { removals } from './text/removals.ts';
 import { report } from './text/report.ts';
 import { settings } from './text/settings.ts';
 import { agreement, doubt, exportFilms, studies } from './text/studies.ts';
@@ -37,6 +38,7 @@ export const text = {
   train,
   traces,
   trl,
+  removals,
   report,
   servers,
   precisions,

@@ -40,9 +40,9 @@ export async function openBuiltIn(platform: Platform, folder: string): Promise<W
   return Workspace.open(folder, { name: 'Phantom institutions', builtIn: true, now: platform.now() });
 }
 
-/** The shipped checkpoints, where the workspace does not have them yet. */
+/** The shipped checkpoints, where the workspace never had them: what the user took out stays out. */
 export async function addBuiltInCheckpoints(platform: Platform, checkpoints: Checkpoints): Promise<void> {
-  const known = new Set(checkpoints.list().map((checkpoint) => checkpoint.id));
+  const known = new Set([...checkpoints.list(), ...checkpoints.removedList()].map((checkpoint) => checkpoint.id));
   for (const name of BUILT_IN_CHECKPOINTS) {
     if (known.has(name)) continue;
     await checkpoints.add({ path: join(platform.resourcesDir, 'models', name) });
@@ -93,8 +93,8 @@ async function addInstitution(
 ): Promise<Collection> {
   const out = workspace.pathOf('datasets', institution);
   const count = institution === 'm' ? TRAINING_FILMS : films;
-  const there = collections.list().find((collection) => collection.name === NAMES[institution]);
-  if (there && there.films >= count) return there;
+  const there = collections.named(NAMES[institution]);
+  if (there && (there.films >= count || collections.isRemoved(there.id))) return there;
   const report = (progress: Progress) =>
     work.report({ ...progress, stage: `Drawing films of institution ${institution}` });
   const written = await writePhantom(
@@ -110,7 +110,7 @@ async function addInstitution(
 /** Films that training looks at while it goes on. */
 async function addProbe(workspace: Workspace, collections: Collections, institution: 'a' | 'b', work: Work) {
   const name = `${NAMES[institution]}, probe`;
-  if (collections.list().some((collection) => collection.name === name)) return;
+  if (collections.named(name)) return;
   const out = workspace.pathOf('datasets', `${institution}-probe`);
   const seed = SEEDS[institution] + 100;
   const { kind, csv, images } = await writePhantom(

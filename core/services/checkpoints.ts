@@ -25,6 +25,8 @@ const FILE = 'checkpoints.json';
 interface StoredCheckpoint extends CheckpointCard {
   server?: RemoteTarget;
   precision?: PrecisionChoice;
+  /** It was taken out of the list, and can be put back. */
+  removed?: boolean;
   id: string;
   /** Relative to the workspace where it lies in it. */
   path: string;
@@ -47,8 +49,8 @@ const DEFAULT_CARD: Omit<CheckpointCard, 'name' | 'role' | 'preprocessing'> = {
 
 export class Checkpoints {
   private readonly known = new Map<string, Checkpoint>();
-  /** Of this session, so that a removal can be taken back. */
-  private readonly removed = new Map<string, Checkpoint>();
+  /** So that a removal can be taken back. */
+  private readonly removed = new Map<string, StoredCheckpoint>();
 
   constructor(
     private readonly workspace: Workspace,
@@ -60,13 +62,20 @@ export class Checkpoints {
   async load(): Promise<void> {
     const stored = (await this.workspace.read<StoredCheckpoint[]>(FILE)) ?? [];
     // Bases before adapters: an adapter is checked against its base.
-    const bases = stored.filter((checkpoint) => checkpoint.baseId === null);
-    const adapters = stored.filter((checkpoint) => checkpoint.baseId !== null);
+    const listed = stored.filter(({ removed }) => !removed);
+    const bases = listed.filter((checkpoint) => checkpoint.baseId === null);
+    const adapters = listed.filter((checkpoint) => checkpoint.baseId !== null);
+    for (const { removed, ...checkpoint } of stored) if (removed) this.removed.set(checkpoint.id, checkpoint);
     for (const checkpoint of [...bases, ...adapters]) this.known.set(checkpoint.id, await this.open(checkpoint));
   }
 
   list(): Checkpoint[] {
     return [...this.known.values()];
+  }
+
+  /** Those that were taken out of the list. */
+  removedList(): { id: string; name: string }[] {
+    return [...this.removed.values()].map(({ id, name }) => ({ id, name }));
   }
 
   /** @throws CHECKPOINT_UNKNOWN, or what is wrong with it */
@@ -112,11 +121,14 @@ export class Checkpoints {
       baseId: isAdapter ? await this.baseOf(folder) : null,
     };
     const before = this.inFolder(folder);
+    // One that was taken out and is added again is the same one: its answers are found again.
+    const out = [...this.removed.values()].find((each) => !each.server && each.path === stored.path);
     stored.name = this.freeName([stored.name, basename(folder), folder.split(sep).slice(-2).join('/')], before?.id);
-    stored.id = before?.id ?? this.freeId(slug(stored.name));
+    stored.id = before?.id ?? out?.id ?? this.freeId(slug(stored.name));
     const checkpoint = await this.open(stored);
     if (checkpoint.error && !before) throw fromErrorData(checkpoint.error);
     this.known.set(checkpoint.id, checkpoint);
+    this.removed.delete(checkpoint.id);
     await this.save();
     return checkpoint;
   }
@@ -223,16 +235,16 @@ export class Checkpoints {
       );
     }
     const checkpoint = this.known.get(id);
-    if (checkpoint) this.removed.set(id, checkpoint);
+    if (checkpoint) this.removed.set(id, storedOf(checkpoint));
     this.known.delete(id);
     await this.save();
   }
 
-  /** Takes back a removal of this session, with all its settings. Errors: CHECKPOINT_UNKNOWN. */
+  /** Takes a removal back, with all its settings. @throws CHECKPOINT_UNKNOWN */
   async restore(id: string): Promise<Checkpoint> {
     const checkpoint = this.removed.get(id);
     if (!checkpoint || this.known.has(id)) {
-      throw new WorkbenchError('CHECKPOINT_UNKNOWN', 'No such checkpoint was removed since the start.', { id });
+      throw new WorkbenchError('CHECKPOINT_UNKNOWN', 'No such checkpoint was removed.', { id });
     }
     this.removed.delete(id);
     this.known.set(id, await this.open(checkpoint));
@@ -299,7 +311,7 @@ export class Checkpoints {
 
   private freeId(wanted: string): string {
     let id = wanted;
-    for (let n = 2; this.known.has(id); n++) id = `${wanted}-${n}`;
+    for (let n = 2; this.known.has(id) || this.removed.has(id); n++) id = `${wanted}-${n}`;
     return id;
   }
 
@@ -314,26 +326,28 @@ export class Checkpoints {
   }
 
   private async save(): Promise<void> {
-    const stored = this.list().map(
-      ({ id, name, role, path, baseId, ...rest }): StoredCheckpoint => ({
-        id,
-        name,
-        role,
-        path,
-        baseId,
-        trainingSource: rest.trainingSource,
-        preprocessing: rest.preprocessing,
-        promptId: rest.promptId,
-        maxNewTokens: rest.maxNewTokens,
-        phantomOnly: rest.phantomOnly,
-        ...(rest.chosenOn ? { chosenOn: rest.chosenOn } : {}),
-        ...(rest.answerFormat ? { answerFormat: rest.answerFormat } : {}),
-        ...(rest.server ? { server: rest.server } : {}),
-        ...(rest.precision ? { precision: rest.precision } : {}),
-      }),
-    );
-    await this.workspace.write(stored, FILE);
+    const removed = [...this.removed.values()].map((checkpoint) => ({ ...checkpoint, removed: true }));
+    await this.workspace.write([...this.list().map(storedOf), ...removed], FILE);
   }
+}
+
+function storedOf({ id, name, role, path, baseId, ...rest }: Checkpoint): StoredCheckpoint {
+  return {
+    id,
+    name,
+    role,
+    path,
+    baseId,
+    trainingSource: rest.trainingSource,
+    preprocessing: rest.preprocessing,
+    promptId: rest.promptId,
+    maxNewTokens: rest.maxNewTokens,
+    phantomOnly: rest.phantomOnly,
+    ...(rest.chosenOn ? { chosenOn: rest.chosenOn } : {}),
+    ...(rest.answerFormat ? { answerFormat: rest.answerFormat } : {}),
+    ...(rest.server ? { server: rest.server } : {}),
+    ...(rest.precision ? { precision: rest.precision } : {}),
+  };
 }
 
 /** Of its weights on disk. */

@@ -20,6 +20,7 @@ import type { DatasetKind } from '../labels/mapping.ts';
 import { fileVersion } from '../platform/files.ts';
 import { slug, type Workspace } from '../workspace/workspace.ts';
 import type { CheckedParameters, Collection, FilmEntry, ScanProgress, ScanSummary } from './contract.ts';
+import { type FilmsWanted, OpenedFilms } from './openedFilms.ts';
 
 const FOLDER = 'collections';
 const OPENED = 'opened';
@@ -40,31 +41,96 @@ interface StoredCollection {
   table: { csv: string; images: string; mapping?: ColumnMapping } | null;
   /** ISO 8601; collections are listed in this order. */
   addedAt: string;
+  /** It was taken out of the list; what was made with it still finds it. */
+  removed?: boolean;
 }
 
 export class Collections {
   private readonly stored = new Map<string, StoredCollection>();
   private readonly entries = new Map<string, FilmEntry>();
-  /** What was opened, by id, in order. */
-  private readonly opened = new Map<string, FilmEntry>();
+  private readonly opened: OpenedFilms;
   private readonly rows = new Map<string, Promise<FilmEntry[]>>();
   private readonly cache = new FilmCache(CACHE_BYTES);
 
   constructor(
     private readonly workspace: Workspace,
     private readonly now: () => Date,
-  ) {}
+  ) {
+    this.opened = new OpenedFilms(workspace, [FOLDER, OPENED_FILMS], (film) => this.entries.set(film.id, film));
+  }
 
   async load(): Promise<void> {
     for (const stored of await this.workspace.readAll<StoredCollection>(FOLDER)) {
       stored.collection = { ...SCORED_BY_DEFAULT, ...stored.collection };
       this.stored.set(stored.collection.id, stored);
     }
-    for (const film of await this.workspace.lines<FilmEntry>(FOLDER, OPENED_FILMS)) this.keep(film);
+    await this.opened.load();
   }
 
   list(): Collection[] {
-    return this.inOrder().map((stored) => stored.collection);
+    return this.listed().map((stored) => stored.collection);
+  }
+
+  /** What was taken out of the list: data sets, and opened films. */
+  removed(): { collections: Collection[]; films: FilmEntry[] } {
+    const collections = this.inOrder().flatMap(({ removed, collection }) => (removed ? [collection] : []));
+    return { collections, films: this.opened.removed() };
+  }
+
+  /** The data set of this name, in the list or taken out of it. */
+  named(name: string): Collection | undefined {
+    return [...this.stored.values()].find(({ collection }) => collection.name === name)?.collection;
+  }
+
+  isRemoved(id: string): boolean {
+    return this.get(id).removed === true;
+  }
+
+  get isEmpty(): boolean {
+    return this.stored.size === 0;
+  }
+
+  /** Takes a data set, or all that was opened, out of the list. Tables, films and what was made with them stay. */
+  async remove(id: string): Promise<Collection> {
+    const stored = this.get(id);
+    if (!stored.table) await this.removeFilms({ filmIds: this.opened.listed().map((film) => film.id) });
+    else {
+      stored.removed = true;
+      await this.save(stored);
+    }
+    return stored.collection;
+  }
+
+  /** Takes that back. */
+  async restore(id: string): Promise<Collection> {
+    const stored = this.get(id);
+    if (!stored.table) await this.restoreFilms({ filmIds: this.opened.removed().map((film) => film.id) });
+    else {
+      delete stored.removed;
+      await this.save(stored);
+    }
+    return stored.collection;
+  }
+
+  /** Takes opened films out of the list; gives their ids. @throws FILMS_NOT_LISTED */
+  removeFilms(wanted: FilmsWanted): Promise<string[]> {
+    return this.changeOpened(this.opened.remove(wanted));
+  }
+
+  /** Takes that back. @throws FILMS_NOT_LISTED */
+  restoreFilms(wanted: FilmsWanted): Promise<string[]> {
+    return this.changeOpened(this.opened.restore(wanted));
+  }
+
+  private async changeOpened(change: Promise<FilmEntry[]>): Promise<string[]> {
+    const films = await change;
+    await this.recount(this.get(OPENED));
+    return films.map(({ id }) => id);
+  }
+
+  private async recount(opened: StoredCollection): Promise<void> {
+    opened.collection = { ...opened.collection, ...counts(this.opened.listed()) };
+    await this.save(opened);
   }
 
   collection(id: string): Collection {
@@ -78,7 +144,7 @@ export class Collections {
 
   async films(collectionId?: string): Promise<FilmEntry[]> {
     if (collectionId !== undefined) return this.filmsOf(this.get(collectionId));
-    const all = await Promise.all(this.inOrder().map((stored) => this.filmsOf(stored)));
+    const all = await Promise.all(this.listed().map((stored) => this.filmsOf(stored)));
     return all.flat();
   }
 
@@ -118,9 +184,8 @@ export class Collections {
     };
     try {
       const found = (headers: FilmHeader[]) => {
-        const fresh = headers.map(entryOfHeader).filter((film) => this.isNew(film));
-        for (const film of fresh) this.keep(film);
-        const written = this.workspace.appendAll(fresh, FOLDER, OPENED_FILMS);
+        const fresh = headers.map(entryOfHeader).filter((film) => this.opened.isNew(film));
+        const written = this.opened.add(fresh);
         // Told at the end.
         written.catch(() => {});
         appended.push(written);
@@ -134,20 +199,8 @@ export class Collections {
       // Without the cache the next scan takes longer, no more.
       await (await cache).close().catch(() => {});
       await Promise.all(appended);
-      stored.collection = { ...stored.collection, ...counts([...this.opened.values()]) };
-      await this.save(stored);
+      await this.recount(stored);
     }
-  }
-
-  /** Not in the list, or not as it is now. */
-  private isNew(film: FilmEntry): boolean {
-    const known = this.opened.get(film.id);
-    return !known || JSON.stringify(known) !== JSON.stringify(film);
-  }
-
-  private keep(film: FilmEntry): void {
-    this.opened.set(film.id, film);
-    this.entries.set(film.id, film);
   }
 
   /** A data set with its label table; adding the same table again replaces it. */
@@ -186,6 +239,11 @@ export class Collections {
     await this.save(stored);
   }
 
+  /** Without what was taken out; opened films only where there are some. */
+  private listed(): StoredCollection[] {
+    return this.inOrder().filter(({ removed, table, collection }) => !removed && (table || collection.films > 0));
+  }
+
   private inOrder(): StoredCollection[] {
     return [...this.stored.values()].sort((a, b) => (a.addedAt < b.addedAt ? -1 : 1));
   }
@@ -197,7 +255,7 @@ export class Collections {
   }
 
   private filmsOf(stored: StoredCollection): Promise<FilmEntry[]> {
-    if (!stored.table) return Promise.resolve([...this.opened.values()]);
+    if (!stored.table) return Promise.resolve(this.opened.listed());
     const { id } = stored.collection;
     const there = this.rows.get(id) ?? this.readRows(stored);
     this.rows.set(id, there);

@@ -27,7 +27,7 @@ export type {
   Provenance,
   SampledAnswers,
 } from './contract/answers.ts';
-export type { AppState, EngineInfo, JobInfo, RecentPath, RecognisedPath } from './contract/app.ts';
+export type { AppState, EngineInfo, JobInfo, RecentPath, RecognisedPath, Removed } from './contract/app.ts';
 export type {
   Canary,
   Checkpoint,

@@ -131,7 +131,7 @@ class LocalEngine implements Engine, EngineContext {
       this.askCanaries();
     });
     const filling = this.jobs.run('load', 'Making the built-in films', {}, async (work) => {
-      if (collections.list().length === 0) {
+      if (collections.isEmpty) {
         await addBuiltInStudies(this.platform, workspace, collections, work);
         this.changed('films');
       }

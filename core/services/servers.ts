@@ -23,6 +23,8 @@ interface StoredServer {
   address: string;
   concurrency: number;
   timeoutSeconds: number;
+  /** It was taken out of the list: nothing is sent there, and it can be put back. */
+  removed?: boolean;
 }
 
 interface Known extends StoredServer {
@@ -34,6 +36,8 @@ interface Known extends StoredServer {
 
 export class Servers {
   private readonly known = new Map<string, Known>();
+  /** Taken out, with the keys that they had in this session. */
+  private readonly removed = new Map<string, { server: StoredServer; key: string | undefined }>();
   /** By address. */
   private readonly keys = new Map<string, string>();
 
@@ -44,8 +48,9 @@ export class Servers {
 
   static async open(userDir: string, environment: NodeJS.ProcessEnv = process.env): Promise<Servers> {
     const servers = new Servers(join(userDir, FILE), environment);
-    for (const stored of (await readJsonIfThere<StoredServer[]>(servers.file)) ?? []) {
-      servers.known.set(stored.id, { ...stored, facts: null, error: null });
+    for (const { removed, ...stored } of (await readJsonIfThere<StoredServer[]>(servers.file)) ?? []) {
+      if (removed) servers.removed.set(stored.id, { server: stored, key: undefined });
+      else servers.known.set(stored.id, { ...stored, facts: null, error: null });
     }
     return servers;
   }
@@ -70,7 +75,9 @@ export class Servers {
   /** Adds it, whether it answers now or not; adding an address again changes its settings. */
   async add(params: CheckedParameters<'servers.add'>): Promise<ServerInfo> {
     const address = serverAddress(params.address);
-    const before = [...this.known.values()].find((server) => server.address === address);
+    const before =
+      [...this.known.values()].find((server) => server.address === address) ??
+      [...this.removed.values()].find(({ server }) => server.address === address)?.server;
     const { host } = new URL(address);
     const server: Known = {
       id: before?.id ?? this.freeId(slug(params.name ?? host)),
@@ -82,6 +89,7 @@ export class Servers {
       error: null,
     };
     this.known.set(server.id, server);
+    this.removed.delete(server.id);
     if (params.key) this.keys.set(address, params.key);
     await this.save();
     await this.refresh(server.id);
@@ -89,9 +97,27 @@ export class Servers {
   }
 
   async remove(id: string): Promise<void> {
-    this.keys.delete(this.server(id).address);
+    const server = this.server(id);
+    this.removed.set(id, { server: storedOf(server), key: this.keys.get(server.address) });
+    this.keys.delete(server.address);
     this.known.delete(id);
     await this.save();
+  }
+
+  /** Puts it back, in this session with its key. It is asked again what it has. @throws SERVER_UNKNOWN */
+  async restore(id: string): Promise<ServerInfo> {
+    const out = this.removed.get(id);
+    if (!out) throw serverUnknown(id);
+    this.known.set(id, { ...out.server, facts: null, error: null });
+    this.removed.delete(id);
+    if (out.key !== undefined) this.keys.set(out.server.address, out.key);
+    await this.save();
+    return this.refresh(id);
+  }
+
+  /** Those that were taken out of the list. */
+  removedList(): { id: string; name: string; address: string }[] {
+    return [...this.removed.values()].map(({ server: { id, name, address } }) => ({ id, name, address }));
   }
 
   /** For this session; an empty key forgets it. */
@@ -162,32 +188,32 @@ export class Servers {
   private server(id: string): Known {
     const server = this.known.get(id);
     if (server) return server;
-    throw new WorkbenchError(
-      'SERVER_UNKNOWN',
-      'No such server is configured.',
-      { id },
-      'Add it on the Checkpoints screen.',
-    );
+    throw serverUnknown(id);
   }
 
   private freeId(wanted: string): string {
     let id = wanted;
-    for (let n = 2; this.known.has(id); n++) id = `${wanted}-${n}`;
+    for (let n = 2; this.known.has(id) || this.removed.has(id); n++) id = `${wanted}-${n}`;
     return id;
   }
 
   private async save(): Promise<void> {
-    const stored = [...this.known.values()].map(
-      ({ id, name, address, concurrency, timeoutSeconds }): StoredServer => ({
-        id,
-        name,
-        address,
-        concurrency,
-        timeoutSeconds,
-      }),
-    );
-    await writeJson(this.file, stored);
+    const removed = [...this.removed.values()].map(({ server }) => ({ ...server, removed: true }));
+    await writeJson(this.file, [...[...this.known.values()].map(storedOf), ...removed]);
   }
+}
+
+function storedOf({ id, name, address, concurrency, timeoutSeconds }: Known): StoredServer {
+  return { id, name, address, concurrency, timeoutSeconds };
+}
+
+function serverUnknown(id: string): WorkbenchError {
+  return new WorkbenchError(
+    'SERVER_UNKNOWN',
+    'No such server is configured.',
+    { id },
+    'Add it on the Checkpoints screen.',
+  );
 }
 
 /** The environment variable that holds a server's key. */

@@ -14,6 +14,8 @@ export class KeyStore {
   /** By address. */
   private readonly keys = new Map<string, string>();
   private readonly kept = new Map<string, string>();
+  /** Keys that were forgotten in this session. */
+  private readonly forgotten = new Map<string, string>();
 
   /** @param file JSON: address to encrypted key, in base64 */
   constructor(private readonly file: string) {
@@ -34,6 +36,8 @@ export class KeyStore {
 
   /** An empty key forgets it. Whether it is there in the next session. */
   keep(address: string, key: string): boolean {
+    const before = this.keys.get(address);
+    if (key === '' && before !== undefined) this.forgotten.set(address, before);
     if (key === '') this.keys.delete(address);
     else this.keys.set(address, key);
     if (!isSafe()) return false;
@@ -43,6 +47,12 @@ export class KeyStore {
     writeFileSync(`${this.file}.part`, JSON.stringify(Object.fromEntries(this.kept), null, 2), { mode: 0o600 });
     renameSync(`${this.file}.part`, this.file);
     return true;
+  }
+
+  /** Takes the last forgetting back. Whether it is there in the next session. */
+  restore(address: string): boolean {
+    const key = this.forgotten.get(address);
+    return key === undefined ? false : this.keep(address, key);
   }
 }
 

@@ -35,6 +35,7 @@ export function answerRequests(onConnect: (event: IpcMainEvent) => void, keys: K
   handle('keep-key', z.tuple([z.string().min(1).max(500), z.string().max(4096)]), async (_window, [address, key]) =>
     keys.keep(address, key),
   );
+  handle('restore-key', z.tuple([z.string().min(1).max(500)]), async (_window, [address]) => keys.restore(address));
 }
 
 function handle<A extends z.ZodType>(

@@ -345,6 +345,18 @@ subcommand('report', 'the generalization report of an evaluation as PDF, and its
   .addOption(json())
   .action(runs(async () => (await import('./commands/report.ts')).report));
 
+subcommand('workspace', 'what is in its lists; taken out of them and put back: no file is touched')
+  .addArgument(new Argument('<what>', 'what is done').choices(['list', 'remove', 'restore']))
+  .option('--workspace <dir>', 'which one (default: the built-in workspace)')
+  .option('--dataset <id>', 'a data set, or “opened”: all opened films')
+  .option('--study <uid>', 'the opened films of a study')
+  .option('--folder <dir>', 'the opened films of a folder')
+  .option('--film <id>', 'an opened film; several times', collect)
+  .option('--checkpoint <id>', 'a checkpoint')
+  .option('--server <id>', 'a server; nothing is sent there any more')
+  .addOption(json())
+  .action(runs(async () => (await import('./commands/workspace.ts')).workspace));
+
 subcommand('demo', 'the main job, whole, on built-in data: films, training, evaluation, report')
   .option('--out <dir>', 'workspace (default: the one that the desktop opens)')
   .option('--films <n>', 'of each institution (default: 200)', integer(1, 100_000))

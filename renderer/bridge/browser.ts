@@ -27,6 +27,7 @@ export function connectBrowser(location: Pick<Location, 'protocol' | 'host'>): H
     // The browser's own zoom does the same; this is for the setting.
     setZoom: async (factor) => document.documentElement.style.setProperty('zoom', String(factor)),
     keepKey: async () => false,
+    restoreKey: async () => false,
   };
 }
 

@@ -26,6 +26,7 @@ export function connectDesktop(host: DesktopHost): HostBridge {
     reveal: (path) => host.reveal(path),
     setZoom: (factor) => host.setZoom(factor),
     keepKey: (address, key) => host.keepKey(address, key),
+    restoreKey: (address) => host.restoreKey(address),
   };
 }
 

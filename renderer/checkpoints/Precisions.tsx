@@ -2,6 +2,7 @@
 import { useEffect } from 'react';
 import type { Checkpoint, PrecisionForm } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
+import { DataTable } from '../frame/DataTable.tsx';
 import { ProgressBar } from '../frame/parts.tsx';
 import { bytes, percent, text } from '../text.ts';
 
@@ -33,7 +34,11 @@ export function Precisions({ checkpoint }: { checkpoint: Checkpoint }) {
           </button>
         )}
       </header>
-      <table>
+      <DataTable
+        className="precision-table"
+        name={text.precisions.fileName(checkpoint.name)}
+        cells={() => cellsOf(forms)}
+      >
         <thead>
           <tr>
             {text.precisions.columns.map((column) => (
@@ -46,11 +51,30 @@ export function Precisions({ checkpoint }: { checkpoint: Checkpoint }) {
         {forms.map((form) => (
           <Form key={form.precision} form={form} checkpointId={id} busy={working !== null} />
         ))}
-      </table>
+      </DataTable>
       {here && <p className="muted small">{here.progress?.stage ?? text.precisions.working}</p>}
       {here && <ProgressBar progress={here.progress} label={text.precisions.working} />}
     </section>
   );
+}
+
+/** A row for each form; the sentence about its distance as its numbers. */
+function cellsOf(forms: PrecisionForm[]): string[][] {
+  const rows = forms.map(({ precision, used, memoryBytes, diskBytes, distance }) => {
+    const measured = distance
+      ? [
+          distance.films,
+          distance.positions,
+          distance.sameFindings,
+          distance.labelAgreement,
+          distance.relativeLogitError,
+          distance.klDivergence,
+          distance.sameToken,
+        ]
+      : Array<string>(7).fill('');
+    return [precision, used ? text.precisions.used : '', memoryBytes, diskBytes, ...measured].map(String);
+  });
+  return [text.precisions.fileColumns, ...rows];
 }
 
 function Form(props: { form: PrecisionForm; checkpointId: string; busy: boolean }) {

@@ -4,6 +4,7 @@ import type { Reading } from '../../core/findings/types.ts';
 import { CHEXPERT_LABELS, type Label, type LabelValues } from '../../core/labels/labels.ts';
 import type { Checkpoint, FilmEntry, ReaderFindings } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
+import { DataTable } from '../frame/DataTable.tsx';
 import { Eye, EyeOff } from '../frame/icons.ts';
 import { IconButton, RoleDot } from '../frame/parts.tsx';
 import { readingOfReader } from '../state/reader.ts';
@@ -32,7 +33,11 @@ export function Matrix(props: {
   const [from, to] = [previous ?? active, active].sort((a, b) => usable.indexOf(a) - usable.indexOf(b));
   return (
     <div className="matrix-box">
-      <table className={usable.length > ROOMY_COLUMNS ? 'matrix many' : 'matrix'} aria-label={text.compare.matrix}>
+      <DataTable
+        className={usable.length > ROOMY_COLUMNS ? 'matrix many' : 'matrix'}
+        name={text.compare.matrix}
+        label={text.compare.matrix}
+      >
         <thead>
           <tr>
             <th scope="col" className="label-head">
@@ -89,7 +94,7 @@ export function Matrix(props: {
             />
           ))}
         </tbody>
-      </table>
+      </DataTable>
       <Legend marks={truth ? LEGEND : LEGEND_WITHOUT_TRUTH} />
     </div>
   );

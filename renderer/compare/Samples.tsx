@@ -1,7 +1,9 @@
 /** How sure is it? Each label's probability where it was scored, its frequency over samples, and whether a difference is noise. */
+import { Fragment } from 'react';
 import { CHEXPERT_LABELS, type Label } from '../../core/labels/labels.ts';
 import type { Checkpoint, Prediction, SampledAnswers } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
+import { DataTable } from '../frame/DataTable.tsx';
 import { answerOf, type ReadingState, samplesOf } from '../state/reading.ts';
 import { text } from '../text.ts';
 import { fisherExact } from './noise.ts';
@@ -84,16 +86,30 @@ export function Samples({ active, previous }: { active: Checkpoint; previous: Ch
         </div>
       )}
       {labels.length > 0 && (
-        <table className="sample-table">
+        <DataTable className="sample-table" name={text.compare.certainty} label={text.compare.certainty}>
           <thead>
             <tr>
-              <th scope="col">{text.compare.label}</th>
+              <th scope="col" rowSpan={2}>
+                {text.compare.label}
+              </th>
               {both.map((checkpoint) => (
-                <th key={checkpoint.id} scope="col" colSpan={2} className={`role-${checkpoint.role} role-text`}>
+                <th key={checkpoint.id} scope="colgroup" colSpan={2} className={`role-${checkpoint.role} role-text`}>
                   {checkpoint.name}
                 </th>
               ))}
-              {ours && theirs && <th scope="col">{text.compare.noiseHead}</th>}
+              {ours && theirs && (
+                <th scope="col" rowSpan={2}>
+                  {text.compare.noiseHead}
+                </th>
+              )}
+            </tr>
+            <tr>
+              {both.map(({ id }) => (
+                <Fragment key={id}>
+                  <th scope="col">{text.compare.probabilityHead}</th>
+                  <th scope="col">{text.compare.samplesHead}</th>
+                </Fragment>
+              ))}
             </tr>
           </thead>
           <tbody>
@@ -107,7 +123,7 @@ export function Samples({ active, previous }: { active: Checkpoint; previous: Ch
               </tr>
             ))}
           </tbody>
-        </table>
+        </DataTable>
       )}
       {ours && ours.failures > 0 && <p className="muted">{text.compare.sampleFailures(ours.failures)}</p>}
     </details>

@@ -5,22 +5,39 @@ import { CopyButton, QuietButton } from './parts.tsx';
 import { fileNameOf, saveFile } from './saveFile.ts';
 import { cellsOf, commaSeparated, tabbed } from './tableText.ts';
 
-export function DataTable(props: { className: string; name: string; children: ReactNode }) {
-  const { className, name, children } = props;
+/**
+ * @param label read out as the table's name, where no heading or caption says it
+ * @param cells what is copied and saved, head first; absent: what the table says
+ */
+export function DataTable(props: {
+  className: string;
+  name: string;
+  label?: string;
+  cells?: () => string[][];
+  children: ReactNode;
+}) {
+  const { className, name, label, children } = props;
   const table = useRef<HTMLTableElement>(null);
-  const cells = () => (table.current ? cellsOf(table.current) : []);
+  const cells = props.cells ?? (() => (table.current ? cellsOf(table.current) : []));
   return (
     <div className="data-table">
-      <table ref={table} className={className}>
+      <table ref={table} className={className} aria-label={label}>
         {children}
       </table>
-      <div className="take-out">
-        <CopyButton title={text.frame.copyTable} value={() => tabbed(cells())} />
-        <QuietButton
-          title={text.frame.saveCsv}
-          onClick={() => saveFile(fileNameOf(name, 'csv'), commaSeparated(cells()), 'text/csv')}
-        />
-      </div>
+      <TakeOut name={name} cells={cells} />
+    </div>
+  );
+}
+
+/** The two buttons under a table. */
+export function TakeOut({ name, cells }: { name: string; cells: () => string[][] }) {
+  return (
+    <div className="take-out">
+      <CopyButton title={text.frame.copyTable} value={() => tabbed(cells())} />
+      <QuietButton
+        title={text.frame.saveCsv}
+        onClick={() => saveFile(fileNameOf(name, 'csv'), commaSeparated(cells()), 'text/csv')}
+      />
     </div>
   );
 }

@@ -1,10 +1,44 @@
 /** A table on the screen as text: tabs for a spreadsheet's clipboard, commas (RFC 4180) for a file. */
 
-/** The text of each cell; pictures speak through their titles, a cell over several columns leaves the others empty. */
+/**
+ * What each cell says, in one row for the whole head: a head of several rows is joined column by column. Pictures speak
+ * through their names, what is hidden from a screen reader is left out. A cell over several rows stands in each of them; one
+ * over several columns in each of a head, in the first of a body. `data-value` says what a cell of pictures or controls means.
+ */
 export function cellsOf(table: HTMLTableElement): string[][] {
-  return [...table.rows].map((row) =>
-    [...row.cells].flatMap((cell) => [plain(cell.textContent ?? ''), ...Array<string>(cell.colSpan - 1).fill('')]),
+  const head = spread([...(table.tHead?.rows ?? [])], true);
+  const body = spread(
+    [...table.rows].filter((row) => row.parentElement !== table.tHead),
+    false,
   );
+  const width = Math.max(0, ...head.map((row) => row.length));
+  const names = Array.from({ length: width }, (_, column) =>
+    plain([...new Set(head.map((row) => row[column] ?? ''))].join(' ')),
+  );
+  return width > 0 ? [names, ...body] : body;
+}
+
+function spread(rows: HTMLTableRowElement[], repeat: boolean): string[][] {
+  const grid: string[][] = rows.map(() => []);
+  for (const [at, row] of rows.entries()) {
+    let column = 0;
+    for (const cell of row.cells) {
+      while (grid[at]![column] !== undefined) column++;
+      const said = cell.dataset.value ?? plain(spoken(cell));
+      for (let down = 0; down < cell.rowSpan && at + down < rows.length; down++)
+        for (let right = 0; right < cell.colSpan; right++)
+          grid[at + down]![column + right] = right === 0 || repeat ? said : '';
+      column += cell.colSpan;
+    }
+  }
+  return grid.map((cells) => Array.from(cells, (cell) => cell ?? ''));
+}
+
+function spoken(node: Node): string {
+  if (node.nodeType === Node.TEXT_NODE) return node.textContent ?? '';
+  if (!(node instanceof Element) || node.getAttribute('aria-hidden') === 'true') return '';
+  const name = node.getAttribute('role') === 'img' ? node.getAttribute('aria-label') : null;
+  return name ?? [...node.childNodes].map(spoken).join(' ');
 }
 
 export function tabbed(cells: readonly string[][]): string {
@@ -12,7 +46,7 @@ export function tabbed(cells: readonly string[][]): string {
 }
 
 export function commaSeparated(cells: readonly string[][]): string {
-  const quoted = (cell: string) => (/[",\n]/.test(cell) ? `"${cell.replace(/"/g, '""')}"` : cell);
+  const quoted = (cell: string) => (/[",\r\n]/.test(cell) ? `"${cell.replace(/"/g, '""')}"` : cell);
   return `${cells.map((row) => row.map(quoted).join(',')).join('\r\n')}\r\n`;
 }
 

@@ -7,6 +7,7 @@ import { Empty } from '../frame/parts.tsx';
 import { ZOOMS } from '../state/interfaceSize.ts';
 import { REPORT_THEMES, type ReportThemeName } from '../state/reportTheme.ts';
 import { bytes, text } from '../text.ts';
+import { RemovedList } from './RemovedList.tsx';
 
 export function SettingsScreen() {
   const { frame } = useWorkbench();
@@ -47,6 +48,9 @@ export function SettingsScreen() {
             {text.settings.keys}
           </button>
         </p>
+      </Part>
+      <Part title={text.removals.title}>
+        <RemovedList />
       </Part>
       <Part title={text.settings.about}>
         <p>

@@ -4,6 +4,7 @@ import type { ErrorData } from '../../core/base/errors.ts';
 import type { Checkpoint, HostBridge, Prompt } from '../../core/services/contract.ts';
 import { text } from '../text.ts';
 import type { Frame } from './frame.ts';
+import type { Removals } from './removals.ts';
 
 export interface CheckpointsState {
   list: Checkpoint[];
@@ -17,7 +18,7 @@ export type Checkpoints = ReturnType<typeof createCheckpoints>;
 
 const ROLES = ['base', 'sft', 'grpo', 'other'];
 
-export function createCheckpoints(bridge: HostBridge, frame: Frame) {
+export function createCheckpoints(bridge: HostBridge, frame: Frame, removals: Removals) {
   const store = createStore<CheckpointsState>(() => ({
     list: [],
     prompts: [],
@@ -65,19 +66,15 @@ export function createCheckpoints(bridge: HostBridge, frame: Frame) {
         .call('checkpoints.canary', { checkpointId })
         .then(refresh)
         .catch((error) => frame.fail(text.canary.failed, error)),
-    /** From the list; its files stay, and for a while it can be taken back. */
+    /** From the list; its files stay. */
     async remove(checkpointId: string): Promise<void> {
       const name = store.getState().list.find(({ id }) => id === checkpointId)?.name ?? checkpointId;
-      const restore = () =>
-        bridge.engine
-          .call('checkpoints.restore', { checkpointId })
-          .then(refresh)
-          .catch((error) => frame.fail(text.checkpoints.restoreFailed, error));
-      await bridge.engine
-        .call('checkpoints.remove', { checkpointId })
-        .then(refresh)
-        .then(() => frame.done(text.checkpoints.removed(name), { title: text.frame.undo, run: () => void restore() }))
-        .catch((error) => frame.fail(text.checkpoints.removeFailed, error));
+      await removals.remove(
+        text.checkpoints.removed(name),
+        text.checkpoints.removeFailed,
+        () => bridge.engine.call('checkpoints.remove', { checkpointId }).then(refresh),
+        () => bridge.engine.call('checkpoints.restore', { checkpointId }).then(refresh),
+      );
     },
   };
 }

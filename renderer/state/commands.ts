@@ -60,7 +60,7 @@ function traceCommands({ traces }: Workbench): Command[] {
   ];
 }
 
-function frameCommands({ frame, interfaceSize, reportTheme }: Workbench): Command[] {
+function frameCommands({ frame, interfaceSize, reportTheme, removals }: Workbench): Command[] {
   const screens = SCREENS.map((screen, index): Command => {
     return {
       id: `screen:${screen}`,
@@ -109,6 +109,7 @@ function frameCommands({ frame, interfaceSize, reportTheme }: Workbench): Comman
       on: 'everywhere',
       run: () => reportTheme.set(reportTheme.store.getState().theme === 'light' ? 'dark' : 'light'),
     },
+    { id: 'window:restore', title: text.removals.undo, keys: ['Alt+z'], on: 'everywhere', run: removals.undo },
     { id: 'window:area', title: text.commands.area, keys: ['F6'], on: 'everywhere', run: nextArea },
     ...screens,
   ];
@@ -166,6 +167,11 @@ function readCommands({ library, reading, reader, exporting }: Workbench): Comma
     read('probabilities', text.compare.score, ['Shift+P'], () => reading.scorePair()),
     read('samples', text.commands.samples, ['Shift+S'], () => reading.samplePair()),
     read('stop', text.compare.stop, ['Escape'], () => reading.stop()),
+    read('removeStudy', text.removals.removeStudy, ['Delete'], () => library.removeStudy()),
+    read('removeFolder', text.removals.removeFolder, ['Shift+Delete'], () => library.removeFolder()),
+    read('removeCollection', text.removals.removeCollection(text.removals.itsCollection), [], () =>
+      library.removeCollection(),
+    ),
     read('filter', text.studies.filter, ['/'], () => document.getElementById('study-filter')?.focus()),
   ];
 }

@@ -13,6 +13,7 @@ import { type Agreement, agrees, EVERY_FILM, type Known } from '../studies/agree
 import { matches } from '../studies/filter.ts';
 import { fileName, text } from '../text.ts';
 import type { Frame } from './frame.ts';
+import type { Removals } from './removals.ts';
 
 /** `table`: as the films stand in their table or were found. A patient's films stay together in every order. */
 export const STUDY_ORDERS = ['table', 'patient', 'newest', 'oldest'] as const;
@@ -45,7 +46,7 @@ export type StudyRow =
 
 export type Library = ReturnType<typeof createLibrary>;
 
-export function createLibrary(bridge: HostBridge, frame: Frame) {
+export function createLibrary(bridge: HostBridge, frame: Frame, removals: Removals) {
   const store = createStore<LibraryState>(() => ({
     collections: [],
     films: [],
@@ -146,11 +147,78 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
     }
   }
 
+  function currentFilm(): FilmEntry | undefined {
+    const { films, currentId } = store.getState();
+    return films.find(({ id }) => id === currentId);
+  }
+
+  /** A film of a data set goes and comes with it. */
+  function isOpened({ collectionId }: FilmEntry): boolean {
+    return store.getState().collections.some(({ id, kind }) => id === collectionId && kind === 'opened');
+  }
+
+  /** The list goes on at the next film that stays. */
+  function leave(goes: (film: FilmEntry) => boolean): void {
+    const all = listed();
+    const at = all.findIndex(({ id }) => id === store.getState().currentId);
+    if (at < 0 || !goes(all[at])) return;
+    const next =
+      all.slice(at).find((film) => !goes(film)) ??
+      all
+        .slice(0, at)
+        .reverse()
+        .find((film) => !goes(film));
+    store.setState({ currentId: next?.id ?? null });
+  }
+
+  async function removeFilms(which: { study: string } | { folder: string }, said: (films: number) => string) {
+    const { films } = store.getState();
+    const ids = new Set<string>();
+    for (const film of films) if (isOpened(film) && belongs(film, which)) ids.add(film.id);
+    leave(({ id }) => ids.has(id));
+    await removals.remove(
+      said(ids.size),
+      text.removals.failed,
+      () => bridge.engine.call('films.remove', which),
+      (filmIds) => bridge.engine.call('films.restore', { filmIds }),
+    );
+  }
+
   return {
     store,
     listed,
     refresh,
     open,
+    isOpened,
+    /** Takes a data set, or all that was opened, out of the list; absent: that of the current film. Its files stay. */
+    async removeCollection(id = currentFilm()?.collectionId): Promise<void> {
+      const collection = store.getState().collections.find((each) => each.id === id);
+      if (!collection) return;
+      const collectionId = collection.id;
+      leave((film) => film.collectionId === collectionId);
+      await removals.remove(
+        text.removals.collection(collection.name),
+        text.removals.failed,
+        () => bridge.engine.call('collections.remove', { collectionId }),
+        () => bridge.engine.call('collections.restore', { collectionId }),
+      );
+    },
+    /** Takes the study of an opened film out of the list; absent: of the current one. */
+    async removeStudy(film = currentFilm()): Promise<void> {
+      if (!film) return;
+      if (!isOpened(film)) return frame.done(text.removals.ofDataset);
+      const study = film.studyInstanceUid;
+      // A picture file is of no study.
+      if (study === '') return removeFilms({ folder: film.path }, text.removals.study);
+      return removeFilms({ study }, text.removals.study);
+    },
+    /** Takes all opened films of the folder of the current one out of the list. */
+    async removeFolder(film = currentFilm()): Promise<void> {
+      if (!film) return;
+      if (!isOpened(film)) return frame.done(text.removals.ofDataset);
+      const folder = folderOf(film.path);
+      return removeFilms({ folder }, () => text.removals.folder(folder));
+    },
     select: (currentId: string) => store.setState({ currentId }),
     /** Chooses the next (1) or previous (-1) film of the list. */
     step(by: number): void {
@@ -186,6 +254,17 @@ export function createLibrary(bridge: HostBridge, frame: Frame) {
     },
     unfollow: () => store.setState({ followed: null }),
   };
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')));
+}
+
+function belongs(film: FilmEntry, which: { study: string } | { folder: string }): boolean {
+  if ('study' in which) return film.studyInstanceUid === which.study;
+  return film.path === which.folder || /^[\\/]/.test(film.path.slice(which.folder.length))
+    ? film.path.startsWith(which.folder)
+    : false;
 }
 
 const REJECTIONS_SHOWN = 5;

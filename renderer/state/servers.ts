@@ -4,6 +4,7 @@ import { type ErrorData, toErrorData } from '../../core/base/errors.ts';
 import type { Checkpoint, HostBridge, ServerFacts, ServerInfo } from '../../core/services/contract.ts';
 import { text } from '../text.ts';
 import type { Frame } from './frame.ts';
+import type { Removals } from './removals.ts';
 
 export interface ServersState {
   list: ServerInfo[];
@@ -18,7 +19,7 @@ export interface ServersState {
 
 export type Servers = ReturnType<typeof createServers>;
 
-export function createServers(bridge: HostBridge, frame: Frame) {
+export function createServers(bridge: HostBridge, frame: Frame, removals: Removals) {
   const store = createStore<ServersState>(() => ({ list: [], probe: { state: 'none' }, busy: false }));
   let probing: AbortController | null = null;
 
@@ -83,10 +84,18 @@ export function createServers(bridge: HostBridge, frame: Frame) {
     ask: (serverId: string) =>
       change(text.servers.askFailed, () => bridge.engine.call('servers.refresh', { serverId })),
     remove: (server: ServerInfo) =>
-      change(text.servers.removeFailed, async () => {
-        await bridge.engine.call('servers.remove', { serverId: server.id });
-        await bridge.keepKey(server.address, '');
-      }),
+      removals.remove(
+        text.servers.removed(server.name),
+        text.servers.removeFailed,
+        async () => {
+          await bridge.engine.call('servers.remove', { serverId: server.id });
+          await bridge.keepKey(server.address, '');
+        },
+        async () => {
+          await bridge.restoreKey(server.address);
+          await bridge.engine.call('servers.restore', { serverId: server.id });
+        },
+      ),
     loadAdapter: (serverId: string, name: string, path: string) =>
       change(text.servers.loadFailed, () => bridge.engine.call('servers.loadAdapter', { serverId, name, path })),
     addModel: (serverId: string, model: string, settings: { role?: Checkpoint['role']; promptId?: string }) =>

@@ -68,7 +68,7 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
   frame.store.subscribe(({ jobs }, before) => {
     if (jobs === before.jobs || running || !trainingJob(jobs) || Date.now() - readAt < REREAD_MS) return;
     const progress = trainingJob(jobs)?.progress;
-    if (progress && 'runId' in progress && progress.runId === store.getState().shownId) void readLog(progress.runId);
+    if (progress && 'runId' in progress) void readLog(progress.runId);
   });
   checkpoints.store.subscribe(({ list }, before) => {
     if (list !== before.list) chooseStart(store.getState().kind);
@@ -81,10 +81,20 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
     store.setState({ startFromId: start?.id ?? null });
   }
 
+  /** Where the run is on the screen: shown, or laid over the one that is. */
   async function readLog(runId: string): Promise<void> {
+    const wanted = () => {
+      const { shownId, beside } = store.getState();
+      return shownId === runId || beside.some((each) => each.runId === runId);
+    };
+    if (!wanted()) return;
     readAt = Date.now();
     const log = await bridge.engine.call('training.log', { runId }).catch(() => null);
-    if (log && store.getState().shownId === runId) store.setState({ log });
+    if (!log) return;
+    const { shownId, beside } = store.getState();
+    if (shownId === runId) store.setState({ log });
+    if (beside.some((each) => each.runId === runId))
+      store.setState({ beside: beside.map((each) => (each.runId === runId ? { runId, log } : each)) });
   }
 
   async function show(runId: string): Promise<void> {
@@ -135,9 +145,7 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
       return;
     }
     store.setState({ beside: [...beside, { runId, log: [] }] });
-    const log = await bridge.engine.call('training.log', { runId }).catch(() => []);
-    const now = store.getState().beside;
-    store.setState({ beside: now.map((each) => (each.runId === runId ? { runId, log } : each)) });
+    await readLog(runId);
   }
 
   async function refresh(): Promise<void> {

@@ -14,6 +14,7 @@ import { createPlace } from './place.ts';
 import { createPrecisions } from './precisions.ts';
 import { createReader } from './reader.ts';
 import { createReading } from './reading.ts';
+import { createRemovals } from './removals.ts';
 import { createReporting } from './reporting.ts';
 import { createReportTheme } from './reportTheme.ts';
 import { createServers } from './servers.ts';
@@ -27,10 +28,11 @@ export type Workbench = ReturnType<typeof createWorkbench>;
 export function createWorkbench(bridge: HostBridge) {
   const frame = createFrame(bridge);
   const keys = createKeys(bridge);
-  const checkpoints = createCheckpoints(bridge, frame);
+  const removals = createRemovals(bridge, frame);
+  const checkpoints = createCheckpoints(bridge, frame, removals);
   const precisions = createPrecisions(bridge, frame);
-  const servers = createServers(bridge, frame);
-  const library = createLibrary(bridge, frame);
+  const servers = createServers(bridge, frame, removals);
+  const library = createLibrary(bridge, frame, removals);
   const thumbnails = createThumbnails(bridge);
   const exporting = createExporting(bridge, library);
   const reading = createReading(bridge, library, checkpoints, (thrown) =>
@@ -95,7 +97,13 @@ export function createWorkbench(bridge: HostBridge) {
     thumbnails.forget();
     await Promise.all([frame.refresh(), checkpoints.refresh(), servers.refresh(), library.refresh()]);
     await place.restore();
-    await Promise.all([evaluating.refresh(), training.refresh(), reader.refresh(), library.refreshRecent()]);
+    await Promise.all([
+      evaluating.refresh(),
+      training.refresh(),
+      reader.refresh(),
+      library.refreshRecent(),
+      removals.refresh(),
+    ]);
   }
 
   const refresh = (work: () => Promise<unknown>) => work().catch((error) => frame.fail(text.frame.startFailed, error));
@@ -154,6 +162,7 @@ export function createWorkbench(bridge: HostBridge) {
     library,
     thumbnails,
     exporting,
+    removals,
     reading,
     panes,
     reader,

@@ -3,8 +3,21 @@
 import { type FormEvent, memo, useEffect, useMemo, useRef, useState } from 'react';
 import type { FilmEntry } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
-import { ChevronDown, ChevronRight, FolderOpen, FolderPlus, ShieldCheck, TriangleAlert, X } from '../frame/icons.ts';
+import {
+  ChevronDown,
+  ChevronRight,
+  Copy,
+  Download,
+  FolderOpen,
+  FolderPlus,
+  ShieldCheck,
+  Trash2,
+  TriangleAlert,
+  X,
+} from '../frame/icons.ts';
 import { Empty, IconButton } from '../frame/parts.tsx';
+import { fileNameOf, saveFile } from '../frame/saveFile.ts';
+import { commaSeparated, tabbed } from '../frame/tableText.ts';
 import { STUDY_ORDERS, type StudyOrder, type StudyRow, studyRows } from '../state/library.ts';
 import { fileName, text } from '../text.ts';
 import { ageText, dateText } from '../viewer/Overlay.tsx';
@@ -12,6 +25,7 @@ import { AgreementFilter } from './AgreementFilter.tsx';
 import { ExportSheet } from './ExportSheet.tsx';
 import { FilmPicture } from './FilmPicture.tsx';
 import { positives } from './filter.ts';
+import { listTable } from './listTable.ts';
 
 const ROW_HEIGHT = 52;
 /** Lines drawn beyond each edge, so that scrolling shows no gaps; ahead of a fast wheel as many as its last two steps passed. */
@@ -84,7 +98,34 @@ function Order() {
           </option>
         ))}
       </select>
+      <TakeOutList />
     </div>
+  );
+}
+
+/** The list itself, for a spreadsheet. */
+function TakeOutList() {
+  const { library, reader, frame } = useWorkbench();
+  const cells = () => {
+    const { collections } = library.store.getState();
+    return listTable(library.listed(), collections, !reader.store.getState().blinded);
+  };
+  async function copy() {
+    await navigator.clipboard.writeText(tabbed(cells()));
+    frame.done(text.studies.listCopied(library.listed().length));
+  }
+  return (
+    <>
+      <IconButton title={text.studies.copyList} onClick={() => void copy()}>
+        <Copy size={14} />
+      </IconButton>
+      <IconButton
+        title={text.studies.saveList}
+        onClick={() => saveFile(fileNameOf(text.studies.title, 'csv'), commaSeparated(cells()), 'text/csv')}
+      >
+        <Download size={14} />
+      </IconButton>
+    </>
   );
 }
 
@@ -281,7 +322,27 @@ const Line = memo(function Line({ row, at, current }: { row: StudyRow; at: numbe
   );
 });
 
+/** By keyboard: the commands of the same name, Delete and Shift+Delete on a film. */
+function RemoveButton({ title, onClick }: { title: string; onClick(): void }) {
+  return (
+    <button
+      type="button"
+      className="icon-button remove"
+      tabIndex={-1}
+      aria-label={title}
+      title={title}
+      onClick={(event) => {
+        event.stopPropagation();
+        onClick();
+      }}
+    >
+      <Trash2 size={13} />
+    </button>
+  );
+}
+
 function CollectionLine({ row }: { row: Extract<StudyRow, { kind: 'collection' }> }) {
+  const { library } = useWorkbench();
   const { collection, shown, folded } = row;
   const Chevron = folded ? ChevronRight : ChevronDown;
   return (
@@ -292,11 +353,16 @@ function CollectionLine({ row }: { row: Extract<StudyRow, { kind: 'collection' }
       <span className="count" title={text.studies.counts(collection)}>
         {text.studies.films(shown, collection.films)}
       </span>
+      <RemoveButton
+        title={text.removals.removeCollection(collection.name)}
+        onClick={() => void library.removeCollection(collection.id)}
+      />
     </div>
   );
 }
 
 function FilmLine({ entry, firstOfPatient }: { entry: FilmEntry; firstOfPatient: boolean }) {
+  const { library } = useWorkbench();
   const name = entry.patientId || fileName(entry.path);
   const person = [entry.patientSex, ageText(entry.patientAge)].filter(Boolean).join(' ');
   return (
@@ -316,6 +382,9 @@ function FilmLine({ entry, firstOfPatient }: { entry: FilmEntry; firstOfPatient:
           <span className="count small">{dateText(entry.studyDate)}</span>
         </div>
       </div>
+      {library.isOpened(entry) && (
+        <RemoveButton title={text.removals.removeStudy} onClick={() => void library.removeStudy(entry)} />
+      )}
     </div>
   );
 }

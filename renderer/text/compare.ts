@@ -73,6 +73,8 @@ export const compare = {
   sampleFailed: 'How sure it is could not be asked',
   sampleFailures: (failures: number) => `${plural(failures, 'sample')} could not be read.`,
   frequency: (count: number, of: number) => `${count}/${of}`,
+  probabilityHead: 'p',
+  samplesHead: 'said',
   noiseHead: 'Difference',
   noise: (p: number) => `may be noise (p ${p.toFixed(2)})`,
   moreThanNoise: (p: number) => `more than noise (p ${p < 0.001 ? '< 0.001' : p.toFixed(3)})`,

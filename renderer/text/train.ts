@@ -133,6 +133,7 @@ export const train = {
   besideHint: 'Runs whose curves are laid over this one',
   step: 'Step',
   last: 'Last values of the log',
+  saveLog: 'Save log',
   away: 'Away from the paper',
   field: 'Field',
   paperColumn: 'Paper',

@@ -58,7 +58,7 @@ function Line({ row, first, group }: { row: CompletionRow; first: boolean; group
   return (
     <tr className={first ? 'group' : ''}>
       {first && (
-        <td rowSpan={group}>
+        <td rowSpan={group} data-value={id}>
           <Thumbnail filmId={id} />
         </td>
       )}

@@ -6,13 +6,15 @@ import { type Alarm, alarmsOf } from '../../core/training/alarms.ts';
 import { Chart } from '../frame/Chart.tsx';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { DataTable } from '../frame/DataTable.tsx';
-import { CopyButton, Empty, ErrorBox, ProgressBar, pauseText } from '../frame/parts.tsx';
+import { CopyButton, Empty, ErrorBox, ProgressBar, pauseText, QuietButton } from '../frame/parts.tsx';
+import { fileNameOf, saveFile } from '../frame/saveFile.ts';
 import { trainingJob } from '../state/training.ts';
 import { text } from '../text.ts';
 import { AlarmList, Gates } from './Alarms.tsx';
 import { CompletionTable } from './CompletionTable.tsx';
 import {
   alarmRows,
+  type ChartRow,
   chartsOf,
   type DrawnRun,
   drawnRuns,
@@ -62,7 +64,7 @@ export function RunView() {
       {log.length === 0 ? <Empty title={text.train.noLog} /> : <Curves log={log} run={run} alarms={alarms} />}
       {run?.kind === 'grpo' && <CompletionTable />}
       {run && run.gates.length > 0 && <Gates gates={run.gates} />}
-      {log.length > 0 && <LastValues log={log} />}
+      {log.length > 0 && <LastValues log={log} name={run?.name ?? text.train.last} />}
       {run && run.departures.length > 0 && <Departures run={run} />}
     </>
   );
@@ -189,16 +191,19 @@ interface CurvesProps {
 }
 
 function ProbeCurve({ log, run, alarms }: CurvesProps) {
-  const signature = JSON.stringify(probeColumns(log));
+  const { training } = useWorkbench();
+  const beside = useFrom(training, (state) => state.beside);
+  const logs = useMemo(() => [log, ...beside.map((each) => each.log)], [log, beside]);
+  const signature = JSON.stringify(probeColumns(logs));
   const columns = useMemo(() => JSON.parse(signature) as ReturnType<typeof probeColumns>, [signature]);
-  const [drawn] = useDrawnRuns(run);
+  const drawn = useDrawnRuns(run);
   const specs = useMemo(
     () => columns && grounds((ground) => probeSpec(columns.training, columns.probes, drawn, ground)),
     [columns, drawn],
   );
   const rows = useMemo(
-    () => (columns ? [...rowsOf(log, [columns.training, ...columns.probes]), ...alarmRows(alarms)] : []),
-    [log, columns, alarms],
+    () => (columns ? curvesOf(logs, [columns.training, ...columns.probes], drawn, alarms) : []),
+    [logs, columns, drawn, alarms],
   );
   if (!columns || !specs) return <p className="muted small">{text.train.noProbe}</p>;
   const title = text.train.charts[columns.training === 'reward' ? 'reward' : 'loss'];
@@ -234,10 +239,14 @@ function Curve({ chart, run, log, alarms }: CurvesProps & { chart: RunChart }) {
   const specs = useMemo(() => grounds((ground) => specOf(chart, drawn, ground)), [chart, drawn]);
   const rows = useMemo(() => {
     const logs = [log, ...beside.map((each) => each.log)];
-    const curves = logs.flatMap((each, at) => rowsOf(each, chart.columns, drawn[at]?.name));
-    return [...curves, ...alarmRows(alarms)];
+    return curvesOf(logs, chart.columns, drawn, alarms);
   }, [log, beside, chart, alarms, drawn]);
   return <Chart {...specs} rows={rows} label={text.train.charts[chart.id]} />;
+}
+
+/** Of the shown run and those laid over it; the alarms are the shown one's. */
+function curvesOf(logs: TrainingLogLine[][], columns: string[], drawn: DrawnRun[], alarms: Alarm[]): ChartRow[] {
+  return [...logs.flatMap((each, at) => rowsOf(each, columns, drawn[at]?.name)), ...alarmRows(alarms)];
 }
 
 function grounds(specOn: (ground: Ground) => TopLevelSpec): { spec: TopLevelSpec; paper: TopLevelSpec } {
@@ -245,13 +254,18 @@ function grounds(specOn: (ground: Ground) => TopLevelSpec): { spec: TopLevelSpec
 }
 
 /** Training and validation write lines of their own, so the last value of each column is shown. */
-function LastValues({ log }: { log: TrainingLogLine[] }) {
+function LastValues({ log, name }: { log: TrainingLogLine[]; name: string }) {
   const cells = Object.entries<TrainingLogLine[string]>(Object.assign({}, ...log));
+  const lines = () => log.map((each) => JSON.stringify(each)).join('\n');
   return (
     <section className="block">
       <div className="row">
         <h2>{text.train.last}</h2>
-        <CopyButton value={() => log.map((each) => JSON.stringify(each)).join('\n')} />
+        <CopyButton value={lines} />
+        <QuietButton
+          title={text.train.saveLog}
+          onClick={() => saveFile(fileNameOf(name, 'jsonl'), `${lines()}\n`, 'application/jsonl')}
+        />
       </div>
       <dl className="last-line">
         {cells.map(([name, value]) => (

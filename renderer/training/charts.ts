@@ -78,11 +78,12 @@ export function alarmRows(alarms: readonly Alarm[]): ChartRow[] {
   return alarms.map(({ step }) => ({ step, series: ALARM, value: 0, run: '' }));
 }
 
-/** What is drawn against the probe: the reward, or without one the loss. */
-export function probeColumns(log: TrainingLogLine[]): { training: string; probes: string[] } | null {
-  const has = (column: string) => log.some((line) => typeof line[column] === 'number');
-  const probes = ['probe/source/macro_f1', 'probe/target/macro_f1'].filter(has);
-  return probes.length === 0 ? null : { training: has('reward') ? 'reward' : 'loss', probes };
+/** What is drawn against the probe: the reward, or where the first of the runs has none the loss. */
+export function probeColumns(logs: readonly TrainingLogLine[][]): { training: string; probes: string[] } | null {
+  const has = (column: string, among = logs) =>
+    among.some((log) => log.some((line) => typeof line[column] === 'number'));
+  const probes = ['probe/source/macro_f1', 'probe/target/macro_f1'].filter((column) => has(column));
+  return probes.length === 0 ? null : { training: has('reward', logs.slice(0, 1)) ? 'reward' : 'loss', probes };
 }
 
 const WHOLE_STEPS = "datum.value % 1 === 0 ? datum.label : ''";
@@ -102,7 +103,22 @@ const STEP = {
   title: text.train.step,
   axis: { labelExpr: WHOLE_STEPS, format: 'd' },
 } as const;
+/** Of the training series, the source's probe and the other institution's. */
+const PROBE_DASHES = [
+  [1, 0],
+  [1, 0],
+  [6, 3],
+];
+const PROBE_DASHES_OF_SEVERAL = [
+  [1, 3],
+  [1, 0],
+  [6, 3],
+];
 export type Ground = 'screen' | 'paper';
+
+function runScale(runs: readonly DrawnRun[], ground: Ground) {
+  return { domain: runs.map(({ name }) => name), range: runs.map((run) => run[ground]) };
+}
 
 const CONFIGS = {
   screen: {
@@ -158,7 +174,7 @@ export function specOf(chart: RunChart, runs: readonly DrawnRun[], ground: Groun
     color: {
       field: 'run',
       type: 'nominal',
-      scale: { domain: runs.map(({ name }) => name), range: runs.map((run) => run[ground]) },
+      scale: runScale(runs, ground),
       legend: null,
     },
     strokeDash: {
@@ -188,34 +204,35 @@ export function specOf(chart: RunChart, runs: readonly DrawnRun[], ground: Groun
   };
 }
 
-/** Reward (or loss) on the left axis, both institutions' macro-F1 on the right one, over the same steps. */
-export function probeSpec(training: string, probes: string[], run: DrawnRun, ground: Ground): TopLevelSpec {
-  const names = [training, ...probes].map((column) => text.train.probeSeries[column] ?? column);
-  const styled = {
-    color: {
-      field: 'name',
-      type: 'nominal',
-      scale: { domain: names, range: [MUTED, run[ground], ground === 'screen' ? '#ffffff' : INK.text] },
-      legend: { title: null, orient: 'bottom', symbolType: 'stroke', labelLimit: 260 },
-    },
-    strokeDash: {
-      field: 'name',
-      type: 'nominal',
-      scale: {
-        domain: names,
-        range: [
-          [1, 0],
-          [1, 0],
-          [6, 3],
-        ],
-      },
-    },
-  } as const;
+/**
+ * Reward (or loss) on the left axis, both institutions' macro-F1 on the right one, over the same steps. One run: each series has
+ * its own colour. Several: each run has its colour, as in the other charts, and the dashes tell the series apart.
+ */
+export function probeSpec(training: string, probes: string[], runs: readonly DrawnRun[], ground: Ground): TopLevelSpec {
+  const columns = [training, ...probes];
+  const names = columns.map((column) => text.train.probeSeries[column] ?? column);
+  const strong = ground === 'screen' ? '#ffffff' : INK.text;
+  const legend = { title: null, orient: 'bottom', symbolType: 'stroke', labelLimit: 260 } as const;
+  const field = { field: 'name', type: 'nominal' } as const;
+  const styled =
+    runs.length > 1
+      ? ({
+          color: { field: 'run', type: 'nominal', scale: runScale(runs, ground), legend: null },
+          strokeDash: {
+            ...field,
+            scale: { domain: names, range: PROBE_DASHES_OF_SEVERAL },
+            legend: { ...legend, encoding: { symbols: { stroke: { value: MUTED } } } },
+          },
+        } as const)
+      : ({
+          color: { ...field, scale: { domain: names, range: [MUTED, runs[0][ground], strong] }, legend },
+          strokeDash: { ...field, scale: { domain: names, range: PROBE_DASHES } },
+        } as const);
   const named = {
     calculate: names
       .slice(0, -1)
       .reduceRight(
-        (rest, name, i) => `datum.series === '${[training, ...probes][i]}' ? '${name}' : ${rest}`,
+        (rest, name, i) => `datum.series === '${columns[i]}' ? '${name}' : ${rest}`,
         `'${names[names.length - 1]}'`,
       ),
     as: 'name',

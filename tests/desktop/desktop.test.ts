@@ -105,6 +105,7 @@ describe.skipIf(missing)(`the packed desktop${missing ? ` (skipped: ${missing})`
         'pickFiles',
         'pickFolder',
         'pickSavePath',
+        'restoreKey',
         'reveal',
         'setZoom',
       ].sort(),

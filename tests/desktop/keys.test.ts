@@ -32,6 +32,10 @@ describe('keys of servers', () => {
     expect(again.all()).toEqual({ 'http://gpu:8000': 'sk-secret' });
     again.keep('http://gpu:8000', '');
     expect(new KeyStore(file).all()).toEqual({});
+    // Within the session the removal of its server can be taken back.
+    expect(again.restore('http://gpu:8000')).toBe(true);
+    expect(new KeyStore(file).all()).toEqual({ 'http://gpu:8000': 'sk-secret' });
+    expect(again.restore('http://other:8000')).toBe(false);
   });
 
   it.each([

@@ -88,17 +88,20 @@ describe.skipIf(missing)(`the packed desktop keeps to itself${missing ? ` (skipp
     expect(isFrozen).toBe(true);
   });
 
-  it.each(['reveal', 'setZoom', 'pickSavePath', 'keepKey'])('refuses a payload that is none: %s', async (name) => {
-    const answer = await page().evaluate(
-      (method) =>
-        (window as unknown as { chexreasonHost: AnyBridge }).chexreasonHost[method]!({ not: 'a path' }).then(
-          () => 'answered',
-          () => 'refused',
-        ),
-      name,
-    );
-    expect(answer).toBe('refused');
-  });
+  it.each(['reveal', 'setZoom', 'pickSavePath', 'keepKey', 'restoreKey'])(
+    'refuses a payload that is none: %s',
+    async (name) => {
+      const answer = await page().evaluate(
+        (method) =>
+          (window as unknown as { chexreasonHost: AnyBridge }).chexreasonHost[method]!({ not: 'a path' }).then(
+            () => 'answered',
+            () => 'refused',
+          ),
+        name,
+      );
+      expect(answer).toBe('refused');
+    },
+  );
 
   it('answers no frame but its own page', async () => {
     // A frame would have to be shown first, and the policy lets none be loaded.

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
+import type { Locator } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { chromiumPath, type OpenPage, openPage } from './support/chromium.ts';
 
@@ -13,6 +14,16 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
   const goTo = async (position: number, landmark: string) => {
     await page().keyboard.press(`Alt+${position}`);
     await page().waitForSelector(landmark);
+  };
+  /** The lines of the file that "Save CSV" gives the browser. */
+  const csvOf = async (place: Locator) => {
+    const [download] = await Promise.all([
+      page().waitForEvent('download'),
+      place.getByRole('button', { name: 'Save CSV' }).click(),
+    ]);
+    return readFileSync(await download.path(), 'utf8')
+      .trim()
+      .split('\r\n');
   };
   const evaluate = async () => {
     await goTo(2, '.setup');
@@ -122,6 +133,41 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     expect(await page().locator('.completions .thumbnail').count()).toBe(2);
     expect(await rows.first().textContent()).toMatch(/0\.5.*jaccard 0\.5.*0\.25.*<think>/);
   });
+
+  it('Train: several runs lie over each other in every chart, the probe too, each in its colour', async () => {
+    await goTo(3, '.run-form');
+    await page().getByRole('button', { name: 'GRPO', exact: true }).click();
+    const train = async (name: string) => {
+      await page().getByLabel('Name', { exact: true }).fill(name);
+      await page().getByRole('button', { name: 'Start training' }).click();
+      await page().getByText(`${name} is complete`).waitFor({ timeout: 60_000 });
+    };
+    await train('first');
+    await train('second');
+    await page().locator('.beside summary').click();
+    await page().locator('.beside').getByLabel('first').check();
+    expect(await page().locator('.run-key').allTextContents()).toEqual(['second', 'first']);
+    const colours = (chart: string) =>
+      page().evaluate(
+        (at) =>
+          new Set(
+            [...document.querySelectorAll(`${at} .mark-line path`)]
+              .map((path) => path.getAttribute('stroke'))
+              .filter((stroke) => stroke !== null),
+          ).size,
+        chart,
+      );
+    await expect.poll(() => colours('.probe'), { timeout: 10_000 }).toBe(2);
+    expect(await colours('.curves .chart:first-child')).toBe(2);
+    // Reward and both institutions of each run.
+    expect(await page().locator('.probe .mark-line path').count()).toBe(6);
+    if (process.env.CHEXREASON_SCREENSHOTS)
+      await page().locator('.probe').screenshot({ path: 'test-results/overlaid.png' });
+    const saved = await csvOf(page().locator('.probe .chart'));
+    expect(new Set(saved.slice(1).map((line) => line.split(',')[3]))).toEqual(new Set(['first', 'second', '']));
+    await page().locator('.beside').getByLabel('first').uncheck();
+    await expect.poll(() => page().locator('.probe .mark-line path').count(), { timeout: 10_000 }).toBe(3);
+  }, 180_000);
 
   it('Report: draws the pages, leaves a section out, saves to a path', async () => {
     await goTo(4, '.empty');
@@ -236,6 +282,50 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     expect((await calls('checkpoints.restore')).map(({ params }) => params)).toEqual([removed.params]);
     expect(await page().locator('.done-box').count()).toBe(0);
   });
+
+  it('a server, a data set, a study and a folder are removed and put back, by message, key and Settings', async () => {
+    const rows = () => page().locator('.lines').getAttribute('aria-rowcount').then(Number);
+    const all = await rows();
+    const undo = () => page().locator('.done-box').last().getByRole('button', { name: 'Undo' }).click();
+    // A data set, by the button of its line; taken back by its message.
+    await page().locator('.line-collection').first().hover();
+    await page().getByRole('button', { name: 'Remove Phantom a from the list' }).click();
+    await expect.poll(rows).toBe(all - 7);
+    await undo();
+    await expect.poll(rows).toBe(all);
+    // A study and a folder of what was opened, by key; the last removal comes back by key too.
+    await page().evaluate(() => window.workbench.library.select('linear'));
+    await page().locator('.lines').focus();
+    await page().keyboard.press('Delete');
+    await expect.poll(rows).toBe(all - 1);
+    expect(await page().evaluate(() => window.workbench.library.store.getState().currentId)).not.toBe('linear');
+    expect((await calls('films.remove'))[0]!.params).toEqual({ study: '1.2.linear' });
+    await page().keyboard.press('Alt+z');
+    await expect.poll(rows).toBe(all);
+    await page().evaluate(() => window.workbench.library.select('linear'));
+    await page().keyboard.press('Shift+Delete');
+    await expect.poll(() => page().locator('.line-film', { hasText: 'no label table' }).count()).toBe(0);
+    expect((await calls('films.remove'))[1]!.params).toEqual({ folder: '/workspace/ramps' });
+    // A server.
+    await goTo(5, '[data-area=servers]');
+    await page().getByRole('button', { name: 'Add a server' }).click();
+    await page().getByLabel('Address').fill('http://gpu:8000');
+    await page().getByRole('button', { name: 'Look what is there' }).click();
+    await page().getByRole('button', { name: 'Add server', exact: true }).click();
+    await page().getByRole('button', { name: 'Remove the server' }).click();
+    await page().locator('.server').waitFor({ state: 'detached' });
+    // Later: what is removed stands on Settings.
+    await goTo(6, '.settings');
+    await page().getByRole('button', { name: 'Put gpu:8000 (http://gpu:8000) back' }).click();
+    await page().getByRole('button', { name: 'Put Opened films: 9 back' }).click();
+    await page().getByText('Nothing is removed.').waitFor();
+    expect((await calls('servers.restore')).length).toBe(1);
+    await goTo(1, '.read');
+    await expect.poll(rows).toBe(all);
+    await page().evaluate(() => window.workbench.library.select('a0'));
+    await page().keyboard.press('Delete');
+    await page().getByText('Films of a data set are removed with the data set.').waitFor();
+  }, 120_000);
 
   it('Report: stands on white, or on black where that is wanted, and remembers it', async () => {
     await evaluate();

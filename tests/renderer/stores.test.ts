@@ -19,6 +19,7 @@ function bridgeTo(engine: FixtureEngine): HostBridge {
     reveal: async () => {},
     setZoom: async () => {},
     keepKey: async () => false,
+    restoreKey: async () => false,
   };
 }
 

@@ -53,3 +53,12 @@ export interface RecentPath {
   path: string;
   kind: 'films' | 'table' | 'workspace';
 }
+
+/** What was taken out of the lists of this workspace and of this user; each can be put back. */
+export interface Removed {
+  collections: { id: string; name: string }[];
+  /** Opened films. */
+  films: { id: string; path: string }[];
+  checkpoints: { id: string; name: string }[];
+  servers: { id: string; name: string; address: string }[];
+}

@@ -25,6 +25,8 @@ export interface HostBridge {
    * store, and the key lives in the engine's memory only.
    */
   keepKey(address: string, key: string): Promise<boolean>;
+  /** Takes the last forgetting of a key in this session back. */
+  restoreKey(address: string): Promise<boolean>;
 }
 
 /** What the desktop host says to its window: events, and that the engine has ended (its port will bring nothing more). */
@@ -45,6 +47,7 @@ export interface DesktopHost {
   pathsOfLastDrop(): string[];
   reveal(path: string): Promise<void>;
   setZoom(factor: number): Promise<void>;
-  /** See `HostBridge.keepKey`. */
+  /** See `HostBridge`. */
   keepKey(address: string, key: string): Promise<boolean>;
+  restoreKey(address: string): Promise<boolean>;
 }

@@ -45,6 +45,13 @@ const reportChoice = {
   date: z.iso.datetime().optional(),
 };
 
+/** Opened films: these, all of a folder (or of a file), or all of a study. */
+const openedFilms = z.union([
+  z.object({ filmIds: z.array(id).min(1).max(1_000_000) }).strict(),
+  z.object({ folder: path }).strict(),
+  z.object({ study: id }).strict(),
+]);
+
 const policy = z.enum(['zeros', 'ones', 'ignore']);
 
 /** One policy for all labels, or others for some of them. */
@@ -87,8 +94,16 @@ export const parameters = {
   'recent.list': none,
   'recent.clear': none,
   'collections.list': none,
+  /** Takes a data set, or all that was opened, out of the list; nothing on the disk is touched, what was made with it stays. */
+  'collections.remove': z.object({ collectionId: id }).strict(),
+  'collections.restore': z.object({ collectionId: id }).strict(),
+  /** What was taken out of the lists and can be put back. */
+  'removed.list': none,
   /** Opens files, folders and DICOMDIRs; headers only. Progress: ScanProgress. */
   'films.add': z.object({ paths: z.array(path).min(1).max(10_000) }).strict(),
+  /** Takes opened films out of the list; their files stay. */
+  'films.remove': openedFilms,
+  'films.restore': openedFilms,
   /** With `from` and `limit` a part of the list; a part that is shorter than its limit is the last. */
   'films.list': z
     .object({
@@ -139,7 +154,7 @@ export const parameters = {
     .object({ path, name: z.string().max(200).optional(), role: z.enum(['base', 'sft', 'grpo', 'other']).optional() })
     .strict(),
   'checkpoints.remove': z.object({ checkpointId: id }).strict(),
-  /** Takes a removal of this session back. */
+  /** Takes a removal back. */
   'checkpoints.restore': z.object({ checkpointId: id }).strict(),
   /** A model or an adapter of a configured server. */
   'checkpoints.addRemote': z
@@ -186,6 +201,7 @@ export const parameters = {
     })
     .strict(),
   'servers.refresh': z.object({ serverId: id }).strict(),
+  'servers.restore': z.object({ serverId: id }).strict(),
   'servers.remove': z.object({ serverId: id }).strict(),
   /** For this session, in memory; an empty key forgets it. */
   'servers.setKey': z.object({ address: z.string().min(1).max(500), key: z.string().max(4096) }).strict(),

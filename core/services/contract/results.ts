@@ -14,7 +14,7 @@ import type { ConfigField, TrainingLogLine } from '../../training/types.ts';
 import type { Annotation, FindingBox } from '../annotations.ts';
 import type { ReaderFindings } from '../readers.ts';
 import type { AnswerIndex, GenerationProgress, InspectedAnswer, Prediction, SampledAnswers } from './answers.ts';
-import type { AppState, JobInfo, RecentPath, RecognisedPath } from './app.ts';
+import type { AppState, JobInfo, RecentPath, RecognisedPath, Removed } from './app.ts';
 import type { Checkpoint, PrecisionForm, ServerInfo } from './checkpoints.ts';
 import type { EvaluationCost, EvaluationProgress, EvaluationSummary, ReportFilm } from './evaluations.ts';
 import type {
@@ -37,6 +37,12 @@ export interface Results extends TraceResults {
   'recent.list': RecentPath[];
   'recent.clear': null;
   'collections.list': Collection[];
+  'collections.remove': Collection;
+  'collections.restore': Collection;
+  'removed.list': Removed;
+  /** Ids of the films that were. */
+  'films.remove': string[];
+  'films.restore': string[];
   'films.add': ScanSummary;
   'films.list': FilmEntry[];
   'films.open': FilmView;
@@ -62,6 +68,7 @@ export interface Results extends TraceResults {
   'servers.add': ServerInfo;
   'servers.refresh': ServerInfo;
   'servers.remove': null;
+  'servers.restore': ServerInfo;
   'servers.setKey': null;
   'servers.loadAdapter': ServerInfo;
   'prompts.list': Prompt[];

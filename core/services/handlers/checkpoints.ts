@@ -100,6 +100,7 @@ export function serverHandlers(engine: EngineContext) {
       await engine.servers.remove(serverId);
       return changed(null);
     },
+    'servers.restore': async ({ serverId }) => changed(await engine.servers.restore(serverId)),
     'servers.setKey': async ({ address, key }) => {
       engine.servers.setKey(address, key);
       return changed(null);

@@ -8,6 +8,19 @@ import type { EngineContext, Handlers } from './context.ts';
 export function filmHandlers(engine: EngineContext) {
   return {
     'collections.list': () => engine.session.collections.list(),
+    'collections.remove': ({ collectionId }) => listed(engine, engine.session.collections.remove(collectionId)),
+    'collections.restore': ({ collectionId }) => listed(engine, engine.session.collections.restore(collectionId)),
+    'films.remove': (wanted) => listed(engine, engine.session.collections.removeFilms(wanted)),
+    'films.restore': (wanted) => listed(engine, engine.session.collections.restoreFilms(wanted)),
+    'removed.list': () => {
+      const { collections, films } = engine.session.collections.removed();
+      return {
+        collections: collections.map(({ id, name }) => ({ id, name })),
+        films: films.map(({ id, path }) => ({ id, path })),
+        checkpoints: engine.session.checkpoints.removedList(),
+        servers: engine.servers.removedList(),
+      };
+    },
     'films.add': ({ paths }, call) =>
       engine.jobs.run('scan', 'Reading films', call, async (work) => {
         const summary = await engine.session.collections.add(paths, work);
@@ -73,6 +86,14 @@ export function filmHandlers(engine: EngineContext) {
         return collection;
       }),
   } satisfies Partial<Handlers>;
+}
+
+/** A change of what the list of films shows. */
+async function listed<T>(engine: EngineContext, change: Promise<T>): Promise<T> {
+  const result = await change;
+  engine.changed('films');
+  engine.changed('collections');
+  return result;
 }
 
 /** A real film where checkpoints know phantoms only: their answers mean nothing there. */

@@ -396,6 +396,9 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
   const runs: TrainingRun[] = [];
   const logs = new Map<string, TrainingLogLine[]>();
   const servers: ServerInfo[] = [];
+  const goneServers: ServerInfo[] = [];
+  const gone = { collections: new Set<string>(), films: new Set<string>() };
+  const emit = (what: 'films' | 'servers') => engine.emit({ type: 'changed', what });
   let precisions = PRECISION_FORMS;
   const handlers: Handlers = {
     'app.state': () => ({
@@ -419,8 +422,57 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
     'jobs.cancel': () => null,
     'jobs.pause': () => null,
     'jobs.resume': () => null,
-    'collections.list': () => COLLECTIONS,
-    'films.list': () => entries,
+    'collections.list': () => COLLECTIONS.filter(({ id }) => !gone.collections.has(id)),
+    'collections.remove': ({ collectionId }) => {
+      gone.collections.add(collectionId);
+      emit('films');
+      return COLLECTIONS.find(({ id }) => id === collectionId)!;
+    },
+    'collections.restore': ({ collectionId }) => {
+      gone.collections.delete(collectionId);
+      emit('films');
+      return COLLECTIONS.find(({ id }) => id === collectionId)!;
+    },
+    'films.list': () =>
+      entries.filter(({ id, collectionId }) => !gone.films.has(id) && !gone.collections.has(collectionId)),
+    'films.remove': (which) => {
+      const ids = entries
+        .filter(({ studyInstanceUid, path }) =>
+          'study' in which ? studyInstanceUid === which.study : 'folder' in which && path.startsWith(which.folder),
+        )
+        .map(({ id }) => id);
+      for (const id of ids) gone.films.add(id);
+      emit('films');
+      return ids;
+    },
+    'films.restore': (which) => {
+      const ids = 'filmIds' in which ? which.filmIds : [];
+      for (const id of ids) gone.films.delete(id);
+      emit('films');
+      return ids;
+    },
+    'removed.list': () => ({
+      collections: COLLECTIONS.filter(({ id }) => gone.collections.has(id)),
+      films: [...gone.films].map((id) => ({ id, path: `/films/${id}.dcm` })),
+      checkpoints: [],
+      servers: goneServers,
+    }),
+    'servers.remove': ({ serverId }) => {
+      goneServers.push(
+        ...servers.splice(
+          servers.findIndex(({ id }) => id === serverId),
+          1,
+        ),
+      );
+      emit('servers');
+      return null;
+    },
+    'servers.restore': () => {
+      const [server] = goneServers.splice(0, 1);
+      servers.push(server!);
+      emit('servers');
+      return server!;
+    },
     'films.open': ({ filmId }) => {
       const entry = entries.find((each) => each.id === filmId);
       const film = films.get(filmId);
@@ -662,5 +714,6 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
     'settings.set': () => null,
     ...changed,
   };
-  return new FixtureEngine(handlers);
+  const engine = new FixtureEngine(handlers);
+  return engine;
 }

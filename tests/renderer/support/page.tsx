@@ -25,6 +25,7 @@ window.workbench = createWorkbench({
   reveal: async () => {},
   setZoom: async () => {},
   keepKey: async () => false,
+  restoreKey: async () => false,
 });
 window.workbench.start();
 createRoot(document.getElementById('root') as HTMLElement).render(<App workbench={window.workbench} />);
