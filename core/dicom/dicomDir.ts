@@ -63,9 +63,11 @@ async function resolveReference(
 ): Promise<DirectoryReference> {
   const direct = resolve(root, ...components.map((component) => component.replaceAll('\\', '/')));
   if (!direct.startsWith(root.endsWith(sep) ? root : root + sep)) {
-    const error = new WorkbenchError('DICOMDIR_OUTSIDE', 'The DICOMDIR refers to a file outside of its folder.', {
-      id,
-    });
+    const error = new WorkbenchError(
+      'DICOMDIR_OUTSIDE',
+      `The DICOMDIR refers to a file outside of its folder: ${id}.`,
+      { id },
+    );
     return { id, path: null, error };
   }
   const path = (await exists(direct)) ? direct : await folders.find(root, components);

@@ -10,7 +10,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -24,6 +24,9 @@ const LOOPBACK_NAMES = ['127.0.0.1', 'localhost', '[::1]'];
 /** The largest request that a page makes is a list of paths; films go by POST. */
 const MAX_MESSAGE_BYTES = 64 << 20;
 const MAX_UPLOAD_BYTES = 2 ** 30;
+const DROP = /^[0-9a-f]{16}$/;
+/** Folders in each other, of a dropped folder. */
+const DEEPEST = 64;
 
 export interface PageHostOptions {
   engine: Engine;
@@ -149,7 +152,7 @@ async function sizeOfFile(path: string): Promise<number | null> {
   }
 }
 
-/** Keeps the body as a file of the given name in a folder of its own; half a file is not kept. */
+/** Keeps the body as a file of the given name in its drop's folder, else in one of its own; half a file is not kept. */
 async function keepUpload(
   request: IncomingMessage,
   response: ServerResponse,
@@ -160,13 +163,17 @@ async function keepUpload(
     // Told before a byte of it is read.
     return sendJson(response, 413, { error: toErrorData(uploadTooLarge(maxUploadBytes)) });
   }
-  const folder = join(uploadsDir, randomBytes(8).toString('hex'));
-  const path = join(folder, fileName(query.get('name') ?? ''));
+  const drop = query.get('drop') ?? '';
+  const shared = DROP.test(drop);
+  const folder = join(uploadsDir, shared ? drop : randomBytes(8).toString('hex'));
+  const parts = (query.get('name') ?? '').split('/').slice(-DEEPEST).map(fileName);
+  const file = join(folder, ...parts);
+  const path = join(folder, parts[0]!);
   try {
-    await mkdir(folder, { recursive: true });
-    await pipeline(request, limited(maxUploadBytes), createWriteStream(path));
+    await mkdir(dirname(file), { recursive: true });
+    await pipeline(request, limited(maxUploadBytes), createWriteStream(file));
   } catch (error) {
-    await rm(folder, { recursive: true, force: true });
+    await rm(shared ? file : folder, { recursive: true, force: true });
     const data = toErrorData(error);
     return sendJson(response, data.code === 'UPLOAD_TOO_LARGE' ? 413 : 500, { error: data });
   }

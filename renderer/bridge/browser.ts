@@ -2,11 +2,11 @@
  * In a browser: the engine is behind the WebSocket of the page host that served this page. A lost connection is tried
  * again, so that the page lives through a restart of the host.
  */
-import { WorkbenchError } from '../../core/base/errors.ts';
 import { PAGE_HOST } from '../../core/services/addresses.ts';
 import { decodeEnvelope, encodeEnvelope } from '../../core/services/cbor.ts';
 import { Client } from '../../core/services/client.ts';
 import type { EnvelopePort, HostBridge } from '../../core/services/contract.ts';
+import { copyDrop } from './drop.ts';
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
@@ -22,7 +22,7 @@ export function connectBrowser(location: Pick<Location, 'protocol' | 'host'>): H
     pickFiles: async () => [],
     pickFolder: async () => null,
     pickSavePath: async () => null,
-    pathsOfDrop: (files) => Promise.all((files as File[]).map(upload)),
+    pathsOfDrop: (drop, onCopied) => copyDrop(drop as DataTransfer, onCopied),
     reveal: async () => {},
     // The browser's own zoom does the same; this is for the setting.
     setZoom: async (factor) => document.documentElement.style.setProperty('zoom', String(factor)),
@@ -63,17 +63,4 @@ function overSocket(socket: WebSocket): EnvelopePort {
       );
     },
   };
-}
-
-/** The host keeps a copy of a dropped file and tells its path. */
-async function upload(file: File): Promise<string> {
-  const answer = await fetch(`${PAGE_HOST.upload}?name=${encodeURIComponent(file.name)}`, {
-    method: 'POST',
-    body: file,
-  });
-  if (!answer.ok)
-    throw new WorkbenchError('UPLOAD_FAILED', `${file.name} could not be handed to the page host.`, {
-      status: answer.status,
-    });
-  return ((await answer.json()) as { path: string }).path;
 }

@@ -25,7 +25,8 @@ export function Chart(props: { spec: TopLevelSpec; paper: TopLevelSpec; rows: ob
       .then((made) => {
         if (gone || !place.current) return made.finalize();
         view.current = made.initialize(place.current);
-        return made.runAsync();
+        // Rows may have come while it was made.
+        return made.data('rows', latest.current).runAsync();
       })
       .catch(() => setFailed(true));
     return () => {

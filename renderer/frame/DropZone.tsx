@@ -6,6 +6,7 @@ import { useWorkbench } from './context.ts';
 export function DropZone({ children }: { children: ReactNode }) {
   const workbench = useWorkbench();
   const [over, setOver] = useState(false);
+  const [copied, setCopied] = useState<{ done: number; total: number } | null>(null);
 
   useEffect(() => {
     const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false;
@@ -21,11 +22,13 @@ export function DropZone({ children }: { children: ReactNode }) {
       if (!hasFiles(event)) return;
       event.preventDefault();
       setOver(false);
-      const files = [...(event.dataTransfer?.files ?? [])];
       workbench.bridge
-        .pathsOfDrop(files)
+        .pathsOfDrop(event.dataTransfer, (done, total) => setCopied(done < total ? { done, total } : null))
         .then(workbench.openPaths)
-        .catch((error) => workbench.frame.fail(text.frame.dropFailed, error));
+        .catch((error) => {
+          setCopied(null);
+          workbench.frame.fail(text.frame.dropFailed, error);
+        });
     };
     window.addEventListener('dragover', onOver);
     window.addEventListener('dragleave', onLeave);
@@ -41,6 +44,11 @@ export function DropZone({ children }: { children: ReactNode }) {
     <>
       {children}
       {over && <div className="drop-here">{text.frame.dropHere}</div>}
+      {copied && (
+        <div className="drop-copying" role="status">
+          {text.frame.copying(copied.done, copied.total)}
+        </div>
+      )}
     </>
   );
 }

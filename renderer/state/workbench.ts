@@ -126,10 +126,15 @@ export function createWorkbench(bridge: HostBridge) {
       const of = (...kinds: string[]) => recognised.filter((each) => kinds.includes(each.kind)).map(({ path }) => path);
       for (const path of of('base', 'adapter')) await checkpoints.add(path);
       for (const path of of('workspace')) await openWorkspace(path);
-      const table = recognised.find((each) => each.kind === 'table');
+      const tables = recognised.filter((each) => each.kind === 'table');
+      // MIMIC-CXR-JPG's other tables are found beside the one with the labels.
+      const table = tables.find(({ path }) => /chexpert/i.test(path)) ?? tables[0];
       if (table) {
-        evaluating.editTable({ ...NEW_TABLE, csv: table.path, kind: table.table ?? NEW_TABLE.kind });
+        evaluating.editTable({ ...NEW_TABLE, csv: table.path, kind: table.table ?? 'custom' });
+        if (!table.table) void evaluating.lookAtTable();
         frame.show('evaluate');
+        const left = tables.filter((each) => each !== table && each.table !== 'mimic').map(({ path }) => path);
+        if (left.length > 0) frame.done(text.frame.oneTable(table.path, left));
       }
       const films = of('films');
       if (films.length > 0) {

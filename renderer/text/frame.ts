@@ -39,6 +39,11 @@ export const frame = {
   dropHere: 'Drop films, folders, label tables or checkpoints',
   dropUnknown: 'Nothing there that can be opened',
   dropFailed: 'It could not be opened',
+  copying: (done: number, total: number) => `Copying what was dropped: ${count(done)} of ${plural(total, 'file')}`,
+  oneTable: (opened: string, left: string[]) =>
+    `${opened} is opened first; drop the others after it: ${left.join(', ')}`,
+  dropUnknown: 'Nothing known in what was dropped',
+  dropFailed: 'What was dropped could not be opened',
   palette: 'Commands',
   paletteHint: 'Type a command, a screen or a checkpoint',
   paletteEmpty: 'No command of that name',

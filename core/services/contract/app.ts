@@ -44,7 +44,7 @@ export interface JobInfo {
 export interface RecognisedPath {
   path: string;
   kind: 'films' | 'table' | 'base' | 'adapter' | 'workspace' | 'unknown';
-  /** For tables. */
+  /** For tables; null: its columns are none of these, and have to be told. */
   table: 'chexpert' | 'nih' | 'mimic' | null;
 }
 

@@ -14,8 +14,11 @@ export interface HostBridge {
   pickFiles(filters?: FileFilter[]): Promise<string[]>;
   pickFolder(): Promise<string | null>;
   pickSavePath(suggestion: string, filters?: FileFilter[]): Promise<string | null>;
-  /** Paths of files dropped on the window. A browser knows none: the page host receives copies and answers with their paths. */
-  pathsOfDrop(files: readonly unknown[]): Promise<string[]>;
+  /**
+   * Paths of the files and folders dropped on the window. A browser knows none: the page host receives copies, of a folder all
+   * that is in it, and answers with their paths. It reads the drop before it waits for anything.
+   */
+  pathsOfDrop(drop: unknown, onCopied: (done: number, total: number) => void): Promise<string[]>;
   /** Shows a file in the system's file manager, where there is one. */
   reveal(path: string): Promise<void>;
   /** Size of the whole interface; 1 is the system's. */

@@ -21,7 +21,7 @@ window.workbench = createWorkbench({
   pickFiles: async () => [],
   pickFolder: async () => null,
   pickSavePath: async () => null,
-  pathsOfDrop: async (files) => (files as File[]).map((file) => `/dropped/${file.name}`),
+  pathsOfDrop: async (drop) => [...(drop as DataTransfer).files].map((file) => `/dropped/${file.name}`),
   reveal: async () => {},
   setZoom: async () => {},
   keepKey: async () => false,
