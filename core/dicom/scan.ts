@@ -42,6 +42,8 @@ const FIRST_BATCH = 8;
 const BATCH = 64;
 /** Found films are handed over at most this often. */
 const HAND_OVER_MS = 100;
+/** Names that were read and are let go of together. */
+const KEPT = 4096;
 
 /**
  * Scans files, folders (with all that is in them) and DICOMDIRs.
@@ -56,7 +58,7 @@ export async function scanPaths(
   loading?: Promise<HeaderCache>,
 ): Promise<ScanSummary> {
   const scan = new Scan(work, onFound, loading);
-  const batches = inBatches(filesOf(paths, scan));
+  const batches = inBatches(listAhead(filesOf(paths, scan), scan));
   const readers = Array.from({ length: dicomThreadCount() + 1 }, () => scan.consume(batches));
   await Promise.all(readers);
   await (await loading)?.dropVanished(paths);
@@ -81,6 +83,9 @@ class Scan {
   private readonly series = new Set<string>();
   private instances = 0;
   private done = 0;
+  /** Files that are known of; all of them once `listed`. */
+  private known = 0;
+  private listed = false;
   private waiting: FilmHeader[] = [];
   private handedOver = 0;
   private readonly rejectedByCode: Record<string, number> = {};
@@ -91,6 +96,10 @@ class Scan {
     private readonly onFound: (films: FilmHeader[]) => void,
     private readonly loading: Promise<HeaderCache> | undefined,
   ) {}
+
+  get isCancelled(): boolean {
+    return this.work.signal?.aborted ?? false;
+  }
 
   /** Reads headers until the shared list of files ends. */
   async consume(batches: AsyncGenerator<string[]>): Promise<void> {
@@ -144,6 +153,7 @@ class Scan {
         if (error) this.reject(file ?? path, error);
         else if (file && this.isNew(await realpath(file))) files.push(file);
       }
+      this.expect(files.length);
       await this.read(files);
     } catch (error) {
       this.reject(path, toErrorData(error));
@@ -193,11 +203,29 @@ class Scan {
     return {
       stage: 'Reading films',
       done: this.done,
-      total: null,
+      ...this.rest(seconds),
       rate: seconds > 0 ? this.done / seconds : 0,
       failures: this.rejected.length,
       counts: this.counts(),
     };
+  }
+
+  /** How many there are is known when the folders have been listed, which takes a fraction of the reading. */
+  private rest(seconds: number): Pick<Progress, 'total' | 'secondsLeft'> {
+    if (!this.listed) return { total: null };
+    const total = Math.max(this.known, this.done);
+    // The first files say little of the others.
+    const secondsLeft = this.done < FIRST_BATCH ? undefined : ((total - this.done) * seconds) / this.done;
+    return { total, ...(secondsLeft === undefined ? {} : { secondsLeft }) };
+  }
+
+  /** Files that are going to be read. */
+  expect(files: number): void {
+    this.known += files;
+  }
+
+  listingEnded(): void {
+    this.listed = true;
   }
 
   finish(): ScanSummary {
@@ -246,6 +274,41 @@ async function* walkFolder(path: string, real: string, scan: Scan): AsyncGenerat
     if (entry.isSymbolicLink()) yield* walkLink(inside, scan);
     else if (entry.isFile() && scan.isNew(realInside)) yield inside;
     else if (entry.isDirectory() && scan.isNew(realInside)) yield* walkFolder(inside, realInside, scan);
+  }
+}
+
+/** Lists on while files are read, so that it is known how many there are. Their names are kept in any case (`isNew`). */
+async function* listAhead(files: AsyncGenerator<string>, scan: Scan): AsyncGenerator<string> {
+  const waiting: string[] = [];
+  let ended = false;
+  let wake = () => {};
+  const listing = (async () => {
+    for await (const file of files) {
+      scan.expect(1);
+      waiting.push(file);
+      wake();
+      if (scan.isCancelled) return;
+    }
+    scan.listingEnded();
+  })().finally(() => {
+    ended = true;
+    wake();
+  });
+  // Told where it is waited for.
+  listing.catch(() => {});
+  for (let next = 0; ; ) {
+    if (next < waiting.length) {
+      yield waiting[next++]!;
+      if (next < KEPT) continue;
+      waiting.splice(0, next);
+      next = 0;
+    } else if (ended) {
+      return await listing;
+    } else {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
   }
 }
 

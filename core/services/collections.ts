@@ -68,7 +68,10 @@ export class Collections {
   }
 
   list(): Collection[] {
-    return this.listed().map((stored) => stored.collection);
+    // What was opened is counted whole when a scan has ended; its films as they come.
+    return this.listed().map(({ table, collection }) =>
+      table ? collection : { ...collection, films: this.opened.count },
+    );
   }
 
   /** What was taken out of the list: data sets, and opened films. */
@@ -241,7 +244,7 @@ export class Collections {
 
   /** Without what was taken out; opened films only where there are some. */
   private listed(): StoredCollection[] {
-    return this.inOrder().filter(({ removed, table, collection }) => !removed && (table || collection.films > 0));
+    return this.inOrder().filter(({ removed, table }) => !removed && (table || this.opened.count > 0));
   }
 
   private inOrder(): StoredCollection[] {

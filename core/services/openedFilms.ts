@@ -25,10 +25,15 @@ export class OpenedFilms {
 
   async load(): Promise<void> {
     for (const line of await this.workspace.lines<Line>(...this.place)) {
-      if ('removed' in line) for (const id of line.removed) this.out.add(id);
+      if ('removed' in line) for (const id of line.removed) this.films.has(id) && this.out.add(id);
       else if ('restored' in line) for (const id of line.restored) this.out.delete(id);
       else this.keep(line);
     }
+  }
+
+  /** Of those in the list. */
+  get count(): number {
+    return this.films.size - this.out.size;
   }
 
   /** Those in the list. */
@@ -96,5 +101,5 @@ function matching(films: FilmEntry[], wanted: FilmsWanted): FilmEntry[] {
 
 function notThere(wanted: FilmsWanted, message: string): WorkbenchError {
   const details = 'filmIds' in wanted ? { films: wanted.filmIds.length } : wanted;
-  return new WorkbenchError('FILMS_NOT_LISTED', message, details, 'Films of a data set go and come with the data set.');
+  return new WorkbenchError('FILMS_NOT_LISTED', message, details);
 }

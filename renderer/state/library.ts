@@ -41,7 +41,7 @@ export interface LibraryState {
 
 /** What the list shows, line by line. */
 export type StudyRow =
-  | { kind: 'collection'; id: string; collection: Collection; shown: number; folded: boolean }
+  | { kind: 'collection'; id: string; collection: Collection; shown: number; all: number; folded: boolean }
   | { kind: 'film'; id: string; entry: FilmEntry; firstOfPatient: boolean };
 
 export type Library = ReturnType<typeof createLibrary>;
@@ -97,8 +97,15 @@ export function createLibrary(bridge: HostBridge, frame: Frame, removals: Remova
   function addFound(scan: ScanProgress, found: FilmEntry[]): void {
     const fresh = unknown(found);
     for (const film of fresh) foundByScans.push(film);
-    const { films } = store.getState();
+    const { films, collections } = store.getState();
     store.setState(fresh.length > 0 ? { scan, films: films.concat(fresh) } : { scan });
+    // The first films that are opened in a workspace: their collection is new too.
+    if (fresh.some(({ collectionId }) => !collections.some(({ id }) => id === collectionId))) void readCollections();
+  }
+
+  async function readCollections(): Promise<void> {
+    const collections = await bridge.engine.call('collections.list', {}).catch(() => null);
+    if (collections) store.setState({ collections });
   }
 
   /** The user asked for films since the start: that goes before the place of the last time. */
@@ -348,6 +355,8 @@ function collectionRows(shown: Shown, collection: Collection, all: FilmEntry[]):
     id: `c:${collection.id}`,
     collection,
     shown: films.length,
+    // Counted here: a scan may be going on.
+    all: all.length,
     folded: isFolded,
   };
   return isFolded ? [head] : [head, ...byPatient(ordered(films, shown.order))];

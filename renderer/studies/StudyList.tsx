@@ -15,7 +15,7 @@ import {
   TriangleAlert,
   X,
 } from '../frame/icons.ts';
-import { Empty, IconButton } from '../frame/parts.tsx';
+import { Empty, IconButton, ProgressBar } from '../frame/parts.tsx';
 import { fileNameOf, saveFile } from '../frame/saveFile.ts';
 import { commaSeparated, tabbed } from '../frame/tableText.ts';
 import { STUDY_ORDERS, type StudyOrder, type StudyRow, studyRows } from '../state/library.ts';
@@ -74,7 +74,12 @@ export function StudyList() {
       ) : (
         <Nothing loaded={loaded} filtered={narrowed} />
       )}
-      {scan && <div className="scan">{text.studies.scanning(scan)}</div>}
+      {scan && (
+        <div className="scan">
+          {text.studies.scanning(scan)}
+          <ProgressBar progress={scan} label={text.frame.jobKinds.scan} />
+        </div>
+      )}
       <Hint />
       <PathBox />
       <ExportSheet />
@@ -343,7 +348,7 @@ function RemoveButton({ title, onClick }: { title: string; onClick(): void }) {
 
 function CollectionLine({ row }: { row: Extract<StudyRow, { kind: 'collection' }> }) {
   const { library } = useWorkbench();
-  const { collection, shown, folded } = row;
+  const { collection, shown, all, folded } = row;
   const Chevron = folded ? ChevronRight : ChevronDown;
   return (
     <div role="gridcell" className="cell">
@@ -351,7 +356,7 @@ function CollectionLine({ row }: { row: Extract<StudyRow, { kind: 'collection' }
       <span className="collection-name">{collection.name}</span>
       <span className="muted">{text.studies.role[collection.role]}</span>
       <span className="count" title={text.studies.counts(collection)}>
-        {text.studies.films(shown, collection.films)}
+        {text.studies.films(shown, all)}
       </span>
       <RemoveButton
         title={text.removals.removeCollection(collection.name)}

@@ -39,6 +39,7 @@ const REMEDIES: Record<string, string> = {
   FILE_NOT_A_FOLDER: 'Name a folder, or one that does not exist yet.',
   FILE_NOT_FOUND: 'Look whether the path is right, and whether the disk that it lies on is connected.',
   FILE_TOO_LARGE: UNSUPPORTED,
+  FILMS_NOT_LISTED: 'Films of a data set go and come with the data set; Settings lists what was taken out.',
   FILM_TIMEOUT: DAMAGED,
   FILM_UNKNOWN: GONE,
   IMAGE_: UNSUPPORTED,

@@ -39,9 +39,10 @@ export const studies = {
   unfold: (name: string) => `Unfold ${name}`,
   followed: 'Films behind a number',
   unfollow: 'Show all films',
-  scanning: ({ done, failures = 0, counts: { patients, studies, instances } }: ScanReport) => {
+  scanning: ({ done, total, failures = 0, counts: { patients, studies, instances } }: ScanReport) => {
     const found = `${plural(instances, 'film')}, ${plural(studies, 'study', 'studies')}, ${plural(patients, 'patient')}`;
-    return `Scanning: ${found} in ${plural(done, 'file')}${failures > 0 ? `, ${count(failures)} left out` : ''}`;
+    const files = total === null ? plural(done, 'file') : `${count(done)} of ${plural(total, 'file')}`;
+    return `Scanning: ${found} in ${files}${failures > 0 ? `, ${count(failures)} left out` : ''}`;
   },
   scanned: ({ patients, studies, series, instances, unchanged, seconds }: ScanSummary) => {
     const found = [
