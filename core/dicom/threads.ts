@@ -4,10 +4,10 @@
  * Threads that have nothing to do take parts of a large film from the one that decodes it (partners.ts).
  */
 import { statSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { fromErrorData, toErrorData, WorkbenchError } from '../base/errors.ts';
+import { CANNOT_START, startThread } from '../platform/threads.ts';
 import type { FromThread, Job, JobName, Jobs, Outcome, PoolState, ToThread } from './thread.ts';
 
 /** A job that takes longer is ended. Films take a twentieth of it, but on a machine that trains they wait for their turn. */
@@ -166,8 +166,6 @@ function timeLimit({ name, args: [first] }: Job): number {
   return TIME_LIMIT_MS + TIME_LIMIT_MS_PER_MIB * ((bytes ?? 0) / 2 ** 20);
 }
 
-const CANNOT_START = Symbol('no thread can be started');
-
 /** One thread; it takes one job at a time. */
 class Thread {
   ended = false;
@@ -180,10 +178,7 @@ class Thread {
 
   /** @param ask finds another thread for a part of this one's job. */
   constructor(script: string, state: PoolState, ask: (job: Job) => Promise<Outcome | undefined>) {
-    const options = { workerData: state, resourceLimits: { maxOldGenerationSizeMb: HEAP_LIMIT_MIB } };
-    this.worker = script.endsWith('.ts')
-      ? new Worker(sourceLoader(script), { ...options, eval: true })
-      : new Worker(script, options);
+    this.worker = startThread(script, HEAP_LIMIT_MIB, state);
     this.worker.unref();
     let setReady: () => void = () => undefined;
     this.ready = new Promise((resolve) => {
@@ -273,10 +268,4 @@ function timedOut(limitMs: number): WorkbenchError {
 
 function crashed(cause: string): WorkbenchError {
   return new WorkbenchError('DECODER_CRASHED', 'The decoder could not go on with this file.', { cause });
-}
-
-/** In a checkout a thread has to learn to read TypeScript first. */
-function sourceLoader(script: string): string {
-  const tsx = createRequire(script).resolve('tsx/cjs/api');
-  return `require(${JSON.stringify(tsx)}).register(); require(${JSON.stringify(script)});`;
 }

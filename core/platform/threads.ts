@@ -94,7 +94,8 @@ export class ThreadPool {
   }
 }
 
-const CANNOT_START = Symbol('no thread can be started');
+/** In the place of an error: the pool then works in the calling thread. */
+export const CANNOT_START = Symbol('no thread can be started');
 
 /** One thread; it takes one job at a time. */
 class Thread {
@@ -105,11 +106,7 @@ class Thread {
   private current: ((settle: (task: Task) => void) => void) | undefined;
 
   constructor(private readonly options: PoolOptions) {
-    const { script, heapLimitMiB } = options;
-    const limits = { resourceLimits: { maxOldGenerationSizeMb: heapLimitMiB } };
-    this.worker = script.endsWith('.ts')
-      ? new Worker(sourceLoader(script), { ...limits, eval: true })
-      : new Worker(script, limits);
+    this.worker = startThread(options.script, options.heapLimitMiB);
     this.worker.on('message', ({ result, error }: Reply) => {
       this.answered = true;
       this.current?.((task) => (error ? task.reject(fromErrorData(error)) : task.resolve(result)));
@@ -154,8 +151,11 @@ class Thread {
   }
 }
 
-/** In a checkout a thread has to learn to read TypeScript first. */
-function sourceLoader(script: string): string {
+/** A thread that runs this program: its source in a checkout, where it has to learn to read TypeScript first, or its bundle. */
+export function startThread(script: string, heapLimitMiB: number, workerData?: unknown): Worker {
+  const options = { workerData, resourceLimits: { maxOldGenerationSizeMb: heapLimitMiB } };
+  if (!script.endsWith('.ts')) return new Worker(script, options);
   const tsx = createRequire(script).resolve('tsx/cjs/api');
-  return `require(${JSON.stringify(tsx)}).register(); require(${JSON.stringify(script)});`;
+  const load = `require(${JSON.stringify(tsx)}).register(); require(${JSON.stringify(script)});`;
+  return new Worker(load, { ...options, eval: true });
 }

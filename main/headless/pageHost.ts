@@ -166,7 +166,9 @@ async function keepUpload(
   const drop = query.get('drop') ?? '';
   const shared = DROP.test(drop);
   const folder = join(uploadsDir, shared ? drop : randomBytes(8).toString('hex'));
-  const parts = (query.get('name') ?? '').split('/').slice(-DEEPEST).map(fileName);
+  const name = query.get('name') ?? '';
+  // Folders stay only where a drop keeps them apart from others.
+  const parts = shared ? name.split('/').slice(-DEEPEST).map(fileName) : [fileName(name)];
   const file = join(folder, ...parts);
   const path = join(folder, parts[0]!);
   try {

@@ -1,4 +1,5 @@
 /** The forms by which a run leaves for TRL and comes back. */
+import type { FormEvent, ReactNode } from 'react';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { PathField } from '../frame/PathField.tsx';
 import { CopyButton, ProgressBar } from '../frame/parts.tsx';
@@ -30,26 +31,47 @@ export function ExchangeForms() {
   return open === 'import' ? <ImportForm /> : <ExportForm of={open} />;
 }
 
+/** A folder, what else has to be known (`children`), and what is done; `after`: what came of it. */
+function ExchangeForm(props: {
+  title: string;
+  hint: string;
+  pathLabel: string;
+  action: string;
+  run(): Promise<void>;
+  after?: ReactNode;
+  children: ReactNode;
+}) {
+  const { title, hint, pathLabel, action, run, after, children } = props;
+  const { trlExchange } = useWorkbench();
+  const { path, busy } = useFrom(trlExchange, (state) => state);
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    void run();
+  }
+  return (
+    <form className="add-table fields trl-form" aria-label={title} onSubmit={submit}>
+      <h2>{title}</h2>
+      <p className="muted">{hint}</p>
+      <PathField label={pathLabel} kind="folder" value={path} onChange={(value) => trlExchange.set({ path: value })} />
+      {children}
+      <Actions busy={busy} ready={path.trim() !== ''} label={action} />
+      {after}
+    </form>
+  );
+}
+
 function ExportForm({ of }: { of: 'export-run' | 'export-form' }) {
   const { trlExchange } = useWorkbench();
-  const { path, model, busy, exported } = useFrom(trlExchange, (state) => state);
+  const { model, exported } = useFrom(trlExchange, (state) => state);
   return (
-    <form
-      className="add-table fields trl-form"
-      aria-label={text.trl.exportTitle[of]}
-      onSubmit={(event) => {
-        event.preventDefault();
-        void trlExchange.export();
-      }}
+    <ExchangeForm
+      title={text.trl.exportTitle[of]}
+      hint={text.trl.exportHint}
+      pathLabel={text.trl.exportTo}
+      action={text.trl.export}
+      run={trlExchange.export}
+      after={exported && <Exported />}
     >
-      <h2>{text.trl.exportTitle[of]}</h2>
-      <p className="muted">{text.trl.exportHint}</p>
-      <PathField
-        label={text.trl.exportTo}
-        kind="folder"
-        value={path}
-        onChange={(value) => trlExchange.set({ path: value })}
-      />
       <label className="field">
         <span>{text.trl.base}</span>
         <select value={model} onChange={(event) => trlExchange.set({ model: event.target.value as typeof model })}>
@@ -60,9 +82,7 @@ function ExportForm({ of }: { of: 'export-run' | 'export-form' }) {
           ))}
         </select>
       </label>
-      <Actions busy={busy} ready={path.trim() !== ''} label={text.trl.export} />
-      {exported && <Exported />}
-    </form>
+    </ExchangeForm>
   );
 }
 
@@ -96,24 +116,15 @@ function Exported() {
 
 function ImportForm() {
   const { trlExchange } = useWorkbench();
-  const { path, name, busy } = useFrom(trlExchange, (state) => state);
+  const name = useFrom(trlExchange, (state) => state.name);
   return (
-    <form
-      className="add-table fields trl-form"
-      aria-label={text.trl.importTitle}
-      onSubmit={(event) => {
-        event.preventDefault();
-        void trlExchange.import();
-      }}
+    <ExchangeForm
+      title={text.trl.importTitle}
+      hint={text.trl.importHint}
+      pathLabel={text.trl.importFrom}
+      action={text.trl.doImport}
+      run={trlExchange.import}
     >
-      <h2>{text.trl.importTitle}</h2>
-      <p className="muted">{text.trl.importHint}</p>
-      <PathField
-        label={text.trl.importFrom}
-        kind="folder"
-        value={path}
-        onChange={(value) => trlExchange.set({ path: value })}
-      />
       <label className="field">
         <span>{text.train.name}</span>
         <input
@@ -122,8 +133,7 @@ function ImportForm() {
           onChange={(event) => trlExchange.set({ name: event.target.value })}
         />
       </label>
-      <Actions busy={busy} ready={path.trim() !== ''} label={text.trl.doImport} />
-    </form>
+    </ExchangeForm>
   );
 }
 

@@ -3,6 +3,7 @@
  * patient's prior, the prior's lateral, then what else the study has, and earlier priors. Pure. Priors are ordered by study date; where a table has none (NIH, CheXpert),
  * by the order in which the patient's studies stand in the list.
  */
+import { viewOfText } from '../../core/dicom/suitability.ts';
 import type { FilmEntry } from '../../core/services/contract.ts';
 
 export type Slot = 'current' | 'lateral' | 'prior' | 'priorLateral' | 'next' | 'earlier';
@@ -12,10 +13,8 @@ export interface Hung {
   entry: FilmEntry;
 }
 
-const LATERAL = /^(LL|RL|LATERAL|LAT)$/i;
-
-export function isLateralView(film: FilmEntry): boolean {
-  return LATERAL.test(film.viewPosition.trim());
+function isLateralView(film: FilmEntry): boolean {
+  return viewOfText(film.viewPosition) === 'lateral';
 }
 
 /** The film and what belongs beside it, at most `count`; fewer where the patient has no more. */

@@ -117,6 +117,22 @@ describe('the page host', () => {
     expect(new Uint8Array(readFileSync(path))).toEqual(body);
   });
 
+  it('keeps what was dropped together as it lay, and inside of its own folder', async () => {
+    const cookie = await signIn();
+    const origin = `http://127.0.0.1:${host.port}`;
+    const keep = async (name: string) => {
+      const drop = '0123456789abcdef';
+      const asked = `/upload?name=${encodeURIComponent(name)}&drop=${drop}`;
+      const kept = await ask(asked, { method: 'POST', headers: { cookie, origin }, body: new Uint8Array([1]) });
+      return (JSON.parse(kept.body) as { path: string }).path;
+    };
+    const own = join(uploads, '0123456789abcdef');
+    expect(await keep('disc/IMAGES/IM1')).toBe(join(own, 'disc'));
+    expect(readdirSync(join(own, 'disc/IMAGES'))).toEqual(['IM1']);
+    expect(await keep('../../../up/./here')).toBe(join(own, 'film'));
+    expect(readdirSync(own).sort()).toEqual(['disc', 'film']);
+  });
+
   it('refuses an upload that is too large before it is read, and keeps nothing of it', async () => {
     const cookie = await signIn();
     const before = readdirSync(uploads).length;

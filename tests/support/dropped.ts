@@ -61,7 +61,7 @@ export async function dropsTable(page: Page, folder: string): Promise<void> {
   writeFileSync(own, 'file,patient,oedema\na.png,1,yes\n');
   await dropPaths(page, [own]);
   await expect.poll(() => form.locator('select').first().inputValue(), { timeout: 20_000 }).toBe('custom');
-  await page.getByText('oedema').first().waitFor({ timeout: 20_000 });
+  await page.getByText('oedema').first().waitFor({ state: 'attached', timeout: 20_000 });
 }
 
 /** A model and an adapter that the workspace does not have. */
