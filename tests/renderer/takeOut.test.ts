@@ -42,11 +42,11 @@ describe.skipIf(!chromiumPath)(
         const tables = [...document.querySelectorAll('table')].filter((table) => !isForm(table));
         const charts = [...document.querySelectorAll('.chart, .figure')];
         const places = [...tables.map((table) => table.parentElement!), ...charts];
-        const named = (place: Element, verb: string) =>
+        const named = (place: Element, verb: RegExp) =>
           [...place.querySelectorAll(':scope > .take-out button')].some((button) =>
-            button.textContent?.startsWith(verb),
+            verb.test(button.textContent ?? ''),
           );
-        const bare = places.filter((place) => !named(place, 'Copy') || !named(place, 'Save'));
+        const bare = places.filter((place) => !named(place, /^Cop(y|ied)/) || !named(place, /^Save/));
         return { seen: places.length, bare: bare.map((place) => place.outerHTML.slice(0, 120)) };
       });
 
