@@ -21,5 +21,5 @@ export const removals = {
   none: 'Nothing is removed.',
   films: (films: number) => `Opened films: ${films.toLocaleString('en')}`,
   restore: 'Put back',
-  restoreOne: (name: string) => `Put ${name} back`,
+  restoreOne: (name: string) => `Put back: ${name}`,
 };

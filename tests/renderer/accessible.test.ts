@@ -148,6 +148,44 @@ describe.skipIf(!chromiumPath)('axe finds nothing serious (in Chromium; skipped 
     await clean();
   });
 
+  it('in what is removed, in the forms of a run’s export, and while something is dropped', async () => {
+    await page().evaluate(() => window.workbench.library.removeCollection('a'));
+    await page().locator('.done-box').waitFor();
+    await clean();
+    await page().keyboard.press('Alt+6');
+    await page().locator('.removed-list').waitFor();
+    await clean();
+    await page().keyboard.press('Alt+3');
+    await page().locator('.run-form').waitFor();
+    await page().evaluate(() => window.workbench.trlExchange.show('import'));
+    await page().locator('.trl-form').waitFor();
+    await clean();
+    await page().evaluate(() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(['x'], 'x.dcm'));
+      window.dispatchEvent(new DragEvent('dragover', { dataTransfer, cancelable: true }));
+    });
+    await page().locator('.drop-here').waitFor();
+    await clean();
+  });
+
+  it('on Report in both grounds, with every choice open', async () => {
+    await page().keyboard.press('Alt+2');
+    await page().locator('.setup-run button.primary').click();
+    await page().locator('.headline').waitFor({ timeout: 60_000 });
+    await page().keyboard.press('Alt+4');
+    await page().locator('.pdf-page').first().waitFor({ timeout: 60_000 });
+    for (const theme of ['light', 'dark'] as const) {
+      await page().evaluate((name) => window.workbench.reportTheme.set(name), theme);
+      for (const summary of await page().locator('details:not([open]) > summary').all()) await summary.click();
+      await clean();
+      await page().keyboard.press('Control+k');
+      await page().locator('dialog[open]').waitFor();
+      await clean();
+      await page().keyboard.press('Escape');
+    }
+  }, 180_000);
+
   it('where an evaluation and a report fail', async () => {
     await page().keyboard.press('Alt+4');
     await page().locator('.empty').waitFor();

@@ -316,8 +316,8 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     await page().locator('.server').waitFor({ state: 'detached' });
     // Later: what is removed stands on Settings.
     await goTo(6, '.settings');
-    await page().getByRole('button', { name: 'Put gpu:8000 (http://gpu:8000) back' }).click();
-    await page().getByRole('button', { name: 'Put Opened films: 9 back' }).click();
+    await page().getByRole('button', { name: 'Put back: gpu:8000 (http://gpu:8000)' }).click();
+    await page().getByRole('button', { name: 'Put back: Opened films: 9' }).click();
     await page().getByText('Nothing is removed.').waitFor();
     expect((await calls('servers.restore')).length).toBe(1);
     await goTo(1, '.read');
