@@ -42,8 +42,6 @@ export const frame = {
   copying: (done: number, total: number) => `Copying what was dropped: ${count(done)} of ${plural(total, 'file')}`,
   oneTable: (opened: string, left: string[]) =>
     `${opened} is opened first; drop the others after it: ${left.join(', ')}`,
-  dropUnknown: 'Nothing known in what was dropped',
-  dropFailed: 'What was dropped could not be opened',
   palette: 'Commands',
   paletteHint: 'Type a command, a screen or a checkpoint',
   paletteEmpty: 'No command of that name',
