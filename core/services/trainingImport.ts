@@ -42,10 +42,10 @@ export class TrainingImports {
   async read({ path: folder, name }: CheckedParameters<'training.import'>): Promise<string> {
     const run = await readExportedRun(folder);
     const base = this.baseOf(run);
+    const state = await readState(join(folder, 'output', 'trainer_state.json'));
     const adapterFolder = join(folder, 'output', 'adapter');
     const { adapter } = await readAdapter(adapterFolder, this.checkpoints.folder(base));
     if (changesNothing(adapter) || adapter.hash === run.start.hash) throw untrained(adapterFolder);
-    const state = await readState(join(folder, 'output', 'trainer_state.json'));
     const versions = await readVersions(join(folder, 'output', 'versions.json'));
     const createdAt = this.platform.now().toISOString();
     const title = name ?? `${run.name} (TRL)`;
