@@ -424,6 +424,14 @@ export function isWithinNoise({ interval }: Decomposition): boolean {
   return interval ? !isSettled(interval) : false;
 }
 
+/**
+ * Whether a part's mark was above chance neither in the films nor in any replicate. It is 0 with an interval of no width then: too
+ * few films to see it, not a measured 0.
+ */
+export function isUnseen({ value, interval }: Decomposition['parts'][number]): boolean {
+  return value === 0 && interval !== null && interval.low === 0 && interval.high === 0;
+}
+
 /** Whether something is to be said of a part: its change is settled, or it is itself (two causes may cancel). */
 export function isSaid(of: Decomposition, part: Decomposition['parts'][number]): boolean {
   return !isWithinNoise(of) || isSettled(part.interval);

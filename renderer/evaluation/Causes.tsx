@@ -4,6 +4,7 @@ import {
   type EvaluationResult,
   isSaid,
   isSettled,
+  isUnseen,
   isWithinNoise,
   SHIFT_ASSUMPTIONS,
   type ShiftCause,
@@ -81,6 +82,13 @@ function Row({ result, each, widest }: { result: EvaluationResult; each: Decompo
 
 function Part({ part, said, widest }: { part: Decomposition['parts'][number]; said: boolean; widest: number }) {
   const { value, interval, share = null, shareInterval = null } = part;
+  if (isUnseen(part)) {
+    return (
+      <td>
+        <span className="muted">{text.analysis.partUnseen}</span>
+      </td>
+    );
+  }
   if (!said) {
     return (
       <td>

@@ -4,8 +4,9 @@ import { count, plural } from './format.ts';
 export const analysis = {
   causes: 'Why it changed',
   causesHint: (labels: number) =>
-    `The change of macro-F1 on the ${labels} shared labels, by cause. Strong where the interval leaves out zero. A change within the noise of these films is not divided; a share is of the parts\u2019 magnitudes together.`,
+    `The change of macro-F1 on the ${labels} shared labels, by cause. Strong where the interval leaves out zero. A change within the noise of these films is not divided; a share is of the parts\u2019 magnitudes together. Not above chance: too few films to see it, which is not the same as none.`,
   partNotSettled: 'not settled',
+  partUnseen: 'not above chance here',
   withinNoise: 'not settled: within the noise of these films',
   ofTheChange: (share: number, ends: readonly [number, number] | null) => {
     const whole = (value: number) => `${Math.round(100 * value)}`;

@@ -4,6 +4,7 @@ import { evaluate } from '../../core/evaluation/evaluate.ts';
 import type { EvaluatedFilm } from '../../core/evaluation/figures.ts';
 import { decompose, meansOf } from '../../core/evaluation/shift.ts';
 import { patternData, patternSums } from '../../core/evaluation/shiftCounts.ts';
+import { isUnseen } from '../../core/evaluation/types.ts';
 import { NIH_NINE } from '../../core/labels/labels.ts';
 import type { Swapped } from '../../core/phantom/scene.ts';
 import { type Convention, READERS, type Reader, readFilms, scenesOf } from '../support/phantomReader.ts';
@@ -105,4 +106,12 @@ describe('decompositions of an evaluation', () => {
     expect(habit.source).toBeGreaterThan(0.6);
     expect(habit.target).toBeLessThan(0.3);
   });
+});
+
+it('a part whose mark is never above chance is too small to see, which is no measured 0', () => {
+  const interval = { low: 0, high: 0, method: 'percentile', replicates: 100 } as never;
+  const part = { cause: 'convention', value: 0, interval } as const;
+  expect(isUnseen(part)).toBe(true);
+  expect(isUnseen({ ...part, interval: null })).toBe(false);
+  expect(isUnseen({ ...part, interval: { low: -0.01, high: 0 } as never })).toBe(false);
 });

@@ -3,6 +3,7 @@ import {
   type Decomposition,
   isSaid,
   isSettled,
+  isUnseen,
   isWithinNoise,
   type PowerFigures,
   SHIFT_ASSUMPTIONS,
@@ -119,7 +120,7 @@ function estimatesOf(input: ReportInput, each: Decomposition): Estimate[] {
   return [
     { name: `${name}: whole change`, role, value: each.change, interval: pairOf(each.interval ?? null), strong: true },
     ...each.parts
-      .filter((part) => isSaid(each, part))
+      .filter((part) => isSaid(each, part) && !isUnseen(part))
       .map(({ cause, value, interval }) => ({
         name: `   ${CAUSE_NAMES[cause]}`,
         role,
@@ -135,7 +136,7 @@ function causeTable(input: ReportInput, shown: readonly Decomposition[]): Block 
     kind: 'table',
     id: 'causes',
     caption:
-      'The same in numbers, with 95 % intervals. Bold: the interval leaves out zero. A change that is not settled is not divided; only a part that is settled by itself is shown.',
+      'The same in numbers, with 95 % intervals. Bold: the interval leaves out zero. A change that is not settled is not divided; only a part that is settled by itself is shown. Not above chance: these films are too few to see such a part, which does not say that there is none.',
     columns: [
       { title: 'Change of', width: 0.16 },
       { title: 'Whole', width: 0.21, align: 'right', interval: true },
@@ -154,6 +155,7 @@ function causeTable(input: ReportInput, shown: readonly Decomposition[]): Block 
       ...CAUSES.map((cause) => {
         const part = each.parts.find((one) => one.cause === cause);
         if (!part) return number(null);
+        if (isUnseen(part)) return text('not above chance');
         return isSaid(each, part) ? change(part.value, part.interval) : text('not settled');
       }),
     ]),
