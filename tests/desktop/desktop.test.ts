@@ -18,6 +18,15 @@ import {
   packDesktop,
   startDesktop,
 } from '../support/desktop.ts';
+import {
+  dropsBroken,
+  dropsCheckpoints,
+  dropsMedium,
+  dropsNothingKnown,
+  dropsReal,
+  dropsTable,
+  REAL,
+} from '../support/dropped.ts';
 import { FILMS, makeJobWorkspace } from '../support/jobWorkspace.ts';
 import { evaluateBoth, readAndToggle, seeReport } from '../support/mainJob.ts';
 
@@ -136,6 +145,21 @@ describe.skipIf(missing)(`the packed desktop${missing ? ` (skipped: ${missing})`
     await page().keyboard.press('Alt+1');
     await filmLines().nth(1).click();
     await page().waitForSelector('.film-canvas canvas');
+  });
+
+  describe('what is dropped on the window is opened as what it is', () => {
+    // What earlier tests were told.
+    beforeAll(async () => {
+      const dismiss = page().getByRole('button', { name: 'Dismiss' });
+      for (let left = await dismiss.count(); left > 0; left--) await dismiss.first().click();
+    });
+    it('a medium with a DICOMDIR', () => dropsMedium(page()));
+    it('one of whose films is missing: it is named', () => dropsBroken(page(), folder, true));
+    it('its DICOMDIR alone', () => dropsBroken(page(), folder, false));
+    it.skipIf(!REAL)('real media (skipped where the sample data is not)', () => dropsReal(page()));
+    it('a label table, known or of one’s own', () => dropsTable(page(), folder));
+    it('a model and an adapter', () => dropsCheckpoints(page(), folder));
+    it('a folder with no film in it: what was there is named', () => dropsNothingKnown(page(), folder));
   });
 
   it('says what cannot be opened, and keeps the others', async () => {
