@@ -1,58 +1,34 @@
 /** `chexreason serve` as a person uses it: the printed address in Chromium, the main job, a killed engine, a dropped film. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chromiumPath } from '../renderer/support/chromium.ts';
-import { buildPageOnce } from '../support/build.ts';
 import { root } from '../support/command.ts';
 import { makeJobWorkspace } from '../support/jobWorkspace.ts';
 import { evaluateBoth, readAndToggle, seeReport } from '../support/mainJob.ts';
-import { PATIENCE_MS } from '../support/patience.ts';
+import { type ServedPage, servePage } from '../support/servedPage.ts';
 
 describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where there is none)', () => {
   const folder = mkdtempSync(join(tmpdir(), 'serve-'));
-  let host: ChildProcess;
-  let browser: Browser;
+  let served: ServedPage;
   let page: Page;
-  let url: string;
   let dicom: string;
-  const faults: string[] = [];
-  const requested: string[] = [];
   const connections = join(folder, 'connections.jsonl');
 
   beforeAll(async () => {
     const made = await makeJobWorkspace(folder);
-    await buildPageOnce();
     dicom = made.dicom;
-    const tsx = join(root, 'node_modules/tsx/dist/loader.mjs');
-    const command = ['--import', tsx, join(root, 'main/headless/chexreason.ts')];
-    host = spawn(process.execPath, [...command, 'serve', '--port', '0', '--workspace', made.workspace, '--json'], {
-      env: {
-        ...process.env,
-        CHEXREASON_HOME: join(folder, 'home'),
-        CHEXREASON_CONNECTIONS: connections,
-        NODE_OPTIONS: `--require ${join(root, 'tests/support/watchConnections.cjs')}`,
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
+    served = await servePage(made.workspace, join(folder, 'home'), {
+      CHEXREASON_CONNECTIONS: connections,
+      NODE_OPTIONS: `--require ${join(root, 'tests/support/watchConnections.cjs')}`,
     });
-    url = await address(host);
-    browser = await chromium.launch({
-      executablePath: chromiumPath,
-      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
-    });
-    page = await browser.newPage({ viewport: { width: 1600, height: 1000 } });
-    page.setDefaultTimeout(PATIENCE_MS);
-    page.on('pageerror', (error) => faults.push(String(error)));
-    page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
-    page.on('request', (request) => requested.push(request.url()));
-    await page.goto(url);
+    page = served.page;
   });
   afterAll(async () => {
-    await browser?.close();
-    host?.kill('SIGKILL');
+    await served?.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -60,9 +36,9 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
     expect(new URL(page.url()).search).toBe('');
   });
 
-  it('shows a film and toggles between the checkpoints', () => readAndToggle(page), 120_000);
+  it('shows a film and toggles between the checkpoints', () => readAndToggle(page));
 
-  it('evaluates on both institutions', () => evaluateBoth(page), 120_000);
+  it('evaluates on both institutions', () => evaluateBoth(page));
 
   it('shows the report and saves it, readable as text', async () => {
     await seeReport(page);
@@ -157,7 +133,7 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
   });
 
   it('goes on after the engine was killed, and nothing that was done is lost', async () => {
-    const [engine] = childrenOf(host.pid!).filter((pid) => commandOf(pid).includes('engine.ts'));
+    const [engine] = childrenOf(served.host.pid!).filter((pid) => commandOf(pid).includes('engine.ts'));
     expect(engine).toBeDefined();
     process.kill(engine!, 'SIGKILL');
     await page.getByText('was started again').waitFor();
@@ -175,27 +151,27 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
     expect(new Set(seen.filter(({ what }) => what === 'start').map(({ pid }) => pid)).size).toBeGreaterThan(1);
     const away = seen.filter(({ what, where }) => what !== 'start' && !isHere(where));
     expect(away).toEqual([]);
-    const own = new URL(url).origin;
-    const elsewhere = requested.filter((each) => !each.startsWith(own) && !/^(blob|data):/.test(each));
+    const own = new URL(served.url).origin;
+    const elsewhere = served.requested.filter((each) => !each.startsWith(own) && !/^(blob|data):/.test(each));
     expect(elsewhere).toEqual([]);
-    expect(requested.length).toBeGreaterThan(3);
+    expect(served.requested.length).toBeGreaterThan(3);
   });
 
   it('wrote no error to the page’s console, content security included', () => {
-    expect(faults).toEqual([]);
+    expect(served.faults).toEqual([]);
   });
 
   it('shows nothing to a browser without the token', async () => {
-    const context = await browser.newContext();
-    expect((await (await context.newPage()).goto(new URL('/', url).href))!.status()).toBe(401);
+    const context = await served.browser.newContext();
+    expect((await (await context.newPage()).goto(new URL('/', served.url).href))!.status()).toBe(401);
     await context.close();
   });
 
   it('ends with Ctrl+C, its engine too', async () => {
-    const engines = childrenOf(host.pid!);
+    const engines = childrenOf(served.host.pid!);
     expect(engines.length).toBeGreaterThan(0);
-    const ended = new Promise((resolve) => host.once('exit', resolve));
-    host.kill('SIGINT');
+    const ended = new Promise((resolve) => served.host.once('exit', resolve));
+    served.host.kill('SIGINT');
     expect(await ended).toBe(0);
     expect(engines.map(commandOf).filter((command) => command.includes('engine.ts'))).toEqual([]);
   });
@@ -204,13 +180,6 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
 /** Loopback, or a socket of the file system. */
 function isHere(where: string): boolean {
   return /^(127\.|::1$|localhost$|\/)/.test(where);
-}
-
-function address(host: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    host.stdout!.once('data', (line) => resolve((JSON.parse(String(line)) as { url: string }).url));
-    host.once('exit', (code) => reject(new Error(`serve ended with ${code}`)));
-  });
 }
 
 /** null where there is no pdftotext. */

@@ -1,26 +1,22 @@
 /** Train, Traces in Chromium, on a real engine: a teacher is asked, its traces are accepted, edited, rejected, taken back. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writePhantom } from '../../core/phantom/generate.ts';
 import { nodePlatform } from '../../core/platform/node.ts';
 import { createEngine } from '../../core/services/engine.ts';
 import { chromiumPath } from '../renderer/support/chromium.ts';
-import { buildPageOnce } from '../support/build.ts';
 import { root } from '../support/command.ts';
-import { PATIENCE_MS } from '../support/patience.ts';
 import { type ScriptedServer, scriptedServer } from '../support/scriptedServer.ts';
+import { type ServedPage, servePage } from '../support/servedPage.ts';
 
 describe.skipIf(!chromiumPath)('Train, Traces (in Chromium; skipped where there is none)', () => {
   const folder = mkdtempSync(join(tmpdir(), 'traces-page-'));
-  let host: ChildProcess;
-  let browser: Browser;
+  let served: ServedPage;
   let page: Page;
   let teacher: ScriptedServer;
-  const faults: string[] = [];
 
   beforeAll(async () => {
     const out = join(folder, 'm');
@@ -41,26 +37,11 @@ describe.skipIf(!chromiumPath)('Train, Traces (in Chromium; skipped where there 
       { do: 'answer', text: '<think>Nothing is seen.</think><solution>Fracture, Kerley lines</solution>' },
     ];
     await engine.call('servers.add', { address: teacher.address, name: 'Teacher', concurrency: 1 });
-    await buildPageOnce();
-    const tsx = join(root, 'node_modules/tsx/dist/loader.mjs');
-    const command = ['--import', tsx, join(root, 'main/headless/chexreason.ts'), 'serve', '--port', '0'];
-    host = spawn(process.execPath, [...command, '--workspace', join(folder, 'workspace'), '--json'], {
-      env: { ...process.env, CHEXREASON_HOME: join(folder, 'home') },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const url = await new Promise<string>((resolve, reject) => {
-      host.stdout!.once('data', (line) => resolve((JSON.parse(String(line)) as { url: string }).url));
-      host.once('exit', (code) => reject(new Error(`serve ended with ${code}`)));
-    });
-    browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox', '--disable-gpu'] });
-    page = await browser.newPage({ viewport: { width: 1500, height: 900 } });
-    page.setDefaultTimeout(PATIENCE_MS);
-    page.on('pageerror', (error) => faults.push(String(error)));
-    await page.goto(url);
+    served = await servePage(join(folder, 'workspace'), join(folder, 'home'));
+    page = served.page;
   });
   afterAll(async () => {
-    await browser?.close();
-    host?.kill('SIGKILL');
+    await served?.close();
     await teacher?.close();
     rmSync(folder, { recursive: true, force: true });
   });
@@ -130,6 +111,6 @@ describe.skipIf(!chromiumPath)('Train, Traces (in Chromium; skipped where there 
     await button('Import').last().click();
     await page.getByText('The trained run could not be imported').waitFor();
     await shot('trl-import');
-    expect(faults).toEqual([]);
+    expect(served.faults).toEqual([]);
   });
 });
