@@ -10,6 +10,7 @@ import { renderScene } from '../phantom/render.ts';
 import { type Scene, type SceneSource, scenes } from '../phantom/scene.ts';
 import { writeFileAtomic } from '../platform/files.ts';
 import { type Image8, resize } from '../preprocessing/resize.ts';
+import type { Patience } from '../training/patience.ts';
 
 export const IMAGE_SIZE = 64;
 const DRAWN = 128;
@@ -37,11 +38,12 @@ export function filmOf(scene: Scene): Image8 {
   return resize({ width: DRAWN, height: DRAWN, channels: 1, data }, IMAGE_SIZE, IMAGE_SIZE, 'bilinear');
 }
 
-/** Opens a set of films, drawing what `folder` does not have. */
+/** Opens a set of films, drawing what `folder` does not have. @param disk waits where there is no room for them */
 export async function filmSet(
   folder: string,
   { source, seed, count }: { source: SceneSource; seed: number; count: number },
   work: Work,
+  disk: Patience,
 ): Promise<FilmSet> {
   const all = takeScenes(source, seed, count);
   const blocks: Uint8Array[] = [];
@@ -58,7 +60,7 @@ export async function filmSet(
       (done) => work.report({ stage: 'Drawing films', done: start + done, total: count }),
       work,
     );
-    await writeFileAtomic(file, drawn);
+    await disk.write(() => writeFileAtomic(file, drawn));
     blocks.push(drawn);
   }
   const pixels = Buffer.concat(blocks);

@@ -1,7 +1,7 @@
 /**
  * Runs the cells that are not done yet, one after the other. A finished cell is known by its `done.json`; one that was
  * interrupted goes on by the trainer's own checkpoints, the film blocks or the readings that are there. Several processes
- * may work on one folder: each cell has a lock, and what another process works on is passed over.
+ * may work on one folder: each cell has a lock, and what another process works on is passed over. A full disk pauses the cell.
  *
  *   experiment.json         sizes and base that all cells share
  *   films/                  core/experiment/films.ts
@@ -11,8 +11,8 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { toErrorData, WorkbenchError } from '../base/errors.ts';
-import { throwIfCancelled, type Work } from '../base/progress.ts';
+import { type ErrorData, toErrorData, WorkbenchError } from '../base/errors.ts';
+import { type Progress, throwIfCancelled, type Work } from '../base/progress.ts';
 import type { Label } from '../labels/labels.ts';
 import { loadProcessor, loadPromptModel } from '../models/architectures.ts';
 import { type ModelFolder, openModelFolder } from '../models/modelFolder.ts';
@@ -30,6 +30,7 @@ import { loadPrompts } from '../text/prompts.ts';
 import { parseTrainingConfig } from '../training/config.ts';
 import { trainGrpo } from '../training/grpo.ts';
 import { chooseExecutor, openTrainingEngine } from '../training/openEngine.ts';
+import { PAUSED, Patience } from '../training/patience.ts';
 import { RunLock } from '../training/runLock.ts';
 import { trainSft } from '../training/sft.ts';
 import type { TrainingExample } from '../training/types.ts';
@@ -71,6 +72,8 @@ export interface ExperimentOptions {
   sizes: Sizes;
   /** Stops after so many cells; absent: when all are done. */
   cells?: number;
+  /** How long a cell waits between two tries to write on a full disk. */
+  diskWaitMs?: number;
 }
 
 export interface CellsState {
@@ -78,6 +81,11 @@ export interface CellsState {
   total: number;
   /** Another process works on these, or on what they need. */
   waiting: number;
+}
+
+/** What a cell gets: progress with its place in the experiment, and a disk that may be full for a while. */
+interface CellWork extends Work {
+  disk: Patience;
 }
 
 interface Done {
@@ -173,15 +181,19 @@ class Laboratory {
   /** `there`: another process has finished it meanwhile; `locked`: one works on it. */
   private async tryCell(cell: Cell, work: Work): Promise<'here' | 'there' | 'locked'> {
     const folder = cellFolder(this.options.folder, cell.id);
-    await mkdir(folder, { recursive: true });
-    const lock = await RunLock.take(join(folder, 'lock.json')).catch((error: unknown) => {
+    const own = this.workOf(cell, work);
+    const take = async () => {
+      await mkdir(folder, { recursive: true });
+      return RunLock.take(join(folder, 'lock.json'));
+    };
+    const lock = await own.disk.write(take).catch((error: unknown) => {
       if (toErrorData(error).code === 'TRAINING_LOCKED') return null;
       throw error;
     });
     if (lock === null) return 'locked';
     try {
       const there = await readDone(this.options.folder, cell.id);
-      if (!there) await this.runCell(cell, folder, work);
+      if (!there) await this.runCell(cell, folder, own);
       this.done.add(cell.id);
       return there ? 'there' : 'here';
     } finally {
@@ -189,21 +201,25 @@ class Laboratory {
     }
   }
 
-  private async runCell(cell: Cell, folder: string, work: Work): Promise<void> {
+  private workOf({ id }: Cell, { signal, report }: Work): CellWork {
+    const { diskWaitMs: waitMs } = this.options;
+    const place = `${this.done.size + 1} of ${this.total}, ${id}`;
+    const placed = ({ stage, done, total }: Progress) => report({ stage: `${place}: ${stage}`, done, total });
+    const onPause = async (error: ErrorData | null) => {
+      if (error) placed({ stage: PAUSED, done: 0, total: null });
+    };
+    const disk = new Patience({ signal, onPause, ...(waitMs === undefined ? {} : { waitMs }) });
+    return { signal, report: placed, disk };
+  }
+
+  private async runCell(cell: Cell, folder: string, work: CellWork): Promise<void> {
     throwIfCancelled(work.signal);
     const [started, cpu] = [performance.now(), process.cpuUsage()];
-    const place = `${this.done.size + 1} of ${this.total}, ${cell.id}`;
-    const executor = await this.compute(cell, folder, {
-      signal: work.signal,
-      report: ({ stage, done, total }) => work.report({ stage: `${place}: ${stage}`, done, total }),
-    });
+    const executor = await this.compute(cell, folder, work);
     const { user, system } = process.cpuUsage(cpu);
     const seconds = round((performance.now() - started) / 1000);
-    await writeJson(join(folder, 'done.json'), {
-      seconds,
-      processorSeconds: round((user + system) / 1e6),
-      executor,
-    } satisfies Done);
+    const done: Done = { seconds, processorSeconds: round((user + system) / 1e6), executor };
+    await work.disk.write(() => writeJson(join(folder, 'done.json'), done));
     await this.tidy(cell);
   }
 
@@ -216,7 +232,7 @@ class Laboratory {
   }
 
   /** @returns the engine, where one was asked */
-  private async compute(cell: Cell, folder: string, work: Work): Promise<string | null> {
+  private async compute(cell: Cell, folder: string, work: CellWork): Promise<string | null> {
     if (cell.kind === 'films') {
       await this.films(cell.set, work);
       return null;
@@ -225,14 +241,14 @@ class Laboratory {
     return named(cell.kind === 'pretrain' ? await this.pretrain(cell, work) : await this.train(cell, work));
   }
 
-  private async films(name: SetName, work: Work): Promise<FilmSet> {
+  private async films(name: SetName, work: CellWork): Promise<FilmSet> {
     const plan = setPlan(name, this.options.sizes);
-    const known = this.sets.get(name) ?? (await filmSet(join(this.options.folder, 'films'), plan, work));
+    const known = this.sets.get(name) ?? (await filmSet(join(this.options.folder, 'films'), plan, work, work.disk));
     this.sets.set(name, known);
     return known;
   }
 
-  private async read({ promptId, checkpoint, sets }: ReadCell, folder: string, work: Work): Promise<string> {
+  private async read({ promptId, checkpoint, sets }: ReadCell, folder: string, work: CellWork): Promise<string> {
     const base = await this.openBase();
     const adapter = checkpoint === null ? null : await this.adapterOf(checkpoint);
     for (const set of sets) {
@@ -240,12 +256,13 @@ class Laboratory {
       const known = this.features.get(set) ?? (await encodeFilms(base.reader, await this.films(set, work), work));
       this.features.set(set, known);
       const answers = await readFilms(base.reader, known, adapter, base.promptText(promptId), work);
-      await writeFileAtomic(file, answers.map((answer) => `${JSON.stringify(answer)}\n`).join(''));
+      const lines = answers.map((answer) => `${JSON.stringify(answer)}\n`).join('');
+      await work.disk.write(() => writeFileAtomic(file, lines));
     }
     return named(base.reader.runner.executor);
   }
 
-  private async pretrain({ id, stage, before }: PretrainCell, work: Work): Promise<ExecutorInfo> {
+  private async pretrain({ id, stage, before }: PretrainCell, work: CellWork): Promise<ExecutorInfo> {
     const { folder, resources } = this.options;
     const folders = {
       resources,
@@ -255,7 +272,7 @@ class Laboratory {
       log: pretrainLog(folder, id),
       state: pretrainState(folder, id),
     };
-    return pretrainStage(stage, pretraining(this.options)!, folders, work);
+    return pretrainStage(stage, pretraining(this.options)!, folders, work, work.disk);
   }
 
   private async adapterOf(id: string): Promise<Adapter> {
@@ -263,7 +280,7 @@ class Laboratory {
     return (await openAdapter(join(runFolder(this.options.folder, id), 'adapter'), adapterTarget(folder))).adapter;
   }
 
-  private async train(cell: SftCell | GrpoCell, work: Work): Promise<ExecutorInfo> {
+  private async train(cell: SftCell | GrpoCell, work: CellWork): Promise<ExecutorInfo> {
     const base = await this.openBase();
     const { processor, prompt } = base.reader;
     const { folder, executor = 'auto' } = this.options;
@@ -280,14 +297,19 @@ class Laboratory {
     return engine.executor;
   }
 
-  private async trainSft({ world, seed, promptId }: SftCell, base: Base, shared: Shared, work: Work): Promise<void> {
+  private async trainSft(
+    { world, seed, promptId }: SftCell,
+    base: Base,
+    shared: Shared,
+    work: CellWork,
+  ): Promise<void> {
     const { sizes, executor = 'auto' } = this.options;
     const examples = trainingExamples(await this.films('sft', work), world, base.promptText(promptId), promptId);
     const config = parseTrainingConfig('sft', { ...sftSettings(seed, sizes, promptId), executor });
     await trainSft({ ...shared, examples, start: null, config, reasons: SFT_REASONS });
   }
 
-  private async trainGrpo({ world, seed, reward, from }: GrpoCell, base: Base, shared: Shared, work: Work) {
+  private async trainGrpo({ world, seed, reward, from }: GrpoCell, base: Base, shared: Shared, work: CellWork) {
     const { sizes, executor = 'auto' } = this.options;
     const config = parseTrainingConfig('grpo', { ...grpoSettings(seed, sizes, world, reward), executor });
     const promptText = base.promptText(config.promptId);

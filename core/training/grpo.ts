@@ -18,7 +18,7 @@
  * - a film whose labels cannot be read gives its completions no advantage; they still count for the KL term;
  * - precision f32 instead of bf16.
  */
-import { type ErrorData, WorkbenchError } from '../base/errors.ts';
+import { WorkbenchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
 import { nextTurn, pausePoint, throwIfCancelled, type Work } from '../base/progress.ts';
 import { adapterTarget } from '../models/network.ts';
@@ -48,7 +48,7 @@ import {
   rolloutMetrics,
   rolloutOf,
 } from './rollout.ts';
-import { PAUSED, RunFolder, type RunProgress, stateAfter } from './run.ts';
+import { RunFolder, type RunProgress } from './run.ts';
 import { dataOf, drawExamples } from './split.ts';
 import { demandRate, epochOrder, Stepper, type StepReport } from './step.ts';
 import { Supervision, type SupervisionState } from './supervision.ts';
@@ -92,7 +92,6 @@ export async function trainGrpo(run: GrpoRun): Promise<GrpoResult> {
   return trainer.run();
 }
 
-const STAGE = 'Reinforcement learning (GRPO)';
 /** Answers whose label sets are looked at for dominance. */
 const WINDOW = 100;
 
@@ -131,10 +130,8 @@ class GrpoTrainer {
     const { model, config, examples, processor, start, prompt, runner, work, probe } = settings;
     this.engine = asEngine(model);
     const target = adapterTarget(this.engine);
-    this.folder = new RunFolder(settings.folder, target, settings.baseName, {
-      signal: work.signal,
-      onPause: (error) => this.onPause(error),
-    });
+    const watch = { stage: 'Reinforcement learning (GRPO)', work, progress: () => this.progress };
+    this.folder = new RunFolder(settings.folder, target, settings.baseName, watch);
     this.features = new FeatureCache(this.engine, processor);
     this.films = drawExamples(examples, config.samples, config.seed);
     if (this.films.length === 0) throw new WorkbenchError('TRAINING_EMPTY', 'There is no film to train on.');
@@ -153,14 +150,14 @@ class GrpoTrainer {
       ...{ trainer: this.engine, prompt, adapter, folder, keep: config.keep, probeEvery: config.probeEvery },
       probe: probe ?? null,
       engine: { runner, prompt, features, signal: work.signal },
-      report: (line) => this.report(line, line.step),
+      report: (line) => folder.report(line, line.step),
     });
   }
 
   async run(): Promise<GrpoResult> {
     try {
       await this.begin();
-      await this.setRunning();
+      await this.folder.setRunning();
       while (this.rollout < this.rollouts) {
         await this.pauseOrStopHere();
         const before = this.progress.steps;
@@ -171,8 +168,7 @@ class GrpoTrainer {
       }
       return await this.finish();
     } catch (error) {
-      // Where the disk is full, the error says so.
-      if (this.folder.begun) await this.folder.tryState({ ...this.progress, ...stateAfter(error) }).catch(() => {});
+      await this.folder.setEnded(error);
       throw error;
     } finally {
       await this.reward.close();
@@ -298,7 +294,7 @@ class GrpoTrainer {
         given[i]!.old ??= logps;
       });
       const seconds = (performance.now() - started) / 1000 + rollout.seconds;
-      await this.report(this.lineOf(step, rollout, iteration, stepped, passes, seconds), step);
+      await this.folder.report(this.lineOf(step, rollout, iteration, stepped, passes, seconds), step);
       if (iteration === 0) await this.folder.logCompletions(completionRows(rollout, step));
       await this.supervision.afterStep(step, stepped);
       await nextTurn();
@@ -335,11 +331,6 @@ class GrpoTrainer {
     };
   }
 
-  private async report(line: TrainingLogLine, done: number): Promise<void> {
-    await this.folder.log(line);
-    this.settings.work.report({ stage: STAGE, done, total: this.progress.totalSteps, line });
-  }
-
   private async saveCheckpoint(): Promise<void> {
     const { rollout, tokens, rewardState: reward, recent, supervision } = this;
     const own = { supervision: supervision.state, divergence: this.divergence.state };
@@ -347,25 +338,14 @@ class GrpoTrainer {
     const { steps } = this.progress;
     await this.folder.saveCheckpoint(steps, this.adapter, this.stepper.optimizer, { ...state }, supervision.best);
     await this.folder.removeRolloutsBefore(rollout);
-    await this.setRunning();
+    await this.folder.setRunning();
   }
 
   private async finish(): Promise<GrpoResult> {
     const { steps } = this.progress;
     const chosen = this.supervision.chosen(steps);
     const adapter = await this.supervision.finish(steps);
-    await this.folder.setState({ state: 'complete', ...this.progress, error: null, chosen });
+    await this.folder.setComplete(chosen);
     return { adapter, steps, chosen };
-  }
-
-  private async setRunning(): Promise<void> {
-    await this.folder.setState({ state: 'running', ...this.progress, error: null });
-  }
-
-  private async onPause(error: ErrorData | null): Promise<void> {
-    const { steps: done, totalSteps: total } = this.progress;
-    this.settings.work.report({ stage: error ? PAUSED : STAGE, done, total, line: null });
-    const state = error ? 'paused' : 'running';
-    await this.folder.tryState({ state, ...this.progress, error }).catch(() => {});
   }
 }

@@ -2,8 +2,12 @@
  * A full disk pauses a run instead of ending it: what was to be written is written again every few seconds until there is
  * room, or until the run is stopped. Nothing is lost meanwhile, because everything is still in memory.
  */
+import { appendFile, stat, truncate } from 'node:fs/promises';
 import { type ErrorData, toErrorData } from '../base/errors.ts';
 import { throwIfCancelled } from '../base/progress.ts';
+
+/** The stage of work that waits for room on the disk. */
+export const PAUSED = 'Paused: the disk is full';
 
 const WAIT_MS = 5_000;
 
@@ -35,6 +39,22 @@ export class Patience {
         throwIfCancelled(signal);
       }
     }
+  }
+
+  /** Adds to a file; what a full disk cut off is taken back before it is written again. */
+  async append(file: string, text: string): Promise<void> {
+    const size = await stat(file).then(
+      (found) => found.size,
+      () => 0,
+    );
+    await this.write(async () => {
+      try {
+        await appendFile(file, text);
+      } catch (error) {
+        await truncate(file, size).catch(() => {});
+        throw error;
+      }
+    });
   }
 
   private wait(): Promise<void> {

@@ -1,11 +1,13 @@
 /**
  * One file from which a stage of pretraining goes on: values and both moments of everything that it trains. Written beside and
  * renamed; with it, the log is cut to the steps that it knows, so that a stage that was killed comes to the same weights and log.
+ * A full disk pauses the stage (patience.ts).
  */
-import { appendFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { readJsonLines, writeFileAtomic } from '../platform/files.ts';
 import { openSafetensors, writeSafetensors } from '../tensor/safetensors.ts';
 import type { AdamW } from './optimizer.ts';
+import type { Patience } from './patience.ts';
 import type { PretrainState } from './pretrain.ts';
 import type { TrainingLogLine } from './types.ts';
 
@@ -23,7 +25,10 @@ const STEP = 'step';
 export class StoredPretrainState implements PretrainState {
   private lines: TrainingLogLine[] = [];
 
-  constructor(private readonly files: PretrainFiles) {}
+  constructor(
+    private readonly files: PretrainFiles,
+    private readonly disk: Patience,
+  ) {}
 
   /** A line of the log; it is written by `after`. */
   log(line: TrainingLogLine): void {
@@ -35,13 +40,14 @@ export class StoredPretrainState implements PretrainState {
     const there = await stat(state).catch(() => null);
     const step = there === null ? 0 : await restoreFrom(state, optimizer);
     const known = (await readJsonLines<TrainingLogLine>(log)).filter((line) => line.step <= step);
-    await writeFileAtomic(log, jsonLines(known));
+    await this.disk.write(() => writeFileAtomic(log, jsonLines(known)));
     return step;
   }
 
   async after(step: number, optimizer: AdamW): Promise<void> {
-    await appendFile(this.files.log, jsonLines(this.lines.splice(0)));
-    if (step % this.files.every === 0) await store(this.files.state, optimizer);
+    const { log, state, every } = this.files;
+    await this.disk.append(log, jsonLines(this.lines.splice(0)));
+    if (step % every === 0) await this.disk.write(() => store(state, optimizer));
   }
 }
 

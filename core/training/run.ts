@@ -16,17 +16,17 @@
  * resumed run forgets the log lines after its checkpoint and then writes the same ones again. The process may so be killed
  * at any moment (scripts/kill.ts does).
  */
-import { appendFile, mkdir, open, readdir, rename, rm, stat, truncate } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ErrorData, toErrorData, WorkbenchError } from '../base/errors.ts';
-import type { Progress } from '../base/progress.ts';
+import type { Progress, Work } from '../base/progress.ts';
 import type { Adapter } from '../peft/adapter.ts';
 import { type AdapterTarget, openAdapter, writeAdapter } from '../peft/adapterFolder.ts';
 import { readJson, readJsonIfThere, readJsonLines, writeFileAtomic, writeJson } from '../platform/files.ts';
 import { openSafetensors, writeSafetensors } from '../tensor/safetensors.ts';
 import { restore, snapshot, type TrainedAdapter } from './lora.ts';
 import type { AdamW } from './optimizer.ts';
-import { Patience, type PatienceOptions } from './patience.ts';
+import { PAUSED, Patience } from './patience.ts';
 import { RunLock } from './runLock.ts';
 import type { Chosen, Departure, GateResult, TrainingLogLine } from './types.ts';
 
@@ -63,8 +63,16 @@ export interface RunProgress extends Progress {
   line: TrainingLogLine | null;
 }
 
-/** The stage of a run that waits for room on the disk. */
-export const PAUSED = 'Paused: the disk is full';
+/** What the folder, and whoever watches the run, hear of it. */
+export interface RunWatch {
+  /** "Fine-tuning (SFT)". */
+  stage: string;
+  work: Work<RunProgress>;
+  /** In optimizer steps. */
+  progress(): Pick<RunState, 'steps' | 'totalSteps'>;
+  /** Between two tries to write on a full disk. */
+  waitMs?: number;
+}
 
 /** What training keeps of itself between two steps, besides adapter and moments. Plain JSON. */
 export type TrainerState = Record<string, unknown>;
@@ -77,7 +85,7 @@ const LOGS = ['log.jsonl', 'completions.jsonl', 'gates.jsonl'];
 
 export class RunFolder {
   /** This process's run is the one in the folder, and may write its state. */
-  begun = false;
+  private begun = false;
   private lock: RunLock | null = null;
   private readonly patience: Patience;
 
@@ -86,9 +94,11 @@ export class RunFolder {
     private readonly target: AdapterTarget,
     /** How the adapters of this run name their base: a path or a name on a hub. */
     private readonly baseName: string,
-    disk: PatienceOptions,
+    private readonly watch: RunWatch,
   ) {
-    this.patience = new Patience(disk);
+    const { work, waitMs } = watch;
+    const onPause = (error: ErrorData | null) => this.onPause(error);
+    this.patience = new Patience({ signal: work.signal, onPause, ...(waitMs === undefined ? {} : { waitMs }) });
   }
 
   /**
@@ -110,17 +120,37 @@ export class RunFolder {
     this.lock = null;
   }
 
-  async setState(state: RunState): Promise<void> {
-    await this.patience.write(() => this.tryState(state));
+  setRunning(): Promise<void> {
+    return this.patience.write(() => this.writeState({ state: 'running', error: null }));
   }
 
-  /** Where waiting for room would help nobody: of a run that pauses or has failed. */
-  async tryState(state: RunState): Promise<void> {
-    await writeJson(join(this.path, 'state.json'), state);
+  setComplete(chosen: Chosen): Promise<void> {
+    return this.patience.write(() => this.writeState({ state: 'complete', error: null, chosen }));
   }
 
-  log(line: TrainingLogLine): Promise<void> {
-    return this.append('log.jsonl', [line]);
+  /** Where the disk is full, the error says so: waiting for room would help nobody. */
+  async setEnded(error: unknown): Promise<void> {
+    if (this.begun) await this.writeState(stateAfter(error)).catch(() => {});
+  }
+
+  private async onPause(error: ErrorData | null): Promise<void> {
+    const { stage, work, progress } = this.watch;
+    const { steps: done, totalSteps: total } = progress();
+    work.report({ stage: error ? PAUSED : stage, done, total, line: null });
+    await this.writeState({ state: error ? 'paused' : 'running', error }).catch(() => {});
+  }
+
+  private async writeState(state: Omit<RunState, 'steps' | 'totalSteps'>): Promise<void> {
+    const { steps, totalSteps } = this.watch.progress();
+    const all: RunState = { ...state, steps, totalSteps };
+    await writeJson(join(this.path, 'state.json'), all);
+  }
+
+  /** Logs the line and tells it. @param done steps, where a rollout has several and its end is not yet reached */
+  async report(line: TrainingLogLine, done = this.watch.progress().steps): Promise<void> {
+    await this.append('log.jsonl', [line]);
+    const { stage, work, progress } = this.watch;
+    work.report({ stage, done, total: progress().totalSteps, line });
   }
 
   logCompletions(rows: readonly ({ step: number } & Record<string, unknown>)[]): Promise<void> {
@@ -131,21 +161,8 @@ export class RunFolder {
     return this.append('gates.jsonl', results);
   }
 
-  /** A line that a full disk cut off is taken back before it is written again. */
-  private async append(name: string, rows: readonly unknown[]): Promise<void> {
-    const file = join(this.path, name);
-    const size = await stat(file).then(
-      (found) => found.size,
-      () => 0,
-    );
-    await this.patience.write(async () => {
-      try {
-        await appendFile(file, jsonLines(rows));
-      } catch (error) {
-        await truncate(file, size).catch(() => {});
-        throw error;
-      }
-    });
+  private append(name: string, rows: readonly unknown[]): Promise<void> {
+    return this.patience.append(join(this.path, name), jsonLines(rows));
   }
 
   /** What was drawn for a rollout so far. */
@@ -347,7 +364,7 @@ export function readLog(folder: string): Promise<TrainingLogLine[]> {
 }
 
 /** How a run that did not end well ended; CANCELLED is a stop, not a failure. */
-export function stateAfter(error: unknown): Pick<RunState, 'state' | 'error'> {
+function stateAfter(error: unknown): Pick<RunState, 'state' | 'error'> {
   const data = toErrorData(error);
   return data.code === 'CANCELLED' ? { state: 'stopped', error: null } : { state: 'failed', error: data };
 }

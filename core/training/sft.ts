@@ -10,7 +10,7 @@
  * As in the paper: the loss is the negative log-likelihood of the assistant's tokens (and of the end of its turn) only,
  * normalized over all supervised tokens of the step; AdamW, cosine schedule with warm-up, gradient-norm clipping.
  */
-import { type ErrorData, WorkbenchError } from '../base/errors.ts';
+import { WorkbenchError } from '../base/errors.ts';
 import { nextTurn, pausePoint, throwIfCancelled, type Work } from '../base/progress.ts';
 import { Random } from '../base/random.ts';
 import { adapterTarget } from '../models/network.ts';
@@ -27,12 +27,12 @@ import { engineBatch, FeatureCache } from './features.ts';
 import { type DropoutMasks, loraDropout, type TrainedAdapter, trainedAdapter } from './lora.ts';
 import { sftLoss, type TokenStatistics } from './loss.ts';
 import type { Probe } from './probe.ts';
-import { PAUSED, RunFolder, type RunProgress, stateAfter } from './run.ts';
+import { RunFolder, type RunProgress } from './run.ts';
 import { dataOf, drawExamples, holdOut } from './split.ts';
 import { demandRate, epochOrder, type LossPart, Stepper } from './step.ts';
 import { Supervision, type SupervisionState } from './supervision.ts';
 import { asEngine } from './tfjsEngine.ts';
-import type { Chosen, Departure, TrainingExample, TrainingLogLine } from './types.ts';
+import type { Chosen, Departure, TrainingExample } from './types.ts';
 
 export interface SftRun {
   /** What trains: a model on tfjs, or another engine. */
@@ -81,8 +81,6 @@ export async function trainSft(run: SftRun): Promise<SftResult> {
   return trainer.run();
 }
 
-const STAGE = 'Fine-tuning (SFT)';
-
 /** What a checkpoint stores besides adapters and moments. */
 interface SftState {
   tokens: number;
@@ -116,11 +114,9 @@ class SftTrainer {
     const { model, config, examples, processor, prompt, probe, work, diskWaitMs: waitMs } = settings;
     this.engine = asEngine(model);
     const target = adapterTarget(this.engine);
-    this.folder = new RunFolder(settings.folder, target, settings.baseName, {
-      signal: work.signal,
-      onPause: (error) => this.onPause(error),
-      ...(waitMs === undefined ? {} : { waitMs }),
-    });
+    const watch = { stage: 'Fine-tuning (SFT)', work, progress: () => this.progress };
+    const waiting = waitMs === undefined ? {} : { waitMs };
+    this.folder = new RunFolder(settings.folder, target, settings.baseName, { ...watch, ...waiting });
     this.features = new FeatureCache(this.engine, processor);
     const { training, heldOut } = holdOut(
       drawExamples(examples, config.samples, config.seed),
@@ -142,14 +138,14 @@ class SftTrainer {
     this.supervision = new Supervision({
       ...{ trainer: this.engine, prompt, adapter, folder, keep: config.keep, probeEvery: config.probeEvery, engine },
       probe: probe?.films ?? null,
-      report: (line) => this.report(line),
+      report: (line) => folder.report(line),
     });
   }
 
   async run(): Promise<SftResult> {
     try {
       await this.begin();
-      await this.setRunning();
+      await this.folder.setRunning();
       while (this.step < this.totalSteps && !this.stoppedEarly) {
         await this.pauseOrStopHere();
         await this.trainStep();
@@ -159,8 +155,7 @@ class SftTrainer {
       }
       return await this.finish();
     } catch (error) {
-      // Where the disk is full, the error says so.
-      if (this.folder.begun) await this.folder.tryState({ ...this.progress, ...stateAfter(error) }).catch(() => {});
+      await this.folder.setEnded(error);
       throw error;
     } finally {
       await this.folder.leave();
@@ -233,7 +228,7 @@ class SftTrainer {
     const { loss, gradNorm, learningRate, tensorBytes } = stepped;
     this.step++;
     this.tokens += sequences.reduce((sum, { ids }) => sum + ids.length, 0);
-    await this.report({
+    await this.folder.report({
       step: this.step,
       loss,
       grad_norm: gradNorm,
@@ -302,7 +297,7 @@ class SftTrainer {
     const epoch = Math.ceil(this.step / this.stepsPerEpoch);
     const { loss, accuracy } = await this.validate();
     const done = this.step / this.stepsPerEpoch;
-    await this.report({ step: this.step, eval_loss: loss, eval_mean_token_accuracy: accuracy, epoch: done });
+    await this.folder.report({ step: this.step, eval_loss: loss, eval_mean_token_accuracy: accuracy, epoch: done });
     const improved = this.best === null || loss < this.best.loss;
     if (improved) this.best = { loss, epoch };
     this.supervision.considerLoss(this.step, loss);
@@ -334,30 +329,14 @@ class SftTrainer {
     const { state: divergence } = this.divergence;
     const state = { tokens, worse, best, supervision: supervision.state, divergence } satisfies SftState;
     await this.folder.saveCheckpoint(this.step, this.adapter, this.stepper.optimizer, { ...state }, supervision.best);
-    await this.setRunning();
+    await this.folder.setRunning();
   }
 
   private async finish(): Promise<SftResult> {
     const chosen = this.supervision.chosen(this.step);
     const adapter = await this.supervision.finish(this.step);
-    await this.folder.setState({ state: 'complete', ...this.progress, error: null, chosen });
+    await this.folder.setComplete(chosen);
     return { adapter, steps: this.step, chosen, stoppedEarly: this.stoppedEarly, best: this.best };
-  }
-
-  private async setRunning(): Promise<void> {
-    await this.folder.setState({ state: 'running', ...this.progress, error: null });
-  }
-
-  private async onPause(error: ErrorData | null): Promise<void> {
-    const { steps: done, totalSteps: total } = this.progress;
-    this.settings.work.report({ stage: error ? PAUSED : STAGE, done, total, line: null });
-    const state = error ? 'paused' : 'running';
-    await this.folder.tryState({ state, ...this.progress, error }).catch(() => {});
-  }
-
-  private async report(line: TrainingLogLine): Promise<void> {
-    await this.folder.log(line);
-    this.settings.work.report({ stage: STAGE, done: this.step, total: this.totalSteps, line });
   }
 }
 

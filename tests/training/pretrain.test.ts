@@ -1,11 +1,15 @@
+import { existsSync, renameSync, rmSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ErrorData } from '../../core/base/errors.ts';
 import { unattended } from '../../core/base/progress.ts';
+import { Patience } from '../../core/training/patience.ts';
 import { binaryCrossEntropy, initialWeights, pretrainLanguage, pretrainVision } from '../../core/training/pretrain.ts';
 import { StoredPretrainState } from '../../core/training/pretrainState.ts';
 import type { TrainingLogLine } from '../../core/training/types.ts';
+import { mountSmallDisk } from '../support/smallDisk.ts';
 import { backendsHere, loadTrainable, sidedFilm, writeTinyModel } from '../support/tinyModel.ts';
 
 const SETTINGS = {
@@ -110,40 +114,92 @@ describe('pretraining', async () => {
     });
   });
 
-  it('stopped and gone on with, comes to the same weights and the same log, bit for bit', async () => {
+  describe('a stage that keeps its state', () => {
     const source = {
       size: 20,
       at: (index: number) => ({ image: () => sidedFilm(index % 2 === 0), targets: [index % 2, Number.NaN] }),
     };
     const settings = { ...SETTINGS, totalSteps: 12, stopAt: 9 };
-    const run = async (files: string, stopAfter: number) => {
+    const newFiles = () => mkdtemp(join(tmpdir(), 'pretrain-'));
+
+    /** @param atStep hears of each step before its line is written */
+    async function run(files: string, atStep: (step: number, stop: () => void) => void = () => {}, onFull = () => {}) {
       const loaded = await loadTrainable(folder, 'wasm');
       const log = join(files, 'log.jsonl');
-      const state = new StoredPretrainState({ state: join(files, 'state.safetensors'), log, every: 3 });
       const controller = new AbortController();
+      const pauses: (string | null)[] = [];
+      const onPause = async (error: ErrorData | null) => {
+        pauses.push(error?.code ?? null);
+        if (error) onFull();
+      };
+      const disk = new Patience({ signal: controller.signal, onPause, waitMs: 20 });
+      const state = new StoredPretrainState({ state: join(files, 'state.safetensors'), log, every: 3 }, disk);
       const report = ({ done, line }: { done: number; line: TrainingLogLine }) => {
         state.log(line);
-        if (done === stopAfter) controller.abort();
+        atStep(done, () => controller.abort());
       };
       const work = { signal: controller.signal, report };
-      const ended = pretrainVision({ ...loaded, source, findings: 2, settings, state, work }).then(
+      const ended = await pretrainVision({ ...loaded, source, findings: 2, settings, state, work }).then(
         () => 'done',
         ({ code }) => code,
       );
-      return { ended: await ended, weights: loaded.weights, log: await readFile(log, 'utf8') };
-    };
-    const newFiles = () => mkdtemp(join(tmpdir(), 'pretrain-'));
-    const [whole, parts] = [await newFiles(), await newFiles()];
-    const once = await run(whole, 0);
-    expect(once.log.trim().split('\n')).toHaveLength(9);
-    const stopped = await run(parts, 5);
-    expect([stopped.ended, stopped.log.trim().split('\n').length]).toEqual(['CANCELLED', 5]);
-    // The state is that of step 3: steps 4 and 5 are done again.
-    const resumed = await run(parts, 0);
-    expect([once.ended, resumed.ended]).toEqual(['done', 'done']);
-    expect(resumed.log).toBe(once.log);
-    expect(resumed.weights).toEqual(once.weights);
-    expect(resumed.weights).not.toEqual(stopped.weights);
+      return { ended, pauses, weights: loaded.weights, log: await readFile(log, 'utf8').catch(() => null) };
+    }
+
+    it('stopped and gone on with, comes to the same weights and the same log, bit for bit', async () => {
+      const [whole, parts] = [await newFiles(), await newFiles()];
+      const once = await run(whole);
+      expect(once.log!.trim().split('\n')).toHaveLength(9);
+      const stopped = await run(parts, (step, stop) => step === 5 && stop());
+      expect([stopped.ended, stopped.log!.trim().split('\n').length]).toEqual(['CANCELLED', 5]);
+      // The state is that of step 3: steps 4 and 5 are done again.
+      const resumed = await run(parts);
+      expect([once.ended, resumed.ended]).toEqual(['done', 'done']);
+      expect(resumed.log).toBe(once.log);
+      expect(resumed.weights).toEqual(once.weights);
+      expect(resumed.weights).not.toEqual(stopped.weights);
+    });
+
+    it.skipIf(!existsSync('/dev/full'))('waits where its log finds no room, and loses nothing', async () => {
+      const [once, files] = [await run(await newFiles()), await newFiles()];
+      const [log, beside] = [join(files, 'log.jsonl'), join(files, 'kept')];
+      const fill = () => {
+        renameSync(log, beside);
+        symlinkSync('/dev/full', log);
+      };
+      const waited = await run(
+        files,
+        (step) => step === 4 && fill(),
+        () => renameSync(beside, log),
+      );
+      expect(waited.pauses).toEqual(['DISK_FULL', null]);
+      expect(waited.log).toBe(once.log);
+      expect(waited.weights).toEqual(once.weights);
+    });
+
+    const small = mountSmallDisk(2 ** 20);
+    afterAll(() => small?.remove());
+
+    it.skipIf(small === null)('waits where a real disk has no room for its state', async () => {
+      const [once, files] = [await run(await newFiles()), await mkdtemp(join(small!.path, 'stage-'))];
+      const filler = join(small!.path, 'filler');
+      const fill = () => {
+        const { bavail, bsize } = statfsSync(small!.path);
+        writeFileSync(filler, new Uint8Array(bavail * bsize));
+      };
+      const waited = await run(
+        files,
+        (step) => step === 6 && fill(),
+        () => rmSync(filler),
+      );
+      expect(waited.pauses).toEqual(['DISK_FULL', null]);
+      expect(waited.log).toBe(once.log);
+      expect(waited.weights).toEqual(once.weights);
+      // What was written in the end is whole: from it, the last three steps come out the same.
+      const again = await run(files);
+      expect(again.log).toBe(once.log);
+      expect(again.weights).toEqual(once.weights);
+    });
   });
 
   it('draws the same weights from the same seed, and leaves norms neutral', async () => {

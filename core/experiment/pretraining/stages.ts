@@ -14,6 +14,7 @@ import { loadGemma3Processor } from '../../preprocessing/gemma3Processor.ts';
 import type { ExecutorInfo } from '../../tensor/executor.ts';
 import { openTfjs } from '../../tensor/tfjs/backend.ts';
 import { loadPrompts } from '../../text/prompts.ts';
+import type { Patience } from '../../training/patience.ts';
 import { initialWeights, type PretrainSettings, pretrainLanguage, pretrainVision } from '../../training/pretrain.ts';
 import { StoredPretrainState } from '../../training/pretrainState.ts';
 import type { TrainingLogLine } from '../../training/types.ts';
@@ -112,19 +113,20 @@ export interface StageFolders {
   state: string;
 }
 
-/** Runs one stage, or goes on with it. @returns what trained */
+/** Runs one stage, or goes on with it. @param disk waits where there is no room for what is written @returns what trained */
 export async function pretrainStage(
   stage: PretrainStage,
   plan: PretrainPlan,
   folders: StageFolders,
   work: Work,
+  disk: Patience,
 ): Promise<ExecutorInfo> {
-  const films = await filmSet(folders.films, plan.films, work);
+  const films = await filmSet(folders.films, plan.films, work, disk);
   const { out, before, log } = folders;
-  await writeBaseFolder(out, folders.resources);
+  await disk.write(() => writeBaseFolder(out, folders.resources));
   const weights = before === null ? initialWeights(baseShapes(), plan.seed) : await readWeights(before);
-  await saveBaseWeights(out, weights);
-  const state = new StoredPretrainState({ state: folders.state, log, every: STATE_EVERY });
+  await disk.write(() => saveBaseWeights(out, weights));
+  const state = new StoredPretrainState({ state: folders.state, log, every: STATE_EVERY }, disk);
   const model = await TfjsModel.load(await openModelFolder(out), await openTfjs());
   try {
     const processor = await loadGemma3Processor(out);
@@ -139,7 +141,7 @@ export async function pretrainStage(
       const prompt = await loadPromptModel(out);
       await pretrainLanguage({ ...watched, source: { size, at }, prompt, frozenVision: stage.frozenVision ?? false });
     }
-    await saveBaseWeights(out, weights);
+    await disk.write(() => saveBaseWeights(out, weights));
     return model.executor;
   } finally {
     await model.dispose();
