@@ -16,13 +16,12 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { toErrorData } from '../core/base/errors.ts';
 import { Random } from '../core/base/random.ts';
 import { decodeBytes } from '../core/dicom/decodeFile.ts';
+import { MEMORY_LIMIT_BYTES, processorMs, TIME_LIMIT_MS } from './support/limits.ts';
 import { machine, median } from './support/measure.ts';
 import { mutate } from './support/mutate.ts';
 
-/** Of processor time, which is what a run takes on a machine that does nothing else; in all, where it only waits. */
-const TIME_LIMIT_MS = 5_000;
+/** In all, where a run only waits. */
 const WALL_LIMIT_MS = 60_000;
-const MEMORY_LIMIT_BYTES = 512 * 2 ** 20;
 const SAMPLING_MS = 20;
 
 interface Plan {
@@ -41,12 +40,6 @@ interface RunResult {
   milliseconds: number;
   /** Cut off, and yet another image without a warning. */
   silent: boolean;
-}
-
-/** Processor time of this process, all of its threads; the one that watches takes little. */
-function processorMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
 }
 
 // ------------------------------------------------------------------------------------------------------------ the thread

@@ -2,7 +2,7 @@
  * Colour: PALETTE COLOR, YBR_FULL, YBR_PARTIAL and deep RGB to RGB of 8 bits (PS3.3 C.7.6.3.1.2, C.7.9).
  */
 import { WorkbenchError } from '../base/errors.ts';
-import type { Attributes } from './dataSet.ts';
+import type { Attributes } from './attributes.ts';
 import type { PixelArray } from './film.ts';
 
 /** RGB tables of a palette: `red[stored - first]`, 8 bits. */
@@ -20,13 +20,16 @@ export function readPalette(attributes: Attributes, signed: boolean): Palette {
   return { first, channels: channels as Palette['channels'] };
 }
 
+/** 65,536 entries of 16 bits take an eighth of it; segments take less. */
+const MAX_TABLE_BYTES = 2 ** 20;
+
 function readChannel(attributes: Attributes, index: number): Uint8Array {
   const [count, , bits] = attributes.shorts(`x0028110${index + 1}`);
   const entries = count === 0 ? 65536 : count;
   if (entries === undefined || (bits !== 8 && bits !== 16)) throw badPalette(index, 'has no usable descriptor');
   const segmented = attributes.has(`x0028122${index + 1}`);
   const tag = segmented ? `x0028122${index + 1}` : `x0028120${index + 1}`;
-  const bytes = attributes.bytes(tag);
+  const bytes = attributes.bytes(tag)?.subarray(0, MAX_TABLE_BYTES);
   if (!bytes) throw badPalette(index, 'is missing');
   const wide = bits === 16 || (!segmented && bytes.length >= 2 * entries && entries > 1);
   const values = wide ? attributes.words(tag) : Uint16Array.from(bytes);

@@ -1,6 +1,7 @@
 /** docs/CONFORMANCE.md, made from the conformance table and the limits that the code has. */
 import { CODEC_LIBRARIES, TRANSFER_SYNTAXES, type TransferSyntax } from './conformance.ts';
 import { MAX_INFLATED_BYTES } from './dataSet.ts';
+import { MAX_ELEMENTS } from './elementStream.ts';
 import { MAX_FRAME_BYTES } from './header.ts';
 
 export function conformancePage(): string {
@@ -49,7 +50,8 @@ GB18030 and UTF-8, with and without ISO 2022 code extensions. Of an element that
 
 ## Limits
 
-A frame may take ${MAX_FRAME_BYTES / 2 ** 20} MiB, a deflated data set may grow to ${MAX_INFLATED_BYTES / 2 ** 20} MiB, a file may have 2 GiB. Reading never writes.
+A frame may take ${MAX_FRAME_BYTES / 2 ** 20} MiB, a deflated data set may grow to ${MAX_INFLATED_BYTES / 2 ** 20} MiB, a data set may hold
+${MAX_ELEMENTS} elements, a file may have 2 GiB. Reading never writes.
 Not read: Bits Allocated of 12 or 64, arithmetic-coded and hierarchical JPEG, four-component JPEG, video, JPEG XL.
 `;
 }

@@ -7,6 +7,8 @@
 import { inflateRawSync, inflateSync, constants as zlib } from 'node:zlib';
 import dicomParser, { type ByteStream, type DataSet, type Element } from 'dicom-parser';
 import { WorkbenchError } from '../base/errors.ts';
+import { Attributes, elementBytes, tagName, trim } from './attributes.ts';
+import { u16, u32 } from './bytes.ts';
 import { CharacterSet, latin1 } from './characterSet.ts';
 import {
   EXPLICIT_BIG_ENDIAN,
@@ -15,6 +17,7 @@ import {
   type TransferSyntax,
   transferSyntaxOf,
 } from './conformance.ts';
+import { ElementStream, isTooMany, parserFor } from './elementStream.ts';
 
 /** A deflated data set may not grow beyond this (a film of 8,000 x 8,000 and 16 bits is half of it). */
 export const MAX_INFLATED_BYTES = 256 * 2 ** 20;
@@ -64,7 +67,7 @@ export class PrefixTooShort extends Error {}
 /**
  * Reads a DICOM file's data set.
  * @throws WorkbenchError FILE_EMPTY, DICOM_NOT_DICOM, DICOM_NO_DATA_SET, DICOM_MALFORMED, DICOM_TRUNCATED,
- *   DICOM_NESTED_TOO_DEEP, DICOM_INFLATE_FAILED, DICOM_INFLATE_LIMIT; PrefixTooShort for a prefix.
+ *   DICOM_NESTED_TOO_DEEP, DICOM_TOO_MANY_ELEMENTS, DICOM_INFLATE_FAILED, DICOM_INFLATE_LIMIT; PrefixTooShort for a prefix.
  */
 export function readDicom(file: Uint8Array, options: ReadOptions = {}): DicomFile {
   if (file.length === 0) throw new WorkbenchError('FILE_EMPTY', 'The file is empty.');
@@ -128,7 +131,7 @@ function readMeta(file: Uint8Array, options: ReadOptions): Meta {
   }
   const elements: Record<string, Element> = {};
   if (start + 8 > file.length) return { transferSyntax: '', end: file.length, part10 };
-  const stream = streamAt(file, start, false);
+  const stream = new ElementStream(file, start, false);
   const encoding = { uid: '', explicitVr: isVr(file, start + 4), bigEndian: false };
   while (stream.position + 8 <= file.length && u16(file, stream.position) === 2) {
     const element = guarded(options, readElement, stream, encoding);
@@ -234,7 +237,7 @@ function readBody(
   const elements: Record<string, Element> = {};
   const body: Body = { dataSet: emptyDataSet(bytes, encoding.bigEndian, elements), pixelData: null };
   if (start >= bytes.length) return body;
-  const stream = streamAt(bytes, start, encoding.bigEndian);
+  const stream = new ElementStream(bytes, start, encoding.bigEndian);
   while (stream.position + 8 <= bytes.length) {
     const before = stream.position;
     try {
@@ -252,7 +255,7 @@ function readBody(
         elements[element.tag] = element;
       }
     } catch (error) {
-      if (!body.pixelData || !(error instanceof WorkbenchError)) throw error;
+      if (!body.pixelData || !(error instanceof WorkbenchError) || isTooMany(error)) throw error;
       warnings.push(`What follows the pixel data (from byte ${before}) could not be read.`);
       return body;
     }
@@ -265,7 +268,8 @@ function readBody(
  * One element. The stream stands behind it, or, for pixel data and directory records, at its value. What is not nested is
  * read here, which is several times as fast; sequences, undefined lengths and unknown VRs are dicom-parser's.
  */
-function readElement(stream: ByteStream, encoding: Encoding): Element {
+function readElement(stream: ElementStream, encoding: Encoding): Element {
+  stream.count();
   const element = encoding.explicitVr
     ? explicitElement(stream.byteArray, stream.position, encoding.bigEndian)
     : implicitElement(stream.byteArray, stream.position);
@@ -337,12 +341,13 @@ function implicitElement(bytes: Uint8Array, at: number): Element | undefined {
 }
 
 /** A DICOMDIR's records, as many as can be read: one that is cut off does not take the others with it. */
-function readRecords(stream: ByteStream, element: Element, encoding: Encoding, warnings: string[]): void {
+function readRecords(stream: ElementStream, element: Element, encoding: Encoding, warnings: string[]): void {
   const bytes = stream.byteArray;
   const end = Math.min(element.dataOffset + element.length, bytes.length);
   const items: Element[] = [];
   element.items = items;
   while (stream.position + 8 <= end && readTag(bytes, stream.position, encoding.bigEndian) === 'xfffee000') {
+    stream.count();
     const length = u32(bytes, stream.position + 4, encoding.bigEndian);
     const dataOffset = stream.position + 8;
     const elements: Record<string, Element> = {};
@@ -350,7 +355,8 @@ function readRecords(stream: ByteStream, element: Element, encoding: Encoding, w
     stream.position = dataOffset;
     try {
       readRecord(stream, Math.min(dataOffset + length, bytes.length), encoding, elements);
-    } catch {
+    } catch (error) {
+      if (isTooMany(error)) throw error;
       warnings.push(`The directory record at byte ${dataOffset} is damaged.`);
     }
     if (length !== UNDEFINED_LENGTH) stream.position = dataOffset + length;
@@ -359,7 +365,7 @@ function readRecords(stream: ByteStream, element: Element, encoding: Encoding, w
   stream.position = Math.max(stream.position, end);
 }
 
-function readRecord(stream: ByteStream, end: number, encoding: Encoding, elements: Record<string, Element>): void {
+function readRecord(stream: ElementStream, end: number, encoding: Encoding, elements: Record<string, Element>): void {
   while (stream.position + 8 <= end) {
     const element = guarded({}, readElement, stream, encoding);
     if (element.tag === 'xfffee00d') return;
@@ -425,6 +431,7 @@ function guarded<A extends unknown[], T>(options: ReadOptions, read: (...args: A
   try {
     return read(...args);
   } catch (error) {
+    if (isTooMany(error)) throw error;
     if (error instanceof RangeError) {
       throw new WorkbenchError('DICOM_NESTED_TOO_DEEP', 'The sequences of this file are nested too deeply.');
     }
@@ -435,219 +442,8 @@ function guarded<A extends unknown[], T>(options: ReadOptions, read: (...args: A
   }
 }
 
-function streamAt(bytes: Uint8Array, position: number, bigEndian: boolean): ByteStream {
-  return new dicomParser.ByteStream(parserFor(bigEndian), bytes, position);
-}
-
-function parserFor(bigEndian: boolean) {
-  return bigEndian ? dicomParser.bigEndianByteArrayParser : dicomParser.littleEndianByteArrayParser;
-}
-
 function emptyDataSet(bytes: Uint8Array, bigEndian: boolean, elements: Record<string, Element>): DataSet {
   return { byteArray: bytes, byteArrayParser: parserFor(bigEndian), elements, warnings: [] } as unknown as DataSet;
-}
-
-// --------------------------------------------------------------------------------------------------------- attributes
-
-/** An element as it stands in the file, for those who write a data set again. */
-export interface RawElement {
-  /** Group in the upper, element in the lower 16 bits. */
-  tag: number;
-  /** Absent in implicit VR. */
-  vr: string | undefined;
-  /** Of undefined length with its fragments, or nested. */
-  value: Uint8Array;
-  /** Of a sequence; null: not nested. */
-  items: Attributes[] | null;
-  undefinedLength: boolean;
-}
-
-/** A data set's values by tag (`x00280010`). Absent and unreadable values give '', [] or undefined, never an error. */
-export class Attributes {
-  private readonly dataSet: DataSet;
-  private readonly charset: CharacterSet;
-
-  constructor(dataSet: DataSet, inherited: CharacterSet) {
-    this.dataSet = dataSet;
-    this.charset = inherited;
-    const terms = this.strings('x00080005');
-    if (terms.length > 0) this.charset = new CharacterSet(terms);
-  }
-
-  get characterSetKnown(): boolean {
-    return this.charset.known;
-  }
-
-  has(tag: string): boolean {
-    return (this.dataSet.elements[tag]?.length ?? 0) > 0;
-  }
-
-  tags(): string[] {
-    return Object.keys(this.dataSet.elements);
-  }
-
-  vr(tag: string): string | undefined {
-    return this.dataSet.elements[tag]?.vr;
-  }
-
-  /** All elements, by tag; pixel data is not among them. */
-  elements(): RawElement[] {
-    const { byteArray, elements } = this.dataSet;
-    const raw = Object.values(elements).map((element): RawElement => {
-      const nested = element.vr === 'SQ' || element.items !== undefined;
-      const items = (element.items ?? []).flatMap((item) =>
-        item.dataSet ? [new Attributes(item.dataSet, this.charset)] : [],
-      );
-      return {
-        tag: Number.parseInt(element.tag.slice(1), 16),
-        vr: element.vr,
-        value: elementBytes(byteArray, element),
-        items: nested ? items : null,
-        undefinedLength: element.hadUndefinedLength === true,
-      };
-    });
-    return raw.sort((a, b) => a.tag - b.tag);
-  }
-
-  /** The value's bytes, not copied. */
-  bytes(tag: string): Uint8Array | undefined {
-    const element = this.dataSet.elements[tag];
-    return element && element.length > 0 ? elementBytes(this.dataSet.byteArray, element) : undefined;
-  }
-
-  /** Values of CS, UI, DS, IS, DA, TM, ... (default repertoire). */
-  strings(tag: string): string[] {
-    const bytes = this.bytes(tag);
-    if (!bytes) return [];
-    const text = latin1(bytes);
-    return text.includes('\\') ? text.split('\\').map(trim) : [trim(text)];
-  }
-
-  string(tag: string): string {
-    return this.strings(tag)[0] ?? '';
-  }
-
-  /** Text in the data set's character set, made fit for display: no control characters, bounded length. */
-  text(tag: string, maximumLength = 1024): string {
-    const bytes = this.bytes(tag);
-    if (!bytes) return '';
-    const text = displayable(this.charset.decode(bytes.subarray(0, maximumLength * 4)));
-    return text.length > maximumLength ? `${text.slice(0, maximumLength)}…` : text;
-  }
-
-  /** Numbers of a DS or IS value, in order, also where its writer chose a binary VR; what is not a number becomes NaN. */
-  decimals(tag: string): number[] {
-    const binary = this.binaryNumbers(tag);
-    if (binary) return binary;
-    return this.strings(tag).map((text) =>
-      /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text) ? Number(text) : Number.NaN,
-    );
-  }
-
-  private binaryNumbers(tag: string): number[] | undefined {
-    const bytes = this.bytes(tag);
-    const type = BINARY_VRS.get(this.vr(tag));
-    if (!bytes || !type) return undefined;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    const count = Math.floor(bytes.length / type.size);
-    return Array.from({ length: count }, (_, i) => view[type.read](i * type.size, !this.bigEndian));
-  }
-
-  /** Values of US or SS, also where their writer chose another VR of whole numbers. */
-  shorts(tag: string, signed = false): number[] {
-    const vr = this.vr(tag);
-    if (vr === 'IS' || vr === 'DS' || vr === 'UL' || vr === 'SL') return this.decimals(tag);
-    const { byteArrayParser: parser, byteArray, elements } = this.dataSet;
-    const element = elements[tag];
-    if (!element) return [];
-    const count = Math.floor(elementBytes(byteArray, element).length / 2);
-    return Array.from({ length: count }, (_, i) =>
-      signed
-        ? parser.readInt16(byteArray, element.dataOffset + 2 * i)
-        : parser.readUint16(byteArray, element.dataOffset + 2 * i),
-    );
-  }
-
-  short(tag: string): number | undefined {
-    return this.shorts(tag)[0];
-  }
-
-  /** Value of UL. */
-  long(tag: string): number | undefined {
-    const bytes = this.bytes(tag);
-    return bytes && bytes.length >= 4 ? u32(bytes, 0, this.bigEndian) : undefined;
-  }
-
-  /** Values of UL (4) or OV/UV (8 bytes each). */
-  offsets(tag: string, size: 4 | 8): number[] {
-    const bytes = this.bytes(tag);
-    if (!bytes) return [];
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    return Array.from({ length: Math.floor(bytes.length / size) }, (_, i) =>
-      size === 4 ? view.getUint32(4 * i, !this.bigEndian) : Number(view.getBigUint64(8 * i, !this.bigEndian)),
-    );
-  }
-
-  /** 16-bit words of OW data. */
-  words(tag: string): Uint16Array {
-    const bytes = this.bytes(tag) ?? new Uint8Array(0);
-    return Uint16Array.from({ length: bytes.length >> 1 }, (_, i) => u16(bytes, 2 * i, this.bigEndian));
-  }
-
-  /** Items of a sequence; also of one that was stored as UN of defined length (PS3.5 6.2.2 note 2). */
-  items(tag: string): Attributes[] {
-    const element = this.dataSet.elements[tag];
-    if (!element || element.length === 0) return [];
-    const items = element.items ?? (element.vr === 'UN' || element.vr === undefined ? this.unknownItems(element) : []);
-    return items.flatMap((item) => (item.dataSet ? [new Attributes(item.dataSet, this.charset)] : []));
-  }
-
-  private unknownItems(element: Element): Element[] {
-    const copy: Element = { ...element };
-    try {
-      const stream = new dicomParser.ByteStream(
-        dicomParser.littleEndianByteArrayParser,
-        this.dataSet.byteArray,
-        element.dataOffset,
-      );
-      dicomParser.readSequenceItemsImplicit(stream, copy);
-    } catch {
-      return [];
-    }
-    return copy.items ?? [];
-  }
-
-  private get bigEndian(): boolean {
-    return this.dataSet.byteArrayParser === dicomParser.bigEndianByteArrayParser;
-  }
-}
-
-function elementBytes(bytes: Uint8Array, element: Element): Uint8Array {
-  return bytes.subarray(element.dataOffset, Math.min(element.dataOffset + element.length, bytes.length));
-}
-
-/** Values are padded with NUL or spaces. */
-function trim(text: string): string {
-  let start = 0;
-  let end = text.length;
-  while (end > start && text.charCodeAt(end - 1) % 32 === 0 && text.charCodeAt(end - 1) <= 32) end--;
-  while (start < end && text.charCodeAt(start) % 32 === 0 && text.charCodeAt(start) <= 32) start++;
-  return text.slice(start, end);
-}
-
-function displayable(text: string): string {
-  return trim(CONTROL.test(text) ? text.replace(ANSI, '').replace(CONTROLS, ' ') : text);
-}
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
-const CONTROL = /[\x00-\x1f\x7f-\x9f]/;
-const CONTROLS = new RegExp(CONTROL, 'g');
-/** Escape sequences of terminals must not reach one. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they begin with ESC.
-const ANSI = /\x1b\[[0-9;]*[A-Za-z]/g;
-
-/** `x00280010` as people write it: (0028,0010). */
-export function tagName(tag: string): string {
-  return `(${tag.slice(1, 5).toUpperCase()},${tag.slice(5).toUpperCase()})`;
 }
 
 function isVr(bytes: Uint8Array, at: number): boolean {
@@ -660,29 +456,5 @@ const VRS = new Map(
     .split(' ')
     .map((vr) => [(vr.charCodeAt(0) << 8) | vr.charCodeAt(1), vr]),
 );
-interface BinaryType {
-  size: number;
-  read: 'getUint16' | 'getInt16' | 'getUint32' | 'getInt32' | 'getFloat32' | 'getFloat64';
-}
-
-/** VRs whose values are binary numbers. */
-const BINARY_VRS = new Map<string | undefined, BinaryType>([
-  ['US', { size: 2, read: 'getUint16' }],
-  ['SS', { size: 2, read: 'getInt16' }],
-  ['UL', { size: 4, read: 'getUint32' }],
-  ['SL', { size: 4, read: 'getInt32' }],
-  ['FL', { size: 4, read: 'getFloat32' }],
-  ['FD', { size: 8, read: 'getFloat64' }],
-]);
 /** PS3.5 7.1.2: two reserved bytes, and a length of 32 bits. */
 const LONG_VRS = new Set('OB OD OF OL OV OW SQ SV UC UN UR UT UV'.split(' '));
-
-export function u16(bytes: Uint8Array, at: number, bigEndian = false): number {
-  return bigEndian ? (bytes[at]! << 8) | bytes[at + 1]! : bytes[at]! | (bytes[at + 1]! << 8);
-}
-
-export function u32(bytes: Uint8Array, at: number, bigEndian = false): number {
-  const low = u16(bytes, bigEndian ? at + 2 : at, bigEndian);
-  const high = u16(bytes, bigEndian ? at : at + 2, bigEndian);
-  return high * 65536 + low;
-}

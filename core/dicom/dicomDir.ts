@@ -5,7 +5,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { locate, WorkbenchError } from '../base/errors.ts';
-import type { Attributes } from './dataSet.ts';
+import type { Attributes } from './attributes.ts';
 import { readDicom } from './dataSet.ts';
 import { readWhole } from './openFilm.ts';
 

@@ -4,9 +4,9 @@
  * Pillow's `exif_transpose` does, by which transformers loads images.
  */
 
+import { u16, u32 } from './bytes.ts';
 import { latin1 } from './characterSet.ts';
 import { isFrameMarker, nextSegment } from './codecs/jpegStream.ts';
-import { u16, u32 } from './dataSet.ts';
 import type { Raster } from './rasterFiles.ts';
 
 /** 1: as stored; 2 to 8: mirrored, turned, or both. */

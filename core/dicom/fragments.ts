@@ -2,7 +2,9 @@
  * Encapsulated pixel data (PS3.5 A.4): fragments, and which of them make up a frame.
  */
 import { type JsonValue, WorkbenchError } from '../base/errors.ts';
-import { type DicomFile, type PixelDataElement, u16, u32 } from './dataSet.ts';
+import { u16, u32 } from './bytes.ts';
+import type { DicomFile, PixelDataElement } from './dataSet.ts';
+import { MAX_ELEMENTS } from './elementStream.ts';
 
 interface Fragment {
   /** From the first byte after the basic offset table, item header included: what offset tables count from. */
@@ -45,7 +47,7 @@ export function readEncapsulatedFrames(
   if (!isTable) file.warnings.push('The pixel data have no basic offset table.');
   const fragments = readFragments(bytes, isTable ? start + 8 + tableLength : start, end, bigEndian);
   if (fragments.length === 0) throw new WorkbenchError('DICOM_BAD_FRAGMENTS', 'The pixel data hold no fragment.');
-  const entries = isTable ? tableLength >> 2 : 0;
+  const entries = isTable ? Math.min(tableLength >>> 2, MAX_ELEMENTS) : 0;
   const basic = Array.from({ length: entries }, (_, i) => u32(bytes, start + 8 + 4 * i, bigEndian));
   const groups = groupFragments(file, fragments, basic, frames);
   return groups.map((group) => group.map(({ start, end }) => bytes.subarray(start, end)));
@@ -70,6 +72,11 @@ function readFragments(bytes: Uint8Array, start: number, end: number, bigEndian:
     }
     const length = u32(bytes, at + 4, bigEndian);
     if (at + 8 + length > end) throw truncated('a fragment', { length, available: end - at - 8 });
+    if (fragments.length === MAX_ELEMENTS) {
+      throw new WorkbenchError('DICOM_BAD_FRAGMENTS', 'The pixel data hold too many fragments.', {
+        limit: MAX_ELEMENTS,
+      });
+    }
     fragments.push({ offset: at - start, start: at + 8, end: at + 8 + length });
     at += 8 + length;
   }

@@ -4,7 +4,8 @@
  * right are left out with a warning, since a film without its window is still a film.
  */
 import { WorkbenchError } from '../base/errors.ts';
-import { type Attributes, type DicomFile, tagName } from './dataSet.ts';
+import { type Attributes, tagName } from './attributes.ts';
+import type { DicomFile } from './dataSet.ts';
 import type { FilmTags, ModalityTransform, Voi, VoiFunction } from './film.ts';
 import { readCautionsOf } from './suitability.ts';
 
@@ -98,7 +99,7 @@ function readFrames(attributes: Attributes, warnings: string[]): number {
     return 1;
   }
   if (!Number.isInteger(frames) || frames < 1) {
-    throw badAttribute('Number of Frames', 'x00280008', text, 'a whole number from 1');
+    throw badAttribute('Number of Frames', 'x00280008', text.slice(0, 16), 'a whole number from 1');
   }
   return frames;
 }

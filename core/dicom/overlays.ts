@@ -2,7 +2,8 @@
  * Overlay planes (PS3.3 C.9.2): graphics of one bit a pixel over the film, in data of their own, or, retired, in spare bits
  * of the pixel cells. A plane that cannot be right is left out.
  */
-import { type Attributes, u16 } from './dataSet.ts';
+import type { Attributes } from './attributes.ts';
+import { u16 } from './bytes.ts';
 import type { FrameSource } from './decode.ts';
 import type { FilmOverlay } from './film.ts';
 import { nativeFrameBytes } from './nativePixels.ts';

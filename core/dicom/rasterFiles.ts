@@ -3,12 +3,13 @@
  * image processors of the models do; a colour image whose channels are all equal is a gray film.
  */
 import { WorkbenchError } from '../base/errors.ts';
+import { u32 } from './bytes.ts';
 import { decodeJpegComponents } from './codecs/jpeg.ts';
 import { decodeJpegLossless } from './codecs/jpegLossless.ts';
 import { readJpegFrameHeader } from './codecs/jpegStream.ts';
 import { decodePng } from './codecs/png.ts';
 import { decodeJpegTurbo } from './codecs/wasm.ts';
-import { hasPreamble, u32 } from './dataSet.ts';
+import { hasPreamble } from './dataSet.ts';
 import { isTurned, readOrientation, upright } from './exif.ts';
 import { MAX_FRAME_BYTES } from './header.ts';
 

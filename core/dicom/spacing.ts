@@ -3,7 +3,7 @@
  * Left out: regions of ultrasound images (C.8.5.5), and Distance Source to Detector and to Patient, from which a magnification
  * could be computed that the file itself does not claim.
  */
-import type { Attributes } from './dataSet.ts';
+import type { Attributes } from './attributes.ts';
 import type { FilmSpacing, SpacingOrigin } from './film.ts';
 
 /** Pixel Spacing of these is measured in the body. */

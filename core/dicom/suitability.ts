@@ -4,7 +4,7 @@
  * that each question is put to the attribute that was made for it first, and to descriptions last (PS3.3 C.8.11.1, C.8.11.5;
  * PS3.16 CID 4010).
  */
-import type { Attributes } from './dataSet.ts';
+import type { Attributes } from './attributes.ts';
 import type { FilmTags } from './film.ts';
 
 export const CAUTIONS = [

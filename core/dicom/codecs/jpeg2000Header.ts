@@ -1,5 +1,5 @@
 /** The SIZ marker of a JPEG 2000 codestream (ITU-T T.800 A.5.1), raw or in a JP2 file, for checks before decoding. */
-import { u32 } from '../dataSet.ts';
+import { u32 } from '../bytes.ts';
 import { damaged, type ExpectedSize } from './frame.ts';
 
 export interface Jpeg2000Header extends ExpectedSize {

@@ -5,8 +5,8 @@
  */
 import { inflateSync } from 'node:zlib';
 import { WorkbenchError } from '../../base/errors.ts';
+import { u16, u32 } from '../bytes.ts';
 import { latin1 } from '../characterSet.ts';
-import { u16, u32 } from '../dataSet.ts';
 
 export interface PngImage {
   width: number;

@@ -1,7 +1,7 @@
 /**
  * RLE Lossless (PS3.5 annex G): one PackBits segment for each byte of each sample, most significant byte first.
  */
-import { u32 } from '../dataSet.ts';
+import { u32 } from '../bytes.ts';
 import { damaged } from './frame.ts';
 
 /**

@@ -2,7 +2,7 @@
  * Whether text may be burned into an image's pixels. Pixels are never changed here: a person has to look. What the file says
  * itself (Burned In Annotation) comes first; where it says nothing, what it says about its making.
  */
-import type { Attributes } from '../dataSet.ts';
+import type { Attributes } from '../attributes.ts';
 
 /** Screens and cameras write on their pictures; so do scanners of films and ultrasound machines. */
 const WRITTEN_MODALITIES = new Set(['SC', 'US', 'OT', 'XC', 'ES', 'GM', 'SM', 'HC', 'DG', 'IVUS', 'RF', 'XA']);

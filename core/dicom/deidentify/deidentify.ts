@@ -11,6 +11,7 @@
 import { deflateRawSync } from 'node:zlib';
 import { WorkbenchError } from '../../base/errors.ts';
 import { VERSION } from '../../base/version.ts';
+import type { Attributes, RawElement } from '../attributes.ts';
 import { latin1 } from '../characterSet.ts';
 import {
   EXPLICIT_BIG_ENDIAN,
@@ -18,7 +19,7 @@ import {
   IMPLICIT_LITTLE_ENDIAN,
   transferSyntaxOf,
 } from '../conformance.ts';
-import { type Attributes, type DicomFile, endOfPixelData, type RawElement } from '../dataSet.ts';
+import { type DicomFile, endOfPixelData } from '../dataSet.ts';
 import { encodeFile } from '../write.ts';
 import { burnedInWarnings } from './burnedIn.ts';
 import {

@@ -2,8 +2,9 @@
  * The identifiers that a header states (names, numbers, institution), to be looked for in text that the profile leaves:
  * a person may have typed them anywhere.
  */
+
+import type { Attributes } from '../attributes.ts';
 import { latin1 } from '../characterSet.ts';
-import type { Attributes } from '../dataSet.ts';
 import { actionOf, type ProfileOptions } from './profile.ts';
 
 /** Names, numbers, places; also those in the items of sequences. Group 0010 is looked through by VR as well. */
