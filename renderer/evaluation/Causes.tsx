@@ -1,4 +1,5 @@
 /** Why it changed: prevalence, label convention, image, each with its assumption, its interval and what it was judged by. */
+import { useMemo } from 'react';
 import {
   type Decomposition,
   type EvaluationResult,
@@ -9,8 +10,11 @@ import {
   SHIFT_ASSUMPTIONS,
   type ShiftCause,
 } from '../../core/evaluation/types.ts';
+import { Chart } from '../frame/Chart.tsx';
+import { grounds, readersOf } from '../frame/chartLook.ts';
 import { DataTable } from '../frame/DataTable.tsx';
 import { percent, signed, text } from '../text.ts';
+import { type CauseRow, causeSpec } from './charts.ts';
 import { CheckpointName } from './Gaps.tsx';
 import { intervalText } from './Grid.tsx';
 
@@ -19,7 +23,6 @@ const CAUSES: readonly ShiftCause[] = ['prevalence', 'convention', 'image'];
 export function Causes({ result }: { result: EvaluationResult }) {
   const { decompositions = [] } = result;
   if (decompositions.length === 0) return null;
-  const widest = Math.max(...decompositions.flatMap(({ parts }) => parts.map(({ value }) => Math.abs(value))), 0.01);
   return (
     <section className="block" data-area="causes">
       <h2>{text.analysis.causes}</h2>
@@ -38,10 +41,11 @@ export function Causes({ result }: { result: EvaluationResult }) {
         </thead>
         <tbody>
           {decompositions.map((each) => (
-            <Row key={`${each.fromCheckpointId} ${each.checkpointId}`} result={result} each={each} widest={widest} />
+            <Row key={`${each.fromCheckpointId} ${each.checkpointId}`} result={result} each={each} />
           ))}
         </tbody>
       </DataTable>
+      <CauseChart result={result} />
       <ul className="assumptions muted">
         {CAUSES.map((cause) => (
           <li key={cause}>{SHIFT_ASSUMPTIONS[cause]}</li>
@@ -56,7 +60,7 @@ export function Causes({ result }: { result: EvaluationResult }) {
   );
 }
 
-function Row({ result, each, widest }: { result: EvaluationResult; each: Decomposition; widest: number }) {
+function Row({ result, each }: { result: EvaluationResult; each: Decomposition }) {
   const { checkpointId, fromCheckpointId, change, interval = null, parts } = each;
   return (
     <tr>
@@ -74,13 +78,13 @@ function Row({ result, each, widest }: { result: EvaluationResult; each: Decompo
         {isWithinNoise(each) ? <div className="small">{text.analysis.withinNoise}</div> : null}
       </td>
       {parts.map((part) => (
-        <Part key={part.cause} part={part} said={isSaid(each, part)} widest={widest} />
+        <Part key={part.cause} part={part} said={isSaid(each, part)} />
       ))}
     </tr>
   );
 }
 
-function Part({ part, said, widest }: { part: Decomposition['parts'][number]; said: boolean; widest: number }) {
+function Part({ part, said }: { part: Decomposition['parts'][number]; said: boolean }) {
   const { value, interval, share = null, shareInterval = null } = part;
   if (isUnseen(part)) {
     return (
@@ -99,25 +103,39 @@ function Part({ part, said, widest }: { part: Decomposition['parts'][number]; sa
   }
   return (
     <td className={isSettled(interval) ? 'settled' : ''}>
-      <span className="part-number">{signed(value)}</span>
-      <Bar value={value} widest={widest} />
+      {signed(value)}
       <div className="muted small">{intervalText(interval, signed)}</div>
       {share === null ? null : <div className="small">{text.analysis.ofTheChange(share, shareInterval)}</div>}
     </td>
   );
 }
 
-const BAR = 96;
+/** Only what is said in the table is drawn. */
+function CauseChart({ result }: { result: EvaluationResult }) {
+  const { decompositions = [] } = result;
+  const rows = useMemo(() => causeRowsOf(result), [result]);
+  const specs = useMemo(() => {
+    const changes = [...new Set(rows.map(({ change }) => change))];
+    const causes = CAUSES.map((cause) => text.analysis.cause[cause]);
+    return grounds((ground) => causeSpec(changes, causes, ground));
+  }, [rows]);
+  if (rows.length === 0 || decompositions.length === 0) return null;
+  return <Chart {...specs} rows={rows} label={text.analysis.causesChart} />;
+}
 
-/** From the middle: losses to the left, gains to the right. */
-function Bar({ value, widest }: { value: number; widest: number }) {
-  const length = (Math.abs(value) / widest) * (BAR / 2);
-  return (
-    <svg className="part-bar" width={BAR} height={8} aria-hidden="true">
-      <line x1={BAR / 2} x2={BAR / 2} y1={0} y2={8} className="tick" />
-      <rect x={value < 0 ? BAR / 2 - length : BAR / 2} y={1} width={length} height={6} />
-    </svg>
-  );
+export function causeRowsOf({ decompositions = [], checkpoints }: EvaluationResult): CauseRow[] {
+  const readers = readersOf(checkpoints);
+  const name = (id: string) => readers.find((each) => each.id === id)?.name ?? id;
+  return decompositions.flatMap((each) => {
+    const { fromCheckpointId: from, checkpointId: to } = each;
+    const change = from === null ? name(to) : text.evaluate.stepOf(name(from), name(to));
+    return each.parts
+      .filter((part) => isSaid(each, part) && !isUnseen(part))
+      .map(({ cause, value, interval }) => ({
+        ...{ change, cause: text.analysis.cause[cause], value },
+        ...{ low: interval?.low ?? null, high: interval?.high ?? null, settled: isSettled(interval) },
+      }));
+  });
 }
 
 function Evidence({ result }: { result: EvaluationResult }) {

@@ -2,12 +2,12 @@
 
 import { useMemo } from 'react';
 import { type EvaluationResult, type Gap, type Interval, isSettled } from '../../core/evaluation/types.ts';
-import type { Figure } from '../../core/report/charts/figure.ts';
-import { slopeChart } from '../../core/report/charts/slope.ts';
+import { Chart } from '../frame/Chart.tsx';
+import { grounds, readersOf } from '../frame/chartLook.ts';
 import { DataTable } from '../frame/DataTable.tsx';
-import { FigureView } from '../frame/FigureView.tsx';
 import { RoleDot } from '../frame/parts.tsx';
 import { pValue, score, signed, text } from '../text.ts';
+import { type SlopeRow, slopeSpec } from './charts.ts';
 import { intervalText } from './Grid.tsx';
 
 export function Gaps({ result }: { result: EvaluationResult }) {
@@ -66,38 +66,35 @@ function GapTable(props: { result: EvaluationResult; gaps: Gap[]; title: string;
   );
 }
 
-/** The same drawing as in the report. */
+/** Macro-F1 on the shared labels at both ends. */
 export function Slope({ result }: { result: EvaluationResult }) {
-  const figure = useMemo(() => slopeOf(result), [result]);
+  const rows = useMemo(() => slopeRowsOf(result), [result]);
+  const specs = useMemo(() => {
+    const name = (id: string) => result.datasets.find((each) => each.id === id)?.name ?? id;
+    const sides = [name(result.sourceDatasetId), name(result.targetDatasetId)] as const;
+    return grounds((ground) => slopeSpec(rows, sides, readersOf(result.checkpoints), ground));
+  }, [result, rows]);
+  if (rows.length === 0) return null;
+  const title = text.evaluate.slopeTitle(result.sharedLabels.length);
   return (
-    <section aria-label={text.evaluate.gaps(result.sharedLabels.length)}>
-      <FigureView figure={figure} name={text.evaluate.gaps(result.sharedLabels.length)} />
+    <section className="slope" aria-label={title}>
+      <Chart {...specs} rows={rows} label={title} />
     </section>
   );
 }
 
-function slopeOf(result: EvaluationResult): Figure {
-  const nameOf = (id: string) => result.datasets.find((each) => each.id === id)?.name ?? id;
-  const lines = result.gaps
-    .filter((gap) => gap.labelSet === 'shared')
-    .map((gap) => {
-      const checkpoint = result.checkpoints.find((each) => each.id === gap.checkpointId);
-      const interval = (datasetId: string): [number, number] | null => {
-        const cell = result.cells.find((c) => c.datasetId === datasetId && c.checkpointId === gap.checkpointId);
-        const found = cell?.shared.macroF1Interval;
-        return found ? [found.low, found.high] : null;
-      };
-      return {
-        name: checkpoint?.name ?? gap.checkpointId,
-        role: checkpoint?.role ?? ('other' as const),
-        source: gap.source,
-        target: gap.target,
-        sourceInterval: interval(result.sourceDatasetId),
-        targetInterval: interval(result.targetDatasetId),
-      };
-    });
-  const [sourceName, targetName] = [nameOf(result.sourceDatasetId), nameOf(result.targetDatasetId)];
-  return slopeChart({ lines, sourceName, targetName, width: 380, height: 150 });
+export function slopeRowsOf(result: EvaluationResult): SlopeRow[] {
+  const shared = result.gaps.filter((gap) => gap.labelSet === 'shared');
+  return readersOf(result.checkpoints).flatMap(({ id, name }) => {
+    const gap = shared.find(({ checkpointId }) => checkpointId === id);
+    if (!gap) return [];
+    const end = (side: 0 | 1, datasetId: string, value: number): SlopeRow => {
+      const cell = result.cells.find((each) => each.datasetId === datasetId && each.checkpointId === id);
+      const { low = null, high = null } = cell?.shared.macroF1Interval ?? {};
+      return { checkpoint: name, side, value, low, high };
+    };
+    return [end(0, result.sourceDatasetId, gap.source), end(1, result.targetDatasetId, gap.target)];
+  });
 }
 
 function Survival({ result }: { result: EvaluationResult }) {

@@ -6,7 +6,6 @@ import { useFrom, useWorkbench } from '../frame/context.ts';
 import { DataTable } from '../frame/DataTable.tsx';
 import type { Outcome } from '../state/evaluating.ts';
 import { count, score, signed, text } from '../text.ts';
-import { Dumbbells } from './Dumbbells.tsx';
 import { Forest } from './Forest.tsx';
 import { CheckpointName } from './Gaps.tsx';
 
@@ -55,7 +54,7 @@ function LabelTable(props: { result: EvaluationResult; shown: readonly Label[]; 
       <thead>
         {withParts.length > 0 && (
           <tr>
-            <td colSpan={2} />
+            <td />
             <th colSpan={withParts.length} scope="colgroup" title={text.evaluate.contributionHint}>
               {text.evaluate.contribution}
             </th>
@@ -63,9 +62,6 @@ function LabelTable(props: { result: EvaluationResult; shown: readonly Label[]; 
         )}
         <tr>
           <th scope="col">{text.compare.label}</th>
-          <th scope="col">
-            <Scale />
-          </th>
           {withParts.map((gap) => (
             <th key={gap.checkpointId} scope="col">
               <CheckpointName result={result} id={gap.checkpointId} />
@@ -86,9 +82,6 @@ function LabelTable(props: { result: EvaluationResult; shown: readonly Label[]; 
                 {label}
               </button>
             </th>
-            <td>
-              <Dumbbells result={result} label={label} />
-            </td>
             {withParts.map((gap) => {
               const part = gap.contributions.find((each) => each.label === label);
               return <td key={gap.checkpointId}>{part ? signed(part.contribution) : ''}</td>;
@@ -97,16 +90,6 @@ function LabelTable(props: { result: EvaluationResult; shown: readonly Label[]; 
         ))}
       </tbody>
     </DataTable>
-  );
-}
-
-function Scale() {
-  return (
-    <div className="f1-scale" aria-hidden="true">
-      {[0, 0.25, 0.5, 0.75, 1].map((tick) => (
-        <span key={tick}>{tick}</span>
-      ))}
-    </div>
   );
 }
 

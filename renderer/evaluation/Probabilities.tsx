@@ -1,13 +1,11 @@
 /** Where label probabilities are there: how well they rank, how far they can be believed, and thresholds frozen on the source. */
 import { useMemo, useState } from 'react';
-import type {
-  EvaluationCell,
-  EvaluationResult,
-  FrozenThreshold,
-  ProbabilityFigures,
-} from '../../core/evaluation/types.ts';
+import type { EvaluationCell, EvaluationResult, FrozenThreshold } from '../../core/evaluation/types.ts';
+import { Chart } from '../frame/Chart.tsx';
+import { grounds } from '../frame/chartLook.ts';
 import { DataTable } from '../frame/DataTable.tsx';
 import { score, text } from '../text.ts';
+import { type BinRow, reliabilitySpec } from './charts.ts';
 import { CheckpointName } from './Gaps.tsx';
 import { intervalText } from './Grid.tsx';
 
@@ -35,6 +33,7 @@ export function Probabilities({ result }: { result: EvaluationResult }) {
       </div>
       <p className="muted">{text.analysis.probabilitiesHint}</p>
       <ScoreTable cell={cell} />
+      <Reliability cell={cell} />
       <Thresholds result={result} />
     </section>
   );
@@ -53,7 +52,6 @@ function ScoreTable({ cell }: { cell: EvaluationCell }) {
           <th scope="col">{text.analysis.averagePrecision}</th>
           <th scope="col">Brier</th>
           <th scope="col">ECE</th>
-          <th scope="col">{text.analysis.reliability}</th>
         </tr>
       </thead>
       <tbody>
@@ -71,9 +69,6 @@ function ScoreTable({ cell }: { cell: EvaluationCell }) {
             </td>
             <td>{score(probability.brier)}</td>
             <td>{score(probability.expectedCalibrationError)}</td>
-            <td>
-              <Reliability bins={probability.reliability} label={label} />
-            </td>
           </tr>
         ))}
       </tbody>
@@ -81,23 +76,26 @@ function ScoreTable({ cell }: { cell: EvaluationCell }) {
   );
 }
 
-const SIZE = 56;
-
-/** Observed share over mean probability; the diagonal is what can be believed as it stands. */
-function Reliability({ bins, label }: { bins: ProbabilityFigures['reliability']; label: string }) {
-  const points = useMemo(
-    () => bins.map(({ meanProbability, observed }) => `${meanProbability * SIZE},${(1 - observed) * SIZE}`).join(' '),
-    [bins],
-  );
+/** Ten bins of every label. */
+function Reliability({ cell }: { cell: EvaluationCell }) {
+  const rows = useMemo(() => binRowsOf(cell), [cell]);
+  const specs = useMemo(() => {
+    const labels = [...new Set(rows.map(({ label }) => label))];
+    return grounds((ground) => reliabilitySpec(labels, ground));
+  }, [rows]);
   return (
-    <svg className="reliability" width={SIZE} height={SIZE} role="img" aria-label={text.analysis.reliabilityOf(label)}>
-      <title>{text.analysis.reliabilityOf(label)}</title>
-      <line x1={0} y1={SIZE} x2={SIZE} y2={0} className="tick" />
-      <polyline points={points} />
-      {bins.map(({ meanProbability, observed }) => (
-        <circle key={meanProbability} cx={meanProbability * SIZE} cy={(1 - observed) * SIZE} r={2} />
-      ))}
-    </svg>
+    <div className="reliability">
+      <Chart {...specs} rows={rows} label={text.analysis.reliability} />
+      <p className="muted small">{text.analysis.reliabilityHint}</p>
+    </div>
+  );
+}
+
+export function binRowsOf(cell: EvaluationCell): BinRow[] {
+  return cell.own.labels.flatMap(({ label, probability }) =>
+    (probability?.reliability ?? []).map(({ meanProbability, observed, films }) => ({
+      ...{ label, probability: meanProbability, observed, films },
+    })),
   );
 }
 

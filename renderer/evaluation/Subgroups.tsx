@@ -1,10 +1,11 @@
 /** In whom: macro-F1 by sex, age, view and device, with the number of films in each, drawn with intervals. */
 import { useMemo, useState } from 'react';
 import { type EvaluationResult, isSettled, type Subgroup } from '../../core/evaluation/types.ts';
-import { estimatesChart } from '../../core/report/charts/changes.ts';
+import { Chart } from '../frame/Chart.tsx';
+import { COLOURS, grounds } from '../frame/chartLook.ts';
 import { DataTable } from '../frame/DataTable.tsx';
-import { FigureView } from '../frame/FigureView.tsx';
 import { count, score, text } from '../text.ts';
+import { type GroupRow, groupSpec } from './charts.ts';
 import { CheckpointName } from './Gaps.tsx';
 import { intervalText } from './Grid.tsx';
 
@@ -85,35 +86,26 @@ function nameOf({ by, group }: Subgroup): string {
   return text.analysis.groupOf(text.analysis.by[by], group);
 }
 
-/** The step between the two checkpoints of the question in each group, as the report draws differences. */
+/** The step between the two checkpoints of the question in each group. */
 function Differences({ result, groups }: { result: EvaluationResult; groups: readonly Subgroup[] }) {
-  const figure = useMemo(() => differencesOf(result, groups), [result, groups]);
+  const rows = useMemo(() => groupRowsOf(groups), [groups]);
   const pair = groups.find(({ difference }) => difference)?.difference;
-  if (!figure || !pair) return null;
+  const role = result.checkpoints.find((each) => each.id === pair?.toCheckpointId)?.role ?? 'other';
+  const specs = useMemo(() => {
+    const names = rows.map(({ group }) => group);
+    return grounds((ground) => groupSpec(names, COLOURS[ground][role], text.analysis.macroF1Change, ground));
+  }, [rows, role]);
+  if (!pair || rows.length === 0) return null;
   const name = (id: string) => result.checkpoints.find((each) => each.id === id)?.name ?? id;
-  return (
-    <div>
-      <h3>{text.evaluate.stepOf(name(pair.fromCheckpointId), name(pair.toCheckpointId))}</h3>
-      <FigureView figure={figure} name={text.analysis.subgroups} />
-    </div>
-  );
+  const step = text.evaluate.stepOf(name(pair.fromCheckpointId), name(pair.toCheckpointId));
+  return <Chart {...specs} rows={rows} label={text.analysis.stepInGroups(step)} />;
 }
 
-function differencesOf(result: EvaluationResult, groups: readonly Subgroup[]) {
-  const role = (id: string) => result.checkpoints.find((each) => each.id === id)?.role ?? 'other';
-  const estimates = groups.flatMap((each) => {
-    const { difference } = each;
-    if (!difference) return [];
-    const { change, interval, toCheckpointId } = difference;
-    return [
-      {
-        name: `${nameOf(each)} (${count(each.films)})`,
-        role: role(toCheckpointId),
-        value: change,
-        interval: interval ? ([interval.low, interval.high] as [number, number]) : null,
-        strong: isSettled(interval),
-      },
-    ];
+function groupRowsOf(groups: readonly Subgroup[]): GroupRow[] {
+  return groups.flatMap((each) => {
+    if (!each.difference) return [];
+    const { change, interval } = each.difference;
+    const ends = { low: interval?.low ?? null, high: interval?.high ?? null };
+    return [{ group: `${nameOf(each)} (${count(each.films)})`, value: change, ...ends, settled: isSettled(interval) }];
   });
-  return estimates.length === 0 ? null : estimatesChart(estimates, 520, text.analysis.macroF1Change);
 }

@@ -9,15 +9,23 @@ import { commaSeparated, tabbed } from './tableText.ts';
 
 /**
  * `rows` are the data set named "rows" of the specification; the drawing follows them without being made anew. `paper`: the
- * same on white, for the file.
+ * same on white, for the file. `onPick`: a mark was clicked that stands for this row.
  */
-export function Chart(props: { spec: TopLevelSpec; paper: TopLevelSpec; rows: object[]; label: string }) {
-  const { spec, paper, rows, label } = props;
+export function Chart(props: {
+  spec: TopLevelSpec;
+  paper: TopLevelSpec;
+  rows: object[];
+  label: string;
+  onPick?(row: Record<string, unknown>): void;
+}) {
+  const { spec, paper, rows, label, onPick } = props;
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<View | null>(null);
   const latest = useRef(rows);
   const [failed, setFailed] = useState(false);
   latest.current = rows;
+  const pick = useRef(onPick);
+  pick.current = onPick;
 
   useEffect(() => {
     let gone = false;
@@ -25,6 +33,7 @@ export function Chart(props: { spec: TopLevelSpec; paper: TopLevelSpec; rows: ob
       .then((made) => {
         if (gone || !place.current) return made.finalize();
         view.current = made.initialize(place.current);
+        made.addEventListener('click', (_event, item) => item?.datum && pick.current?.(item.datum));
         // Rows may have come while it was made.
         return made.data('rows', latest.current).runAsync();
       })
@@ -40,17 +49,20 @@ export function Chart(props: { spec: TopLevelSpec; paper: TopLevelSpec; rows: ob
     void view.current?.data('rows', rows).runAsync();
   }, [rows]);
 
-  async function saveSvg() {
+  async function svgOnPaper(): Promise<string> {
     const printed = await makeView(paper, latest.current);
-    saveFile(fileNameOf(label, 'svg'), await printed.toSVG(), 'image/svg+xml');
+    const svg = await printed.toSVG();
     printed.finalize();
+    return svg;
   }
+  const saveSvg = async () => saveFile(fileNameOf(label, 'svg'), await svgOnPaper(), 'image/svg+xml');
 
   return (
     <figure className="chart">
       <figcaption>{label}</figcaption>
       {failed ? <p className="muted">{text.train.drawFailed}</p> : <div ref={place} />}
       <div className="take-out">
+        <CopyButton title={text.frame.copySvg} value={svgOnPaper} />
         <QuietButton title={text.frame.saveSvg} onClick={() => void saveSvg()} />
         <CopyButton title={text.frame.copyValues} value={() => tabbed(valuesOf(latest.current))} />
         <QuietButton

@@ -34,10 +34,16 @@ export function IconButton(props: {
   );
 }
 
-export function CopyButton({ value, title = text.frame.copy }: { value: () => string; title?: string }) {
+export function CopyButton({
+  value,
+  title = text.frame.copy,
+}: {
+  value: () => string | Promise<string>;
+  title?: string;
+}) {
   const [copied, setCopied] = useState(false);
   async function copy() {
-    await navigator.clipboard.writeText(value());
+    await navigator.clipboard.writeText(await value());
     setCopied(true);
     setTimeout(() => setCopied(false), 1500);
   }

@@ -39,6 +39,8 @@ export const analysis = {
   by: { sex: 'Sex', age: 'Age', view: 'View', device: 'Device' },
   groupOf: (by: string, group: string) => `${by}: ${group}`,
   macroF1Change: 'Difference in macro-F1',
+  causesChart: 'Parts of the change, with 95 % intervals',
+  stepInGroups: (step: string) => `${step}, in each group, with 95 % intervals`,
   power: 'What these films settle',
   powerHint:
     'Films of each data set that would settle it with 80 % power, were the effect as large as it appears; a plan for the next study, not a verdict on this one.',
@@ -71,7 +73,10 @@ export const analysis = {
   cellOf: (checkpoint: string, dataset: string) => `${checkpoint} on ${dataset}`,
   averagePrecision: 'Average precision',
   reliability: 'Reliability',
-  reliabilityOf: (label: string) => `${label}: observed share over mean probability, in ten bins`,
+  reliabilityHint:
+    'Observed share of the films over mean probability, in ten bins. On the diagonal a probability can be believed as it stands.',
+  meanProbability: 'Mean probability',
+  observed: 'Observed share',
   thresholds: 'Frozen thresholds',
   thresholdsHint: (name: string) => `Chosen on ${name} by the highest F1, and never tuned on the other institution.`,
   threshold: 'Threshold',

@@ -1,9 +1,9 @@
 /** One run: how far it is, its curves, its last numbers, and what differs from the paper. */
 import { useMemo } from 'react';
-import type { TopLevelSpec } from 'vega-lite';
 import type { LeftOut, TrainingDraw, TrainingLogLine, TrainingRun } from '../../core/services/contract.ts';
 import { type Alarm, alarmsOf } from '../../core/training/alarms.ts';
 import { Chart } from '../frame/Chart.tsx';
+import { grounds } from '../frame/chartLook.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { DataTable } from '../frame/DataTable.tsx';
 import { CopyButton, Empty, ErrorBox, ProgressBar, pauseText, QuietButton } from '../frame/parts.tsx';
@@ -18,7 +18,6 @@ import {
   chartsOf,
   type DrawnRun,
   drawnRuns,
-  type Ground,
   probeColumns,
   probeSpec,
   type RunChart,
@@ -247,10 +246,6 @@ function Curve({ chart, run, log, alarms }: CurvesProps & { chart: RunChart }) {
 /** Of the shown run and those laid over it; the alarms are the shown one's. */
 function curvesOf(logs: TrainingLogLine[][], columns: string[], drawn: DrawnRun[], alarms: Alarm[]): ChartRow[] {
   return [...logs.flatMap((each, at) => rowsOf(each, columns, drawn[at]?.name)), ...alarmRows(alarms)];
-}
-
-function grounds(specOn: (ground: Ground) => TopLevelSpec): { spec: TopLevelSpec; paper: TopLevelSpec } {
-  return { spec: specOn('screen'), paper: specOn('paper') };
 }
 
 /** Training and validation write lines of their own, so the last value of each column is shown. */

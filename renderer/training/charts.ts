@@ -1,8 +1,9 @@
 /** The curves of a run: which columns of its log belong into which chart, and how they are drawn on the dark screen. */
 import type { TopLevelSpec } from 'vega-lite';
-import { INK, ON_BLACK, ON_WHITE } from '../../core/report/palette.ts';
+import { ON_BLACK, ON_WHITE } from '../../core/report/palette.ts';
 import type { TrainingLogLine, TrainingRun } from '../../core/services/contract.ts';
 import type { Alarm } from '../../core/training/alarms.ts';
+import { distinctNames, type Ground, INKS, type Layer, look } from '../frame/chartLook.ts';
 import { text } from '../text.ts';
 
 export interface RunChart {
@@ -52,13 +53,9 @@ export interface DrawnRun {
 /** The one that is looked at has the colour of the checkpoint that it makes; those laid over it have further ones. */
 export function drawnRuns(kind: TrainingRun['kind'], name: string, others: readonly string[]): DrawnRun[] {
   const looks = [kind, 'extra2', 'extra1', 'extra3', 'extra4'] as const;
-  const taken = new Map<string, number>();
-  return [name, ...others].map((each, at) => {
-    // Two runs may have one name.
-    const before = taken.get(each) ?? 0;
-    taken.set(each, before + 1);
+  return distinctNames([name, ...others]).map((each, at) => {
     const look = looks[Math.min(at, looks.length - 1)];
-    return { name: before === 0 ? each : `${each} (${before + 1})`, screen: ON_BLACK[look], paper: ON_WHITE[look] };
+    return { name: each, screen: ON_BLACK[look], paper: ON_WHITE[look] };
   });
 }
 
@@ -87,8 +84,6 @@ export function probeColumns(logs: readonly TrainingLogLine[][]): { training: st
 }
 
 const WHOLE_STEPS = "datum.value % 1 === 0 ? datum.label : ''";
-const MUTED = '#a3a3a3';
-const WARN = '#e8c34a';
 const DASHES = [
   [1, 0],
   [6, 3],
@@ -114,32 +109,9 @@ const PROBE_DASHES_OF_SEVERAL = [
   [1, 0],
   [6, 3],
 ];
-export type Ground = 'screen' | 'paper';
-
 function runScale(runs: readonly DrawnRun[], ground: Ground) {
   return { domain: runs.map(({ name }) => name), range: runs.map((run) => run[ground]) };
 }
-
-const CONFIGS = {
-  screen: {
-    view: { stroke: null },
-    font: 'Inter Variable, sans-serif',
-    axis: { labelColor: MUTED, titleColor: MUTED, gridColor: '#222', domainColor: '#444', tickColor: '#444' },
-    legend: { labelColor: '#d0d0d0' },
-  },
-  paper: {
-    view: { stroke: null },
-    font: 'Inter Variable, sans-serif',
-    axis: {
-      labelColor: INK.muted,
-      titleColor: INK.text,
-      gridColor: INK.grid,
-      domainColor: INK.rule,
-      tickColor: INK.rule,
-    },
-    legend: { labelColor: INK.text },
-  },
-} as const;
 
 /** `contains: padding`: the axis' numbers lie within the width, so that charts under each other line up. */
 function pageOf(ground: Ground, width: number, height: number) {
@@ -147,27 +119,24 @@ function pageOf(ground: Ground, width: number, height: number) {
     width,
     height,
     autosize: { type: 'fit-x', contains: 'padding' },
-    background: ground === 'screen' ? 'transparent' : '#fff',
     data: { name: 'rows' },
-    config: CONFIGS[ground],
+    ...look(ground),
   } as const;
 }
 
-type Layer = Extract<TopLevelSpec, { layer: unknown }>['layer'][number];
-
 /** The alarms of the time line. */
-const ALARM_LAYER: Layer = {
+const alarmLayer = (ground: Ground): Layer => ({
   transform: [{ filter: `datum.series === '${ALARM}'` }],
-  mark: { type: 'rule', aria: false, color: WARN, strokeWidth: 1.5, strokeDash: [3, 3] },
+  mark: { type: 'rule', aria: false, color: INKS[ground].warn, strokeWidth: 1.5, strokeDash: [3, 3] },
   encoding: { x: STEP },
-};
+});
 
 const CURVES = { filter: `datum.series !== '${ALARM}'` };
 
 /** Colour is the run, dash the series. */
 export function specOf(chart: RunChart, runs: readonly DrawnRun[], ground: Ground): TopLevelSpec {
   const several = chart.columns.length > 1;
-  const stroke = ground === 'screen' ? '#d0d0d0' : INK.text;
+  const stroke = INKS[ground].text;
   const encoding = {
     x: STEP,
     y: { field: 'value', type: 'quantitative', title: null, scale: { zero: false } },
@@ -199,7 +168,7 @@ export function specOf(chart: RunChart, runs: readonly DrawnRun[], ground: Groun
     layer: [
       // A point for each value: a validation loss may stand alone.
       { transform: [CURVES], mark: { type: 'line', strokeWidth: 1.5, point: { size: 12 } }, encoding },
-      ALARM_LAYER,
+      alarmLayer(ground),
     ],
   };
 }
@@ -211,7 +180,7 @@ export function specOf(chart: RunChart, runs: readonly DrawnRun[], ground: Groun
 export function probeSpec(training: string, probes: string[], runs: readonly DrawnRun[], ground: Ground): TopLevelSpec {
   const columns = [training, ...probes];
   const names = columns.map((column) => text.train.probeSeries[column] ?? column);
-  const strong = ground === 'screen' ? '#ffffff' : INK.text;
+  const { text: strong, muted } = INKS[ground];
   const legend = { title: null, orient: 'bottom', symbolType: 'stroke', labelLimit: 260 } as const;
   const field = { field: 'name', type: 'nominal' } as const;
   const styled =
@@ -221,11 +190,11 @@ export function probeSpec(training: string, probes: string[], runs: readonly Dra
           strokeDash: {
             ...field,
             scale: { domain: names, range: PROBE_DASHES_OF_SEVERAL },
-            legend: { ...legend, encoding: { symbols: { stroke: { value: MUTED } } } },
+            legend: { ...legend, encoding: { symbols: { stroke: { value: muted } } } },
           },
         } as const)
       : ({
-          color: { ...field, scale: { domain: names, range: [MUTED, runs[0][ground], strong] }, legend },
+          color: { ...field, scale: { domain: names, range: [muted, runs[0][ground], strong] }, legend },
           strokeDash: { ...field, scale: { domain: names, range: PROBE_DASHES } },
         } as const);
   const named = {
@@ -255,7 +224,11 @@ export function probeSpec(training: string, probes: string[], runs: readonly Dra
   const left = text.train.charts[training === 'reward' ? 'reward' : 'loss'];
   return {
     ...pageOf(ground, 808, 190),
-    layer: [side([training], left, 'left', false), side(probes, text.train.probeAxis, 'right', true), ALARM_LAYER],
+    layer: [
+      side([training], left, 'left', false),
+      side(probes, text.train.probeAxis, 'right', true),
+      alarmLayer(ground),
+    ],
     resolve: { scale: { y: 'independent' } },
   };
 }

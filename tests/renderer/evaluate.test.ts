@@ -80,22 +80,53 @@ describe.skipIf(!chromiumPath)('Evaluate (in Chromium; skipped where there is no
     ]);
   });
 
-  it('draws every label with its interval, on the labels that are chosen', async () => {
+  it('draws every label with its interval, on the labels that are chosen; a mark leads to its films', async () => {
     await start().click();
-    await page().waitForSelector('.forest svg');
-    const named = () =>
-      page()
-        .locator('.forest svg text', { hasText: /^Pleural Effusion$/ })
-        .count();
-    expect(
-      await page()
-        .locator('.forest svg text', { hasText: /^Edema$/ })
-        .count(),
-    ).toBe(1);
-    const before = await named();
+    const forest = page().locator('.forest');
+    await forest.locator('svg.marks').waitFor();
+    const named = (label: RegExp) => forest.locator('svg text', { hasText: label }).count();
+    await expect.poll(() => named(/^Edema$/)).toBe(1);
+    const before = await named(/^Pleural Effusion$/);
     await page().getByRole('button', { name: 'All', exact: true }).click();
-    expect(await named()).toBeGreaterThan(before);
-    expect(await page().locator('.forest').getByRole('button', { name: 'Save SVG' }).count()).toBe(1);
+    await expect.poll(() => named(/^Pleural Effusion$/)).toBeGreaterThan(before);
+    // A mark for each label that is scored there, by each checkpoint: 14 and 9, by 3.
+    await expect.poll(() => forest.locator('.mark-symbol.role-mark path').count()).toBeGreaterThanOrEqual(69);
+    expect(await forest.getByRole('button', { name: 'Save SVG' }).count()).toBe(1);
+    await forest.locator('[class*="layer_1_marks"] path').first().click({ force: true });
+    await page().locator('.behind').waitFor();
+    expect(await page().locator('.behind').textContent()).toContain('Films behind No Finding');
+  });
+
+  it('draws on the dark ground of the room, with text that can be read there; the file is on white', async () => {
+    await start().click();
+    await page().locator('.forest svg.marks').waitFor();
+    const contrasts = await page().evaluate(() => {
+      const linear = (part: number) => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+      const luminance = (colour: string) => {
+        const [r, g, b] = (colour.match(/[\d.]+/g) ?? []).map((each) => linear(Number(each) / 255));
+        return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+      };
+      // The first ground behind it that is not see-through.
+      const ground = (element: Element | null): string => {
+        const colour = element ? getComputedStyle(element).backgroundColor : 'rgb(0, 0, 0)';
+        return /, 0\)$|^transparent$/.test(colour) && element ? ground(element.parentElement) : colour;
+      };
+      return [...document.querySelectorAll('.evaluate .chart svg.marks')].map((drawing) => {
+        const behind = luminance(ground(drawing));
+        const texts = [...drawing.querySelectorAll('text')].map((each) => luminance(getComputedStyle(each).fill));
+        const worst = Math.min(
+          ...texts.map((text) => (Math.max(text, behind) + 0.05) / (Math.min(text, behind) + 0.05)),
+        );
+        const fill = drawing.querySelector('rect.background')?.getAttribute('fill') ?? 'transparent';
+        return { behind, worst, fill };
+      });
+    });
+    expect(contrasts.length).toBeGreaterThanOrEqual(5);
+    for (const { behind, worst, fill } of contrasts) {
+      expect(behind).toBeLessThan(0.01);
+      expect(fill).toBe('transparent');
+      expect(worst).toBeGreaterThanOrEqual(4.5);
+    }
   });
 
   it('says that a stopped evaluation is not complete, and goes on with its own settings', async () => {

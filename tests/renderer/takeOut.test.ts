@@ -40,7 +40,7 @@ describe.skipIf(!chromiumPath)(
       page().evaluate(() => {
         const isForm = (table: Element) => table.classList.contains('reader-table');
         const tables = [...document.querySelectorAll('table')].filter((table) => !isForm(table));
-        const charts = [...document.querySelectorAll('.chart, .figure')];
+        const charts = [...document.querySelectorAll('.chart')];
         const places = [...tables.map((table) => table.parentElement!), ...charts];
         const named = (place: Element, verb: RegExp) =>
           [...place.querySelectorAll(':scope > .take-out button')].some((button) =>
@@ -132,10 +132,17 @@ describe.skipIf(!chromiumPath)(
       expect(bare).toEqual([]);
       const [, first] = await copied(page().locator('.grid-section'));
       expect(first![1]).toMatch(/^0\.\d+ \[?0\.\d+/);
-      const figure = page().locator('.figure').first();
-      await figure.getByRole('button', { name: 'Copy as SVG' }).click();
-      expect(await clipboard()).toMatch(/^<svg/);
-      expect((await savedOf(figure, 'Save SVG')).text).toMatch(/^<svg/);
+      const chart = page().locator('.forest .chart');
+      await chart.getByRole('button', { name: 'Copy as SVG' }).click();
+      await expect.poll(clipboard).toMatch(/^<svg/);
+      // The file is on white paper, whatever the ground of the screen.
+      const { text } = await savedOf(chart, 'Save SVG');
+      expect(text).toMatch(/^<svg/);
+      expect(text).toContain('fill="#fff"');
+      await chart.getByRole('button', { name: 'Copy values' }).click();
+      const values = (await clipboard()).split('\n');
+      expect(values[0]!.split('\t')).toEqual(['dataset', 'label', 'checkpoint', 'f1', 'low', 'high', 'support']);
+      expect(values).toHaveLength(1 + 2 * 9 * 3);
     });
 
     it('nothing else on Read and Checkpoints is left out', async () => {
