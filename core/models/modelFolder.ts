@@ -141,6 +141,7 @@ async function describe(
     imageSize: fixedImage.size,
     imageTokens: fixedImage.tokens,
     imageTokenId: config.imageTokenId,
+    visionTokenIds: config.visionTokenIds.filter((id) => id < config.text.vocabulary),
     endTokenIds: tokenIds(generation['eos_token_id']) ?? config.endTokenIds,
     padTokenId: tokenIds(generation['pad_token_id'])?.[0] ?? config.padTokenId,
     contextLength: config.text.maxPositions,

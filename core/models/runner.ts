@@ -21,6 +21,8 @@ export interface ModelInfo {
   /** Image tokens that stand for one image in the prompt; 0: it depends on the image. */
   imageTokens: number;
   imageTokenId: number;
+  /** Tokens that stand for images and videos, or open and close them; generation never chooses one. */
+  visionTokenIds: number[];
   endTokenIds: number[];
   padTokenId: number;
   /** Most tokens of prompt and answer together. */

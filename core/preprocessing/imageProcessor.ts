@@ -16,6 +16,16 @@ export interface ImageProcessor {
   /** The image as the encoder gets it, before normalization. */
   resized(image: Image8): Image8;
   pixelValues(image: Image8): PixelValues;
+  /** Absent: every image gets the same number. */
+  imageTokens?: ImageTokenBounds;
+}
+
+/** How many tokens stand for an image. */
+export interface ImageTokenBounds {
+  least: number;
+  most: number;
+  /** Pixels that one token stands for; 0: every image gets the same number. */
+  pixelsPerToken: number;
 }
 
 /** PIL.Image.Resampling. */

@@ -6,6 +6,7 @@
 import { WorkbenchError } from '../base/errors.ts';
 import {
   type ImageProcessor,
+  type ImageTokenBounds,
   type Normalization,
   normalizationOf,
   normalizedLevels,
@@ -110,6 +111,16 @@ function roundHalfEven(value: number): number {
 
 export class Qwen2VlProcessor implements ImageProcessor {
   constructor(readonly settings: Qwen2VlProcessorSettings) {}
+
+  get imageTokens(): ImageTokenBounds {
+    const { patchSize, mergeSize, minPixels, maxPixels } = this.settings;
+    const pixelsPerToken = (patchSize * mergeSize) ** 2;
+    return {
+      least: Math.ceil(minPixels / pixelsPerToken),
+      most: Math.floor(maxPixels / pixelsPerToken),
+      pixelsPerToken,
+    };
+  }
 
   resized(image: Image8): Image8 {
     const { patchSize, mergeSize, minPixels, maxPixels, interpolation } = this.settings;

@@ -77,7 +77,8 @@ export class TrainingExports {
     const split = splitOf(asked, data);
     if (parseTrainingConfig(asked.kind as 'sft', asked.config).badInput === 'stop') data.leftOut.demandNone();
     const base = await openModelFolder(this.checkpoints.baseFolder(start));
-    const sizes = { films: split.train.length, heldOut: split.heldOut.length, endTokenIds: base.info.endTokenIds };
+    const { endTokenIds, visionTokenIds } = base.info;
+    const sizes = { films: split.train.length, heldOut: split.heldOut.length, endTokenIds, visionTokenIds };
     const config = parseTrainingConfig(asked.kind as 'sft', asked.config);
     const settings = trlSettings(asked.kind as 'sft', config, sizes);
     await this.writeScripts(folder, asked.kind);
@@ -219,7 +220,7 @@ export class TrainingExports {
   }
 }
 
-const NO_SIZES = { films: 0, heldOut: 0, endTokenIds: [] };
+const NO_SIZES = { films: 0, heldOut: 0, endTokenIds: [], visionTokenIds: [] };
 
 interface Split {
   train: TrainingExample[];

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { WorkbenchError } from '../base/errors.ts';
+import type { ImageTokenBounds } from '../preprocessing/imageProcessor.ts';
 import { hardRewardSettings } from '../rewards/hard.ts';
 import { nuancedRewardSettings } from '../rewards/nuanced.ts';
 import { REWARD_NAMES, type RewardSettings } from '../rewards/rewards.ts';
@@ -15,6 +16,11 @@ import type { ConfigField, Departure } from './types.ts';
 /** An alarm's limit (alarms.ts). */
 function alarm(limit: number, help: string) {
   return field(z.number().min(0).default(limit), '', `${help} 0: no alarm.`);
+}
+
+/** What cannot be chosen: a part of the method, so that a run's settings say all of it. */
+function fixed<T extends string>(value: T, paper: string, help: string) {
+  return field(z.enum([value]).default(value as never), paper, help);
 }
 
 /** `paper`: what the paper says of this field; empty: nothing. */
@@ -113,6 +119,7 @@ export const sftConfig = z
       '2',
       'Epochs without a better validation loss after which training stops. 0: never.',
     ),
+    optimizer: fixed('adamw', 'AdamW', 'Betas 0.9 and 0.999, epsilon 1e-8.'),
     learningRate: field(z.number().min(0).default(5e-5), '5e-5', 'Highest learning rate.'),
     weightDecay: field(z.number().min(0).default(0.01), '0.01', 'AdamW’s decoupled weight decay.'),
     maxGradNorm: field(positive.default(5), '5.0', 'Gradients are scaled down to this norm.'),
@@ -126,6 +133,22 @@ export const sftConfig = z
       z.string().default('q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj'),
       'attention and feed-forward projections',
       'Projections of the language model that get a LoRA pair, separated by commas.',
+    ),
+    vision: fixed('frozen', 'frozen', 'The vision encoder and its projector are not trained.'),
+    loss: fixed(
+      'assistant',
+      'the assistant’s tokens only',
+      'Mean negative log-likelihood of the answer’s tokens; prompt, image and padding are masked.',
+    ),
+    minImageTokens: field(
+      integer(1).default(256),
+      '256',
+      'Fewest tokens of an image. The model’s folder decides; where it gives fewer, the run says so.',
+    ),
+    maxImageTokens: field(
+      integer(1).default(512),
+      '512',
+      'Most tokens of an image. The model’s folder decides; where it may give more, the run says so.',
     ),
     maxSteps: field(integer(0).default(0), '', 'Stops after so many steps. 0: when the epochs are done.'),
     keep: field(
@@ -171,6 +194,26 @@ export const grpoConfig = z
       z.number().min(0).max(100).default(3),
       '',
       'A token’s policy term is weighed by p(trainer) / p(sampler) of the two engines, at most this. 0: not corrected.',
+    ),
+    ratio: fixed(
+      'token',
+      'token-level, against the rollout policy',
+      'Each token has an importance ratio of its own: this policy over the one that drew the completions.',
+    ),
+    advantage: fixed(
+      'group-mean',
+      'relative to the group’s mean reward',
+      'A completion’s reward less the mean of its group.',
+    ),
+    normalization: fixed(
+      'none',
+      'Dr. GRPO',
+      'Nothing is divided by a completion’s length or by the standard deviation of its group.',
+    ),
+    klIn: fixed(
+      'objective',
+      'the objective',
+      'Where the KL to the SFT checkpoint is added (k3); the reward is left as it is.',
     ),
     beta: field(z.number().min(0).default(0.15), '0.15', 'Weight of the KL term against the SFT checkpoint.'),
     epsilonLow: field(share.default(0.15), '0.15', 'The ratio is clipped below 1 by this.'),
@@ -282,6 +325,31 @@ function typeOf(schema: z.ZodType): Pick<ConfigField, 'type' | 'choices'> {
 
 /** Of these `fallbacks` speaks. */
 const FALLBACK_FIELDS = ['precision'];
+
+/**
+ * Where the model gives an image fewer or more tokens than was asked. The folder is the one place that decides, so that a
+ * film is read in evaluation as it was trained on.
+ */
+export function imageTokenFallbacks(
+  { minImageTokens: low, maxImageTokens: high }: SftConfig,
+  { least, most, pixelsPerToken }: ImageTokenBounds,
+): { asRun: Record<string, unknown>; departures: Departure[] } {
+  const remedy =
+    pixelsPerToken > 0
+      ? `min_pixels ${low * pixelsPerToken} and max_pixels ${high * pixelsPerToken} in the folder’s processor settings would do it`
+      : 'this architecture gives every image the same number';
+  const departure = (field: string, asked: number, run: number): Departure => ({
+    ...{ field, paper: '256 to 512 per image', run: String(run) },
+    reason: `${asked} was asked for; ${remedy}.`,
+  });
+  return {
+    asRun: { minImageTokens: least, maxImageTokens: most },
+    departures: [
+      ...(least < low ? [departure('minImageTokens', low, least)] : []),
+      ...(most > high ? [departure('maxImageTokens', high, most)] : []),
+    ],
+  };
+}
 
 /** What was asked and cannot be honoured by `executor`, with what is run instead. */
 export function fallbacks(

@@ -3,8 +3,8 @@
  *
  * Departures from the paper, in every run (those of settings are listed in the run's config.json besides):
  * - precision f32 instead of bf16, whatever is asked: the results are those of f32, memory is larger;
- * - visual tokens: as many as the model's own projector makes (256 for MedGemma); the paper bounds the processor of
- *   Qwen2.5-VL to 256-512;
+ * - visual tokens: as many as the model's folder gives (256 for MedGemma; Qwen2.5-VL by its processor's min_pixels and
+ *   max_pixels), so that a film is read elsewhere as it was trained on; less or more than the paper's 256 to 512 is a departure;
  * - early stopping keeps the adapter of the epoch with the lowest validation loss (the paper does not say which; `keep`);
  * - image features of the frozen vision encoder are computed once per film, which changes nothing.
  * As in the paper: the loss is the negative log-likelihood of the assistant's tokens (and of the end of its turn) only,
@@ -18,9 +18,9 @@ import type { ImageFeatures, Runner } from '../models/runner.ts';
 import type { TrainableModel } from '../models/trainable.ts';
 import type { Adapter } from '../peft/adapter.ts';
 import { createAdapter, type LoraSettings } from '../peft/adapterFolder.ts';
-import type { ImageProcessor } from '../preprocessing/imageProcessor.ts';
+import type { ImageProcessor, ImageTokenBounds } from '../preprocessing/imageProcessor.ts';
 import { answerSequence, type PromptModel, type TrainingSequence } from './batch.ts';
-import { fallbacks, fieldDepartures, type SftConfig } from './config.ts';
+import { fallbacks, fieldDepartures, imageTokenFallbacks, type SftConfig } from './config.ts';
 import { Divergence, type DivergenceState } from './divergence.ts';
 import type { TrainingEngine } from './engine.ts';
 import { engineBatch, FeatureCache } from './features.ts';
@@ -32,7 +32,7 @@ import { dataOf, drawExamples, holdOut } from './split.ts';
 import { demandRate, epochOrder, type LossPart, Stepper } from './step.ts';
 import { Supervision, type SupervisionState } from './supervision.ts';
 import { asEngine } from './tfjsEngine.ts';
-import type { Chosen, Departure, TrainingExample } from './types.ts';
+import type { Chosen, TrainingExample } from './types.ts';
 
 export interface SftRun {
   /** What trains: a model on tfjs, or another engine. */
@@ -65,15 +65,6 @@ export interface SftResult {
   /** Lowest validation loss and its epoch (from 1); null without held-out films. */
   best: { loss: number; epoch: number } | null;
 }
-
-export const SFT_DEPARTURES: readonly Departure[] = [
-  {
-    field: 'visual tokens',
-    paper: '256 to 512 per image',
-    run: 'those of the model’s projector',
-    reason: 'Gemma 3 makes a fixed number per image; Qwen2.5-VL as many as its folder’s processor settings say.',
-  },
-];
 
 /** Runs, or resumes the run in `folder`; a cancelled run stops between two steps and can be resumed. */
 export async function trainSft(run: SftRun): Promise<SftResult> {
@@ -170,12 +161,13 @@ class SftTrainer {
     const { config, examples, start, reasons, now } = this.settings;
     const { info, executor } = this.engine;
     const instead = fallbacks(config, executor);
+    const images = imageTokenFallbacks(config, this.imageTokens());
     const resumes = await this.folder.begin({
       kind: 'sft',
       createdAt: now.toISOString(),
       config,
-      asRun: instead.asRun,
-      departures: [...instead.departures, ...SFT_DEPARTURES, ...fieldDepartures('sft', config, reasons)],
+      asRun: { ...instead.asRun, ...images.asRun },
+      departures: [...instead.departures, ...images.departures, ...fieldDepartures('sft', config, reasons)],
       baseHash: info.weightsHash,
       startHash: start?.hash ?? null,
       executor: `${executor.name} ${executor.version}`,
@@ -191,6 +183,12 @@ class SftTrainer {
       this.best = state.best;
     }
     await this.supervision.begin(await this.canary(), state?.supervision ?? null, checkpoint?.best ?? null);
+  }
+
+  private imageTokens(): ImageTokenBounds {
+    const { imageTokens } = this.engine.info;
+    const fixed = { least: imageTokens, most: imageTokens, pixelsPerToken: 0 };
+    return this.settings.processor.imageTokens ?? fixed;
   }
 
   private async canary() {

@@ -35,18 +35,22 @@ export interface TrlSettings {
   vllm: Record<string, string | number | boolean>;
   /** Tokens that end a turn. */
   endTokenIds: readonly number[];
+  /** Never sampled. */
+  visionTokenIds: readonly number[];
 }
 
 export interface ExportedSizes {
   films: number;
   heldOut: number;
   endTokenIds: readonly number[];
+  visionTokenIds: readonly number[];
 }
 
 type Where = [there: string, departure?: string];
 
 const DATA: Where = ['data/: the rows that were drawn'];
 const ADAPTER: Where = ['adapter/adapter_config.json'];
+const IMAGE_TOKENS: Where = ['model/: the processor’s settings, as here'];
 const NO_ALARM: Where = ['', 'TRL has no alarms; the log that comes back is judged by them.'];
 const NO_PROBE: Where = ['', 'TRL has no probe of two institutions.'];
 const NO_STOP: Where = ['', 'TRL does not stop a run that diverges.'];
@@ -92,6 +96,11 @@ const FIELDS: Record<TrainingKind, Record<string, Where>> = {
     heldOut: ['data/held_out.jsonl'],
     patience: ['EarlyStoppingCallback'],
     batchSize: ['gradient_accumulation_steps x per_device_train_batch_size x processes'],
+    optimizer: ['AdamW, TRL’s own too'],
+    vision: ADAPTER,
+    loss: ['data/*.jsonl: prompt and answer; tokens of the prompt are masked'],
+    minImageTokens: IMAGE_TOKENS,
+    maxImageTokens: IMAGE_TOKENS,
     rank: ADAPTER,
     alpha: ADAPTER,
     dropout: ADAPTER,
@@ -119,6 +128,10 @@ const FIELDS: Record<TrainingKind, Record<string, Where>> = {
       'vllm_importance_sampling_correction, …_mode "token_truncate", …_clip_max',
       'It acts with --vllm only: without it the trainer’s own network samples, and there is nothing to correct.',
     ],
+    ratio: ['importance_sampling_level "token"'],
+    advantage: ['scale_rewards "none"'],
+    normalization: ['loss_type "dr_grpo", scale_rewards "none"'],
+    klIn: ['beta: a term of TRL’s loss'],
     beta: ['beta (k3, against the copy "ref" of the starting adapter)'],
     epsilonLow: ['epsilon'],
     epsilonHigh: ['epsilon_high'],
@@ -174,7 +187,7 @@ export function trlSettings(kind: 'sft', config: SftConfig, sizes: ExportedSizes
 export function trlSettings(kind: 'grpo', config: GrpoConfig, sizes: ExportedSizes): TrlSettings;
 export function trlSettings(kind: TrainingKind, config: SftConfig | GrpoConfig, sizes: ExportedSizes): TrlSettings {
   const own = kind === 'sft' ? sftSettings(config as SftConfig, sizes) : grpoSettings(config as GrpoConfig, sizes);
-  const { endTokenIds } = sizes;
+  const { endTokenIds, visionTokenIds } = sizes;
   return {
     kind,
     precision: config.precision,
@@ -183,6 +196,7 @@ export function trlSettings(kind: TrainingKind, config: SftConfig | GrpoConfig, 
     rewardSettings: {},
     vllm: {},
     endTokenIds,
+    visionTokenIds,
     ...own,
   };
 }
@@ -269,6 +283,7 @@ function grpoSettings(config: GrpoConfig, { films }: ExportedSizes) {
       epsilon_high: config.epsilonHigh,
       num_iterations: config.iterations,
       loss_type: 'dr_grpo',
+      importance_sampling_level: 'token',
       scale_rewards: 'none',
       mask_truncated_completions: false,
       disable_dropout: true,

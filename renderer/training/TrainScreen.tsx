@@ -216,6 +216,7 @@ function Control(props: { field: ConfigField; value: FieldValue; onChange(value:
     return (
       <input {...names} type="checkbox" checked={value === true} onChange={(event) => onChange(event.target.checked)} />
     );
+  if (field.choices?.length === 1) return <output {...names}>{value}</output>;
   if (field.type === 'choice')
     return (
       <select {...names} value={String(value)} onChange={(event) => onChange(event.target.value)}>

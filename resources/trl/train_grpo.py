@@ -131,6 +131,9 @@ def main():
         for index in order
     ]
     reward = RunReward(settings["reward"], settings["rewardSettings"], settings["endTokenIds"])
+    # An answer that holds an image's own token could not be read back with its prompt.
+    vision = settings["visionTokenIds"]
+    never = {"logit_bias": {token: -100 for token in vision}} if args.vllm else {"suppress_tokens": vision}
     vllm = {"use_vllm": True, "vllm_mode": args.vllm, **settings["vllm"]} if args.vllm else {}
     micro, accumulation = common.batches(settings)
     callbacks = [common.FirstStep(), KeepRewardState(reward)]
@@ -142,6 +145,7 @@ def main():
         steps_per_generation=accumulation,
         bf16=common.precision(settings, args.precision) == "bf16",
         use_cpu=not torch.cuda.is_available(),
+        generation_kwargs=never if vision else None,
         **vllm,
         **{**settings["trl"], "per_device_train_batch_size": micro},
     )

@@ -4,7 +4,7 @@ import { configFields, parseTrainingConfig, type TrainingKind } from '../../core
 import { trlRows, trlSettings } from '../../core/training/trl.ts';
 import type { ConfigField } from '../../core/training/types.ts';
 
-const SIZES = { films: 4000, heldOut: 400, endTokenIds: [1] };
+const SIZES = { films: 4000, heldOut: 400, endTokenIds: [1], visionTokenIds: [3, 4] };
 const NONE_HELD_OUT = { ...SIZES, heldOut: 0 };
 
 /** What decides whether a field counts at all. */
@@ -44,6 +44,10 @@ describe.each(['sft', 'grpo'] as const)('a field of %s', (kind) => {
     const { there, departure } = rows.get(name)!;
     // The table knows it: what it does not know has this sentence.
     expect(departure).not.toBe('It has no counterpart there.');
+    if (field.choices?.length === 1) {
+      expect(there).not.toBe('');
+      return;
+    }
     // It has a place, or its being missing is listed, unless with its value it does nothing here either.
     const active = ACTIVE[kind]?.[name.split('.')[0]!] ?? {};
     const changed = others(field)
@@ -59,8 +63,8 @@ describe.each(['sft', 'grpo'] as const)('a field of %s', (kind) => {
       expect(() => settingsOf(kind, { reward: 'file', rewardFile: 'mine.js' })).toThrowError(/mine\.js/);
       return;
     }
-    // What stands in the data, in the adapter or nowhere is no argument; each other one makes other settings.
-    if (there === '' || /^(data|adapter)\/|^with reward/.test(there)) return;
+    // What stands in the data, the adapter, the model’s folder or nowhere is no argument; each other one makes other settings.
+    if (there === '' || /^(data|adapter|model)\/|^with reward/.test(there)) return;
     const usual = allSettings(kind, active);
     expect(changed.some((values) => allSettings(kind, values) !== usual)).toBe(true);
   });

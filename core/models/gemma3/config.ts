@@ -45,14 +45,16 @@ export function parseGemma3Config(json: unknown, file: string): Gemma3Config {
   root.requireOneOf('model_type', ['gemma3'], 'gemma3', 'MODEL_ARCHITECTURE');
   const text = root.section('text_config');
   const vision = parseVision(root.section('vision_config'));
+  const imageTokenId = root.tokenId(root.has('image_token_index') ? 'image_token_index' : 'image_token_id', 262_144);
+  const startOfImageTokenId = root.tokenId('boi_token_index', 255_999);
+  const endOfImageTokenId = root.tokenId('eoi_token_index', 256_000);
   const config: Gemma3Config = {
     architecture: 'gemma3',
     text: parseText(text, tiedHead(root, text)),
     vision,
     imageTokens: root.integer('mm_tokens_per_image', 256),
-    imageTokenId: root.tokenId(root.has('image_token_index') ? 'image_token_index' : 'image_token_id', 262_144),
-    startOfImageTokenId: root.tokenId('boi_token_index', 255_999),
-    endOfImageTokenId: root.tokenId('eoi_token_index', 256_000),
+    ...{ imageTokenId, startOfImageTokenId, endOfImageTokenId },
+    visionTokenIds: [imageTokenId, startOfImageTokenId, endOfImageTokenId],
     endTokenIds: (root.has('eos_token_id') ? root : text).tokenIds('eos_token_id', [1]),
     beginTokenId: text.tokenId('bos_token_id', 2),
     padTokenId: text.tokenId('pad_token_id', 0),

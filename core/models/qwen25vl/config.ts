@@ -49,11 +49,18 @@ export function parseQwen25VlConfig(json: unknown, file: string): Qwen25VlConfig
   const parsed = parseText(text, (root.has('tie_word_embeddings') ? root : text).boolean('tie_word_embeddings', false));
   if (vision.integer('out_hidden_size', 3584) !== parsed.width)
     throw vision.error('out_hidden_size', 'is not the width of the text model.');
+  const imageTokenId = root.tokenId('image_token_id', 151_655);
   return {
     architecture: 'qwen2_5_vl',
     text: parsed,
     vision: parseVision(vision),
-    imageTokenId: root.tokenId('image_token_id', 151_655),
+    imageTokenId,
+    visionTokenIds: [
+      imageTokenId,
+      root.tokenId('video_token_id', 151_656),
+      root.tokenId('vision_start_token_id', 151_652),
+      root.tokenId('vision_end_token_id', 151_653),
+    ],
     endTokenIds: (root.has('eos_token_id') ? root : text).tokenIds('eos_token_id', [151_645]),
     padTokenId: text.tokenId('pad_token_id', 151_643),
   };

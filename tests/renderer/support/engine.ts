@@ -296,6 +296,7 @@ function checkpoint(id: string, name: string, role: Checkpoint['role'], secondsP
       imageSize: 64,
       imageTokens: 16,
       imageTokenId: 5,
+      visionTokenIds: [5],
       endTokenIds: [1],
       padTokenId: 0,
       parameters: 1_498_752,
