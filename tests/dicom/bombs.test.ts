@@ -1,5 +1,6 @@
 /** Small deflated files that grow to megabytes of one thing: each is decoded or refused by name, in bounded memory and time. */
 import { deflateRawSync } from 'node:zlib';
+import jpeg from 'jpeg-js';
 import { afterEach, expect, it } from 'vitest';
 import { toErrorData } from '../../core/base/errors.ts';
 import { decodeBytes } from '../../core/dicom/decodeFile.ts';
@@ -8,6 +9,7 @@ import { encodeElement, encodeFile, encodeFragments, encodeShort } from '../../c
 import { MEMORY_LIMIT_BYTES, processorMs, TIME_LIMIT_MS } from '../../scripts/support/limits.ts';
 
 const DEFLATED = '1.2.840.10008.1.2.1.99';
+const JPEG_BASELINE = '1.2.840.10008.1.2.4.50';
 const MANY = 16 * 2 ** 20;
 const META = { transferSyntax: DEFLATED, sopClassUid: '2.25.1', sopInstanceUid: '2.25.2' };
 const EMPTY_ITEM = Buffer.from('feff00e000000000', 'hex');
@@ -76,8 +78,18 @@ it.each(cases)('%s', async (_, dataSet, outcome) => {
 it('fragments without end', async () => {
   const fragments = many(EMPTY_ITEM, 8 * (MAX_ELEMENTS + 10));
   const pixels = encodeFragments([]);
-  const meta = { ...META, transferSyntax: '1.2.840.10008.1.2.4.50' };
+  const meta = { ...META, transferSyntax: JPEG_BASELINE };
   const encapsulated = Buffer.concat([pixels.subarray(0, pixels.length - 8), fragments]);
   const file = Buffer.concat([encodeFile(meta, []), film([0x7fe00010, encapsulated])]);
   await expect(decodeBytes('bomb', file)).rejects.toMatchObject({ code: 'DICOM_BAD_FRAGMENTS' });
+});
+
+it('scans without end', async () => {
+  const { data } = jpeg.encode({ width: 8, height: 8, data: Buffer.alloc(256, 90) });
+  const scan = data.subarray(data.indexOf('ffda', 0, 'hex'), data.length - 2);
+  const image = Buffer.concat([data.subarray(0, -2), ...Array(200).fill(scan), data.subarray(-2)]);
+  await expect(decodeBytes('bomb.jpg', image)).rejects.toMatchObject({
+    code: 'CODEC_DAMAGED',
+    details: { scans: 201, limit: 100 },
+  });
 });

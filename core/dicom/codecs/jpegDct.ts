@@ -14,6 +14,7 @@ import {
   parseFrameHeader,
   parseHuffmanTables,
   parseScanHeader,
+  requireFewScans,
 } from './jpegStream.ts';
 
 interface Plane {
@@ -50,11 +51,9 @@ interface Decoder {
   scans: number;
 }
 
-/** A progressive image has at most this many scans; each costs a pass over all blocks. */
-const MAX_SCANS = 100;
-
 /** @throws WorkbenchError CODEC_DAMAGED, CODEC_UNSUPPORTED, CODEC_SIZE_MISMATCH */
 export function decodeJpegDct(bytes: Uint8Array, expected: ExpectedSize): CodecFrame {
+  requireFewScans(bytes, expected);
   let decoder: Decoder | undefined;
   const dc: Decoder['dc'] = [];
   const ac: Decoder['ac'] = [];
@@ -73,7 +72,7 @@ export function decodeJpegDct(bytes: Uint8Array, expected: ExpectedSize): CodecF
       decoder = { bytes, frame, planes, dc, ac, quantization, restartInterval, endOfBandRun: 0, scans: 0 };
     } else if (segment.marker === 0xda) {
       if (!decoder) throw damaged('JPEG', 'a scan precedes the frame header');
-      if (++decoder.scans > MAX_SCANS) throw damaged('JPEG', `it has more than ${MAX_SCANS} scans`);
+      decoder.scans++;
       decoder.restartInterval = restartInterval;
       at = decodeScan(decoder, parseScanHeader(bytes, segment, decoder.frame));
     }

@@ -3,7 +3,7 @@
  * markers, frame header, Huffman tables, entropy-coded bits. The frame header alone serves to check the size of
  * every JPEG and JPEG-LS image before a library sees it.
  */
-import { damaged } from './frame.ts';
+import { damaged, type ExpectedSize } from './frame.ts';
 
 export interface JpegComponent {
   id: number;
@@ -74,6 +74,24 @@ export function readJpegFrameHeader(bytes: Uint8Array): JpegFrameHeader {
     at = segment.end;
   }
 }
+
+/**
+ * Each scan goes over the whole image again, and one that changes nothing takes a few bytes: a small file could ask for
+ * thousands. Encoders make 6 for gray values and 10 for colors.
+ */
+export function requireFewScans(bytes: Uint8Array, { width, height }: ExpectedSize): void {
+  const stream = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  let scans = 0;
+  for (let at = stream.indexOf(START_OF_SCAN); at >= 0; at = stream.indexOf(START_OF_SCAN, at + 2)) scans++;
+  const limit = Math.max(MIN_SCANS, Math.min(MAX_SCANS, Math.floor(MAX_SCANNED_PIXELS / (width * height))));
+  if (scans > limit) throw damaged('JPEG', `it has ${scans} scans, where ${limit} are the most`, { scans, limit });
+}
+
+const START_OF_SCAN = Buffer.from([0xff, 0xda]);
+const MIN_SCANS = 20;
+const MAX_SCANS = 100;
+/** libjpeg-turbo takes some 1.3 ns for a pixel of a scan that changes nothing. */
+const MAX_SCANNED_PIXELS = 2.5e9;
 
 export function isJpegFrameSegment(segment: Segment): boolean {
   return isFrameMarker(segment.marker);

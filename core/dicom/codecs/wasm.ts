@@ -11,6 +11,7 @@ import loadCharls from '@cornerstonejs/codec-charls/decodewasmjs';
 import loadTurbo from '@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs';
 import loadOpenJph from '@cornerstonejs/codec-openjph/wasmjs';
 import { type CodecFrame, damaged, type ExpectedSize, requireSize } from './frame.ts';
+import { requireFewScans } from './jpegStream.ts';
 import { WebAssembly } from './webAssembly.ts';
 
 /** Highest memory of one codec; a frame may take 128 MiB, and stands there twice. */
@@ -132,7 +133,8 @@ export function decodeHtj2k(bytes: Uint8Array, expected: ExpectedSize): Promise<
   return openJph.decode(bytes, (decoder) => takeFrame(decoder, expected));
 }
 
-export function decodeJpegTurbo(bytes: Uint8Array, expected: ExpectedSize): Promise<CodecFrame> {
+export async function decodeJpegTurbo(bytes: Uint8Array, expected: ExpectedSize): Promise<CodecFrame> {
+  requireFewScans(bytes, expected);
   return turbo.decode(bytes, (decoder) => takeFrame(decoder, expected));
 }
 
