@@ -5,14 +5,11 @@
  * (some 1e-6 in f32; some 1e-2 in int8 and int4, whose kernels round one row otherwise than several), and random numbers
  * come from the request's own seed. Rows that ended leave the batch. The same holds for drafts (drafts.ts): a token is chosen
  * from the network's logits with the request's own random numbers, whatever was copied.
- *
- * A token that stands for an image or a video, or opens or closes one, is never chosen: in an answer it means nothing, and
- * whoever reads the answer back with its prompt would look for one more image (transformers and vLLM count these tokens).
  */
 import { WorkbenchError } from '../base/errors.ts';
 import { nextTurn, throwIfCancelled } from '../base/progress.ts';
 import { Random } from '../base/random.ts';
-import type { KvCache, ModelInfo, Runner } from '../models/runner.ts';
+import type { KvCache, Runner } from '../models/runner.ts';
 import { Drafts } from './drafts.ts';
 import { batchPrompts, type Prompt, readPromptAndDraft, readPrompts, rowsOf } from './prompt.ts';
 import { type Sampling, sampleToken } from './sampling.ts';
@@ -55,7 +52,7 @@ export async function generate(
   requests.forEach(checkRequest);
   const completions = new Array<Completion>(requests.length);
   for (const batch of batchPrompts(requests, options.batchSize)) {
-    const rows = batch.map((index) => new Row(index, requests[index]!, runner.info));
+    const rows = batch.map((index) => new Row(index, requests[index]!, runner.info.contextLength));
     const finish: Finish = (row, completion) => {
       completions[row.index] = completion;
       options.onCompletion?.(row.index, completion);
@@ -81,14 +78,14 @@ class Row {
   constructor(
     readonly index: number,
     readonly request: GenerationRequest,
-    private readonly model: Pick<ModelInfo, 'contextLength' | 'visionTokenIds'>,
+    private readonly contextLength: number,
   ) {
     this.random = new Random(request.sampling.seed);
   }
 
   /** Chooses the next token. */
   extend(logits: Float32Array): void {
-    const token = sampleToken(logits, this.request.sampling, this.random, this.model.visionTokenIds);
+    const token = sampleToken(logits, this.request.sampling, this.random);
     this.tokenIds.push(token.id);
     this.logprobs.push(token.logprob);
     this.temperedLogprobs.push(token.temperedLogprob);
@@ -106,7 +103,7 @@ class Row {
   /** How many tokens more it may have. */
   get room(): number {
     const { maxNewTokens, promptIds } = this.request;
-    return Math.min(maxNewTokens, this.model.contextLength - promptIds.length) - this.tokenIds.length;
+    return Math.min(maxNewTokens, this.contextLength - promptIds.length) - this.tokenIds.length;
   }
 }
 
@@ -153,8 +150,9 @@ async function generateBatch(runner: Runner, rows: Row[], options: GenerateOptio
 async function generateDrafted(runner: Runner, row: Row, options: GenerateOptions, finish: Finish): Promise<void> {
   throwIfCancelled(options.signal);
   const start = performance.now();
-  const { vocabulary, visionTokenIds } = runner.info;
-  const isText = (id: number) => Number.isInteger(id) && id >= 0 && id < vocabulary && !visionTokenIds.includes(id);
+  const { vocabulary, imageTokenId } = runner.info;
+  // An image token stands for features.
+  const isText = (id: number) => Number.isInteger(id) && id >= 0 && id < vocabulary && id !== imageTokenId;
   const drafts = new Drafts(row.request.drafts!, isText);
   // The last token that fits needs no pass of its own.
   let copied = drafts.next([], row.room - 1);

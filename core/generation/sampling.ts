@@ -27,26 +27,14 @@ export interface SampledToken {
   temperedLogprob: number;
 }
 
-/**
- * `logits` `[V]` -> a token. @param never ids that are not chosen, as transformers' `suppress_tokens` (before temperature, top-k
- * and top-p); the log-probabilities are those of all tokens, as without it
- */
-export function sampleToken(
-  logits: Float32Array,
-  sampling: Sampling,
-  random: Random,
-  never: readonly number[] = [],
-): SampledToken {
+/** `logits` `[V]` -> a token. */
+export function sampleToken(logits: Float32Array, sampling: Sampling, random: Random): SampledToken {
   const plain = new Softmax(logits, 1);
-  if (sampling.temperature === 0) {
-    const id = never.includes(plain.top) ? argmax(without(logits, never)) : plain.top;
-    return { id, logprob: plain.log(id), temperedLogprob: plain.log(id) };
-  }
+  if (sampling.temperature === 0)
+    return { id: plain.top, logprob: plain.log(plain.top), temperedLogprob: plain.log(plain.top) };
   const tempered = sampling.temperature === 1 ? plain : new Softmax(logits, sampling.temperature);
   const weights = tempered.weights.slice();
-  for (const id of never) weights[id] = 0;
-  const total = never.length > 0 ? weights.reduce((sum, weight) => sum + weight, 0) : tempered.total;
-  const id = drawFrom(weights, random.uniform() * truncate(weights, total, sampling));
+  const id = drawFrom(weights, random.uniform() * truncate(weights, tempered.total, sampling));
   return { id, logprob: plain.log(id), temperedLogprob: tempered.log(id) };
 }
 
@@ -88,12 +76,6 @@ class Softmax {
   log(id: number): number {
     return (this.logits[id]! - this.logits[this.top]!) / this.temperature - Math.log(this.total);
   }
-}
-
-function without(logits: Float32Array, never: readonly number[]): Float32Array {
-  const rest = logits.slice();
-  for (const id of never) rest[id] = Number.NEGATIVE_INFINITY;
-  return rest;
 }
 
 function argmax(values: Float32Array): number {

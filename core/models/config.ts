@@ -33,7 +33,7 @@ export interface ModelConfig {
   architecture: string;
   text: TextConfig;
   imageTokenId: number;
-  /** Tokens that stand for images and videos, or open and close them: none of them is ever part of an answer. */
+  /** Tokens that stand for images and videos, or open and close them. */
   visionTokenIds: number[];
   endTokenIds: number[];
   padTokenId: number;

@@ -21,7 +21,7 @@ export interface ModelInfo {
   /** Image tokens that stand for one image in the prompt; 0: it depends on the image. */
   imageTokens: number;
   imageTokenId: number;
-  /** Tokens that stand for images and videos, or open and close them; generation never chooses one. */
+  /** Tokens that stand for images and videos, or open and close them. */
   visionTokenIds: number[];
   endTokenIds: number[];
   padTokenId: number;

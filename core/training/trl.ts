@@ -122,7 +122,9 @@ const FIELDS: Record<TrainingKind, Record<string, Where>> = {
     ],
     temperature: ['temperature'],
     topP: ['top_p (top_k 0)'],
-    maxCompletionLength: ['max_completion_length'],
+    maxCompletionLength: [
+      'max_completion_length; generation_kwargs keep out the tokens of images, which TRL could not read back',
+    ],
     samplingBatch: ['', 'TRL draws the completions of a rollout at once.'],
     importanceCap: [
       'vllm_importance_sampling_correction, …_mode "token_truncate", …_clip_max',

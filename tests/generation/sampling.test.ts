@@ -23,17 +23,6 @@ describe('sampleToken', () => {
     });
   });
 
-  it('draws what a network without certain tokens would draw, with the probabilities of the whole one', () => {
-    const [without, random, same] = [LOGITS.slice(), new Random('never'), new Random('never')];
-    for (const id of [1, 3]) without[id] = Number.NEGATIVE_INFINITY;
-    for (const each of [GREEDY, sampling, { temperature: 2, topK: 2, topP: 0.8, seed: 0 }])
-      for (let i = 0; i < 50; i++) {
-        const drawn = sampleToken(LOGITS, each, random, [1, 3]);
-        expect(drawn.id).toBe(sampleToken(without, each, same).id);
-        expect(drawn.logprob).toBeCloseTo(logProbability(LOGITS, drawn.id), 12);
-      }
-  });
-
   it('draws only what top-k and top-p left', () => {
     const random = new Random('left');
     const narrow = { temperature: 5, topK: 3, topP: 0.6, seed: 0 };
