@@ -43,8 +43,10 @@ export interface EngineOptions extends ModelOptions {
   workspace?: string;
   /** Every checkpoint reads the canary film when it is opened, where that costs seconds. Absent: only when asked. */
   canaries?: boolean;
-  /** Evaluations and training runs that an ended process left unfinished go on. The hosts with screens ask for it. */
+  /** Evaluations, training runs and questions to a teacher that an ended process left unfinished go on. The hosts with screens ask for it. */
   goOn?: boolean;
+  /** Of servers, by address: what goes on needs them at once. */
+  keys?: Record<string, string>;
 }
 
 /** Films of each built-in data set. */
@@ -105,7 +107,7 @@ class LocalEngine implements Engine, EngineContext {
   async open(folder: string | undefined): Promise<void> {
     const { platform } = this;
     this.settings ??= await Settings.open(platform.userDir);
-    this.servers ??= await Servers.open(platform.userDir);
+    this.servers ??= await this.openServers();
     this.recent ??= await Recent.open(platform.userDir);
     const workspace =
       folder === undefined
@@ -120,6 +122,12 @@ class LocalEngine implements Engine, EngineContext {
     else this.askCanaries();
     this.changed('workspace');
     if (this.options.goOn) await this.lasting.goOn(workspace);
+  }
+
+  private async openServers(): Promise<Servers> {
+    const servers = await Servers.open(this.platform.userDir);
+    for (const [address, key] of Object.entries(this.options.keys ?? {})) servers.setKey(address, key);
+    return servers;
   }
 
   /** The shipped checkpoints, and films: those to look at first. Jobs of their own; the engine answers meanwhile. */

@@ -1,7 +1,8 @@
 /**
- * Work that outlives its process: evaluations and training runs under way are written down in the workspace's `jobs.json`,
- * and whoever opens the workspace next lets them go on, after a crash as after the window was closed. What they had done is
- * theirs to find again (evaluations by their answers' keys, training by its last checkpoint).
+ * Work that outlives its process: evaluations, training runs and the asking of a teacher are written down in the workspace's `jobs.json`,
+ * while they are under way, and whoever opens the workspace next lets them go on, after a crash as after the window was closed.
+ * What they had done is theirs to find again (evaluations by their answers' keys, training by its last checkpoint, a teacher by
+ * the traces that are there).
  *
  * Paused work stays paused: it is taken up, and waits as it did.
  *
@@ -17,7 +18,8 @@ const MOST_STARTS = 3;
 /** Requests that go on from where they were when they are made again. */
 export type LastingWork =
   | { method: 'evaluations.run'; params: CheckedParameters<'evaluations.run'> }
-  | { method: 'training.resume'; params: CheckedParameters<'training.resume'> };
+  | { method: 'training.resume'; params: CheckedParameters<'training.resume'> }
+  | { method: 'traces.ask'; params: CheckedParameters<'traces.ask'> };
 
 export interface JournalEntry {
   work: LastingWork;

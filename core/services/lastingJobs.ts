@@ -40,7 +40,7 @@ export class LastingJobs {
     const { unfinished, exhausted, othersWork } = await journal.unfinished();
     for (const { work, title } of exhausted) {
       await journal.end(work);
-      this.jobs.run(kindOf(work), title, {}, () => Promise.reject(endsItsEngine(title))).catch(() => {});
+      this.jobs.run(KINDS[work.method], title, {}, () => Promise.reject(endsItsEngine(title))).catch(() => {});
     }
     for (const { work, paused } of unfinished) {
       if (paused) this.heldBefore.set(keyOf(work), paused);
@@ -80,7 +80,7 @@ export class LastingJobs {
       },
     };
     const job = this.jobs.run(
-      kindOf(work),
+      KINDS[work.method],
       title,
       { ...caller, signal: ending.signal },
       (whole: Work<P>) => this.written(title, work, whole, run),
@@ -119,9 +119,11 @@ export class LastingJobs {
   }
 }
 
-function kindOf({ method }: LastingWork): JobInfo['kind'] {
-  return method === 'training.resume' ? 'train' : 'evaluate';
-}
+const KINDS: Record<LastingWork['method'], JobInfo['kind']> = {
+  'evaluations.run': 'evaluate',
+  'training.resume': 'train',
+  'traces.ask': 'teach',
+};
 
 function endsItsEngine(title: string): WorkbenchError {
   return new WorkbenchError(

@@ -6,7 +6,7 @@ import { app, type BrowserWindow, dialog, Menu, Notification, nativeImage, power
 import type { Engine, JobInfo } from '../../core/services/contract.ts';
 
 /** Work that lasts: an answer or the opening of films is neither announced nor asked about. */
-const LASTING: readonly JobInfo['kind'][] = ['evaluate', 'train', 'scan'];
+const LASTING: readonly JobInfo['kind'][] = ['evaluate', 'train', 'teach', 'scan'];
 /** Shorter work ends before anybody has looked away. */
 const WORTH_TELLING_MS = 20_000;
 

@@ -9,6 +9,6 @@ import { runEngineProcess } from './process.ts';
 startDicomThreads(dicomThreadPath());
 warmDicomThreads();
 startStatisticsThreads(statisticsThreadPath());
-runEngineProcess(({ resourcesDir, userDir, workspace }) =>
-  createEngine(nodePlatform({ resourcesDir, userDir }, stderrLog), { workspace, canaries: true, goOn: true }),
+runEngineProcess(({ resourcesDir, userDir, workspace }, keys) =>
+  createEngine(nodePlatform({ resourcesDir, userDir }, stderrLog), { workspace, canaries: true, goOn: true, keys }),
 );

@@ -24,7 +24,7 @@ interface PortMain {
   start(): void;
 }
 
-/** What the desktop host says to the engine itself: the keys of servers, by address, that it keeps. */
+/** What the desktop host says to the engine itself, first of all: the keys of servers, by address, that it keeps. */
 export interface HostMessage {
   keys: Record<string, string>;
 }
@@ -33,18 +33,24 @@ interface ParentPort {
   on(event: 'message', listener: (message: { data: HostMessage | null; ports: PortMain[] }) => void): void;
 }
 
-/** Serves until the host goes away. Requests wait while the engine starts, and fail with its error where it cannot. */
-export function runEngineProcess(create: (args: EngineArguments) => Promise<Engine>): void {
-  const engine = whenReady(create(JSON.parse(process.argv[2]!) as EngineArguments));
+/**
+ * Serves until the host goes away. Requests wait while the engine starts, and fail with its error where it cannot.
+ *
+ * @param create starts the engine; on the desktop it gets the keys of servers, because work that goes on asks them at once
+ */
+export function runEngineProcess(create: (args: EngineArguments, keys?: HostMessage['keys']) => Promise<Engine>): void {
+  const args = JSON.parse(process.argv[2]!) as EngineArguments;
   const parent = (process as { parentPort?: ParentPort }).parentPort;
   if (parent) {
-    parent.on('message', ({ data, ports }) => {
-      for (const [address, key] of Object.entries(data?.keys ?? {})) {
-        engine.call('servers.setKey', { address, key }).catch(() => {});
-      }
+    const keys = new Promise<HostMessage['keys']>((resolve) =>
+      parent.on('message', ({ data }) => data && resolve(data.keys)),
+    );
+    const engine = whenReady(keys.then((told) => create(args, told)));
+    parent.on('message', ({ ports }) => {
       for (const port of ports) serveEngine(engine, portOf(port));
     });
   } else {
+    const engine = whenReady(create(args));
     process.on('disconnect', () => process.exit());
     serveEngine(engine, pipeToParent());
   }

@@ -3,9 +3,9 @@ import { createStore } from 'zustand/vanilla';
 import { toErrorData } from '../../core/base/errors.ts';
 import type { Progress } from '../../core/base/progress.ts';
 import type { Film } from '../../core/dicom/film.ts';
-import type { HostBridge, Trace, TraceList, TraceStatus } from '../../core/services/contract.ts';
+import type { HostBridge, JobInfo, Trace, TraceList, TraceStatus } from '../../core/services/contract.ts';
 import { text } from '../text.ts';
-import type { Frame } from './frame.ts';
+import { type Frame, isUnderWay } from './frame.ts';
 import type { Library } from './library.ts';
 
 export type Shown = TraceStatus | 'all';
@@ -184,7 +184,12 @@ export function createTraces(bridge: HostBridge, frame: Frame, library: Library)
         await refresh();
       });
     },
-    stop: () => asking?.abort(),
+    /** Also what another window began, or an engine before this one. */
+    stop(): void {
+      asking?.abort();
+      const job = teacherJob(frame.store.getState().jobs);
+      if (!asking && job) void frame.cancelJob(job.id);
+    },
     import: (path: string, accepted: boolean) =>
       attend(text.traces.importFailed, async (datasetId) => {
         const { imported, kept, rejected } = await bridge.engine.call('traces.import', { datasetId, path, accepted });
@@ -196,6 +201,10 @@ export function createTraces(bridge: HostBridge, frame: Frame, library: Library)
         frame.done(text.traces.exported(lines, path));
       }),
   };
+}
+
+export function teacherJob(jobs: JobInfo[]): JobInfo | undefined {
+  return jobs.find((job) => job.kind === 'teach' && isUnderWay(job));
 }
 
 /** The traces that are gone through. The one that is looked at stays, whatever was decided. */

@@ -1,12 +1,12 @@
 /** Train, Traces: the queue in which a clinician accepts, edits or rejects each reasoning trace beside its film. */
 import { type FormEvent, useEffect, useMemo, useState } from 'react';
+import type { Progress } from '../../core/base/progress.ts';
 import { toModelImage } from '../../core/preprocessing/presets.ts';
-import type { ModelView, Trace } from '../../core/services/contract.ts';
+import type { JobInfo, ModelView, Trace } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { PathField } from '../frame/PathField.tsx';
 import { Empty, ErrorBox, PauseButton, ProgressBar, pauseText } from '../frame/parts.tsx';
-import { isUnderWay } from '../state/frame.ts';
-import { currentOf, queueOf, type Shown } from '../state/traces.ts';
+import { currentOf, queueOf, type Shown, teacherJob } from '../state/traces.ts';
 import { text } from '../text.ts';
 import { ModelPicture } from '../viewer/ModelPicture.tsx';
 
@@ -66,8 +66,10 @@ function Source() {
 function Teacher() {
   const { traces, servers, bridge, frame } = useWorkbench();
   const list = useFrom(servers, (state) => state.list);
-  const { progress, datasetId } = useFrom(traces, (state) => state);
-  const job = useFrom(frame, ({ jobs }) => jobs.find((each) => each.kind === 'teach' && isUnderWay(each)));
+  const { progress: own, datasetId } = useFrom(traces, (state) => state);
+  const job = useFrom(frame, ({ jobs }) => teacherJob(jobs));
+  const progress = own ?? job?.progress;
+  const asking = progress && <Asking progress={progress} job={job} />;
   const choices = list.flatMap((server) => server.models.map(({ id }) => ({ server, model: id })));
   const [chosen, setChosen] = useState(0);
   const [promptId, setPromptId] = useState('reasoning-a');
@@ -86,6 +88,7 @@ function Teacher() {
             {text.traces.askModels(name)}
           </button>
         ))}
+        {asking}
       </section>
     );
   const { server, model } = choices[Math.min(chosen, choices.length - 1)]!;
@@ -117,18 +120,7 @@ function Teacher() {
         <input type="number" min={1} value={films} onChange={(event) => setFilms(Number(event.target.value))} />
       </label>
       <p className="muted small">{text.traces.sent(server.address)}</p>
-      {progress ? (
-        <div className="row" role="status">
-          <ProgressBar progress={progress} label={progress.stage} />
-          <span>
-            {[text.frame.progress(progress.done, progress.total), pauseText(job)].filter(Boolean).join(' · ')}
-          </span>
-          <PauseButton job={job} />
-          <button type="button" onClick={traces.stop}>
-            {text.frame.cancel}
-          </button>
-        </div>
-      ) : (
+      {asking ?? (
         <button
           type="button"
           disabled={datasetId === null || !(films >= 1)}
@@ -138,6 +130,20 @@ function Teacher() {
         </button>
       )}
     </section>
+  );
+}
+
+function Asking({ progress, job }: { progress: Progress; job: JobInfo | undefined }) {
+  const { traces } = useWorkbench();
+  return (
+    <div className="row" role="status">
+      <ProgressBar progress={progress} label={progress.stage} />
+      <span>{[text.frame.progress(progress.done, progress.total), pauseText(job)].filter(Boolean).join(' · ')}</span>
+      <PauseButton job={job} />
+      <button type="button" onClick={traces.stop}>
+        {text.frame.cancel}
+      </button>
+    </div>
   );
 }
 

@@ -56,12 +56,8 @@ export function traceHandlers(engine: EngineContext) {
   return {
     'traces.list': ({ datasetId }) => engine.session.traces.list(datasetId),
     'traces.ask': (params, call) =>
-      engine.jobs.run(
-        'teach',
-        'Asking the teacher for traces',
-        call,
-        (work) => changed(engine.session.traces.ask(params, work)),
-        {},
+      engine.lasting.run('Asking the teacher for traces', { method: 'traces.ask', params }, call, (work) =>
+        changed(engine.session.traces.ask(params, work)),
       ),
     'traces.decide': (params) => changed(engine.session.traces.decide(params)),
     'traces.undo': ({ datasetId }) => changed(engine.session.traces.undo(datasetId)),
