@@ -168,12 +168,17 @@ export function createTraining(bridge: HostBridge, frame: Frame, checkpoints: Ch
     return newest;
   }
 
+  /** A new run is shown at once; then the user may look at another one while it goes on. */
   function onProgress(progress: TrainingProgress): void {
-    const { log, shownId, runs } = store.getState();
-    if (shownId !== progress.runId && !runs.some((run) => run.id === progress.runId)) readRuns().catch(() => {});
-    const ours = shownId === progress.runId;
-    const lines = progress.line ? [...(ours ? log : []), progress.line] : ours ? log : [];
-    store.setState({ progress, shownId: progress.runId, log: lines });
+    const { log, shownId, runs, progress: before } = store.getState();
+    const isNew = before?.runId !== progress.runId;
+    if (isNew && !runs.some((run) => run.id === progress.runId)) readRuns().catch(() => {});
+    if (!isNew && shownId !== progress.runId) {
+      store.setState({ progress });
+      return;
+    }
+    const known = shownId === progress.runId ? log : [];
+    store.setState({ progress, shownId: progress.runId, log: progress.line ? [...known, progress.line] : known });
   }
 
   async function attend(work: (signal: AbortSignal) => Promise<TrainingRun>): Promise<void> {

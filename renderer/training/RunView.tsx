@@ -1,6 +1,6 @@
 /** One run: how far it is, its curves, its last numbers, and what differs from the paper. */
 import { useMemo } from 'react';
-import type { LeftOut, TrainingDraw, TrainingLogLine, TrainingRun } from '../../core/services/contract.ts';
+import type { JobInfo, LeftOut, TrainingDraw, TrainingLogLine, TrainingRun } from '../../core/services/contract.ts';
 import { type Alarm, alarmsOf } from '../../core/training/alarms.ts';
 import { Chart } from '../frame/Chart.tsx';
 import { grounds } from '../frame/chartLook.ts';
@@ -30,8 +30,8 @@ export function RunView() {
   const { training, frame } = useWorkbench();
   const { runs, shownId, log, progress: own } = useFrom(training, (state) => state);
   const job = useFrom(frame, (state) => trainingJob(state.jobs));
-  // A run that was paused before a restart has no window that follows it.
-  const progress = own ?? (job?.state === 'paused' ? job.progress : null);
+  // A run that was begun by another window, or before a restart, is followed by its job.
+  const progress = own ?? (runOf(job) === shownId ? job?.progress : null);
   const pausing = pauseText(job);
   const run = runs.find((each) => each.id === shownId) ?? null;
   const alarms = useMemo(() => alarmsOf(log, run?.config ?? {}), [log, run]);
@@ -93,12 +93,18 @@ function Draw({ draw, kind }: { draw: TrainingDraw; kind: TrainingRun['kind'] })
   return <p className="muted">{sentences.filter(Boolean).join(' ')}</p>;
 }
 
+/** Of the job of a run: which one it is. Before its first progress nobody knows. */
+function runOf(job: JobInfo | undefined): string | undefined {
+  return job?.progress && 'runId' in job.progress ? job.progress.runId : undefined;
+}
+
 function RunHead({ run }: { run: TrainingRun | null }) {
   const { training, frame } = useWorkbench();
   const runs = useFrom(training, (state) => state.runs);
   const job = useFrom(frame, (state) => trainingJob(state.jobs));
   const busy = job !== undefined;
-  const paused = job?.state === 'paused' && job.progress && 'runId' in job.progress && job.progress.runId === run?.id;
+  const underWay = run !== null && runOf(job) === run.id;
+  const state = underWay && job?.state === 'paused' ? 'paused' : run?.state;
   const running = useFrom(training, (state) => state.running);
   const resumable = run && (run.state === 'stopped' || run.state === 'failed') && !busy && !running;
   return (
@@ -116,8 +122,8 @@ function RunHead({ run }: { run: TrainingRun | null }) {
       </label>
       {run && (
         <span>
-          {text.train.kinds[run.kind]} · {text.train.states[paused ? 'paused' : run.state]} ·{' '}
-          {text.train.steps(run.steps, run.totalSteps)}
+          {text.train.kinds[run.kind]} · {text.train.states[state ?? run.state]}
+          {!underWay && ` · ${text.train.steps(run.steps, run.totalSteps)}`}
           {run.trainedBy && ` · ${text.trl.trainedBy(run.trainedBy)}`}
         </span>
       )}

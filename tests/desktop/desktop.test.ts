@@ -2,20 +2,20 @@
  * The packed application in a real window. Skipped, and counted, where there is no Electron or no display
  * (tests/support/desktop.ts says what it needs).
  */
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
-import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type Desktop,
   type Display,
+  ENGINE_PROCESS,
   hasProgram,
   missing,
   openDisplay,
   packDesktop,
+  processesOf,
   startDesktop,
 } from '../support/desktop.ts';
 import {
@@ -29,11 +29,10 @@ import {
 } from '../support/dropped.ts';
 import { FILMS, makeJobWorkspace } from '../support/jobWorkspace.ts';
 import { evaluateBoth, readAndToggle, seeReport } from '../support/mainJob.ts';
+import { xdotool } from '../support/xdotool.ts';
 
 const ON = '1'.charCodeAt(0);
 const OFF = '0'.charCodeAt(0);
-/** An evaluation of so many lasts longer than what is tried beside it. */
-const MANY_FILMS = 400;
 
 describe.skipIf(missing)(`the packed desktop${missing ? ` (skipped: ${missing})` : ''}`, () => {
   const folder = mkdtempSync(join(tmpdir(), 'desktop-'));
@@ -43,6 +42,7 @@ describe.skipIf(missing)(`the packed desktop${missing ? ` (skipped: ${missing})`
   let dicom: string;
   const page = () => desktop.page;
   const filmLines = () => page().locator('.line-film');
+  const engines = () => processesOf(packed, ENGINE_PROCESS);
 
   beforeAll(async () => {
     const made = await makeJobWorkspace(folder);
@@ -134,12 +134,12 @@ describe.skipIf(missing)(`the packed desktop${missing ? ` (skipped: ${missing})`
   });
 
   it('goes on after the engine process is killed, and nothing that was done is lost', async () => {
-    const [first] = enginesOf(packed);
+    const [first] = engines();
     expect(first).toBeDefined();
     process.kill(first!, 'SIGKILL');
     await page().getByText('was started again').waitFor();
     // The new process takes its name a moment after it was started.
-    await expect.poll(() => enginesOf(packed).filter((pid) => pid !== first).length).toBe(1);
+    await expect.poll(() => engines().filter((pid) => pid !== first).length).toBe(1);
     await page().keyboard.press('Alt+2');
     await page().locator('.headline').waitFor();
     await page().keyboard.press('Alt+1');
@@ -210,74 +210,6 @@ describe.skipIf(missing)(`the packed desktop${missing ? ` (skipped: ${missing})`
   });
 });
 
-describe.skipIf(missing)(`long work on the desktop${missing ? ` (skipped: ${missing})` : ''}`, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'desktop-work-'));
-  let workspace: string;
-  let display: Display;
-  let desktop: Desktop;
-  const open = async () => {
-    const args = [`--workspace=${workspace}`];
-    const packed = await packDesktop();
-    desktop = await startDesktop({ packed, display: display.name, home: join(folder, 'home'), args });
-    await desktop.page.waitForSelector('.line-film, .setup');
-  };
-  const jobs = () => desktop.page.locator('.status-jobs .job');
-
-  beforeAll(async () => {
-    ({ workspace } = await makeJobWorkspace(folder, MANY_FILMS));
-    display = await openDisplay();
-    await open();
-  });
-  afterAll(async () => {
-    await desktop?.close();
-    display?.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  it('comes back with its film, its window and its work after the whole application was killed', async () => {
-    const { page } = desktop;
-    await page.locator('.lines').focus();
-    await page.keyboard.press('j');
-    await page.keyboard.press('i');
-    const film = await page.locator('.line-film[aria-selected="true"]').textContent();
-    await startEvaluation(page);
-    await jobs().first().waitFor();
-    // The place is written a moment later.
-    await page.waitForTimeout(1500);
-    await desktop.kill();
-
-    await open();
-    await jobs().first().waitFor();
-    expect(await desktop.page.locator('.rail [aria-current="page"]').textContent()).toContain('Evaluate');
-    await desktop.page.keyboard.press('Alt+1');
-    expect(await desktop.page.locator('.line-film[aria-selected="true"]').textContent()).toBe(film);
-  });
-
-  it.skipIf(!hasProgram('xdotool'))(
-    'asks before it quits while work runs, and stays where the answer is no',
-    async () => {
-      await jobs().first().waitFor();
-      const windows = () => windowsNamed(display.name, 'ChexReason Workbench');
-      xdotool(display.name, 'windowfocus', windows()[0]!);
-      xdotool(display.name, 'key', 'ctrl+q');
-      await expect.poll(() => windows().length).toBe(2);
-      xdotool(display.name, 'windowfocus', windows()[1]!);
-      xdotool(display.name, 'key', 'Escape');
-      await expect.poll(() => windows().length).toBe(1);
-      expect(await jobs().count()).toBeGreaterThan(0);
-    },
-    120_000,
-  );
-});
-
-async function startEvaluation(page: Page): Promise<void> {
-  await page.keyboard.press('Alt+2');
-  await page.getByLabel('Films of each data set').fill(String(MANY_FILMS));
-  // The cost is there when everything that it is reckoned from is.
-  await page.getByText('answers to make').waitFor();
-  await page.locator('.setup-run button.primary').click();
-}
-
 /** Types a path into GTK's dialog and confirms it. */
 function answerSaveDialog(display: string, file: string): void {
   const [dialog] = xdotool(display, 'search', '--sync', '--onlyvisible', '--name', '^Save as$').trim().split('\n');
@@ -285,39 +217,4 @@ function answerSaveDialog(display: string, file: string): void {
   xdotool(display, 'key', 'ctrl+a');
   xdotool(display, 'type', '--delay', '20', file);
   xdotool(display, 'key', 'Return');
-}
-
-function xdotool(display: string, ...args: string[]): string {
-  return execFileSync('xdotool', args, {
-    env: { ...process.env, DISPLAY: display },
-    encoding: 'utf8',
-    timeout: 20_000,
-  });
-}
-
-function windowsNamed(display: string, name: string): string[] {
-  return xdotool(display, 'search', '--onlyvisible', '--name', name)
-    .split('\n')
-    .filter((line) => line !== '');
-}
-
-/** Process ids of the engine processes of this packed application. */
-function enginesOf(packed: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      const command = commandLineOf(pid);
-      return (
-        command.startsWith(packed) && command.includes('--type=utility') && command.includes('node.mojom.NodeService')
-      );
-    })
-    .map(Number);
-}
-
-function commandLineOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0/g, ' ');
-  } catch {
-    return '';
-  }
 }

@@ -16,6 +16,9 @@ import { PATIENCE_MS } from './patience.ts';
 
 const PROGRAM = 'chexreason-workbench';
 
+/** On the command line of the engine's process, as Chromium names Electron's utilityProcess. */
+export const ENGINE_PROCESS = 'node.mojom.NodeService';
+
 export const electronDist = process.env['CHEXREASON_ELECTRON_DIST'] ?? process.env['ELECTRON_OVERRIDE_DIST_PATH'];
 
 /** Why there is no desktop here; null: there is one. */

@@ -4,8 +4,8 @@ import type { Caller, EngineContext, Handlers } from './context.ts';
 
 export function trainingHandlers(engine: EngineContext) {
   const titles = { sft: 'SFT', grpo: 'GRPO' };
-  const train = (title: string, runId: string, call: Caller<TrainingProgress>) =>
-    engine.lasting.run(title, { method: 'training.resume', params: { runId } }, call, (work) =>
+  const train = ({ kind, name }: Pick<TrainingRun, 'kind' | 'name'>, runId: string, call: Caller<TrainingProgress>) =>
+    engine.lasting.run(`${titles[kind]}: ${name}`, { method: 'training.resume', params: { runId } }, call, (work) =>
       trained(engine, engine.session.trainings.resume(runId, work)),
     );
   return {
@@ -29,9 +29,8 @@ export function trainingHandlers(engine: EngineContext) {
         read.then((runId) => engine.session.trainings.run(runId)),
       );
     },
-    'training.run': async (params, call) =>
-      train(`${titles[params.kind]}: ${params.name}`, await engine.session.trainings.begin(params), call),
-    'training.resume': ({ runId }, call) => train(`Training goes on: ${runId}`, runId, call),
+    'training.run': async (params, call) => train(params, await engine.session.trainings.begin(params), call),
+    'training.resume': async ({ runId }, call) => train(await engine.session.trainings.run(runId), runId, call),
   } satisfies Partial<Handlers>;
 }
 
