@@ -1,43 +1,23 @@
 /** The two sheets over the screens: the palette of commands (Ctrl+K) and the keys (F1). */
-import { useEffect, useRef, useState } from 'react';
+import { useState } from 'react';
 import { type Command, keyOf } from '../state/commands.ts';
 import { keyText } from '../state/keys.ts';
 import { text } from '../text.ts';
 import { useFrom, useWorkbench } from './context.ts';
+import { Sheet } from './Sheet.tsx';
 
 export function Sheets({ commands }: { commands: Command[] }) {
   const { frame } = useWorkbench();
   const open = useFrom(frame, (state) => state.open);
   if (open === 'nothing') return null;
   return (
-    <Sheet label={open === 'palette' ? text.frame.palette : text.frame.keys}>
+    <Sheet
+      name={open}
+      label={open === 'palette' ? text.frame.palette : text.frame.keys}
+      onClose={() => frame.open('nothing')}
+    >
       {open === 'palette' ? <Palette commands={commands} /> : <Keys commands={commands} />}
     </Sheet>
-  );
-}
-
-function Sheet({ label, children }: { label: string; children: React.ReactNode }) {
-  const { frame } = useWorkbench();
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    const before = document.activeElement;
-    dialog.current?.showModal();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-    };
-  }, []);
-  const close = () => frame.open('nothing');
-  return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a dialog by itself.
-    <dialog
-      ref={dialog}
-      className="sheet"
-      aria-label={label}
-      onClose={close}
-      onClick={(event) => event.target === event.currentTarget && close()}
-    >
-      {children}
-    </dialog>
   );
 }
 

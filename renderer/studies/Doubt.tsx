@@ -1,7 +1,7 @@
 /** Before a film that is not what the checkpoints were made for is read: why, and whether to read it all the same. */
-import { useEffect, useRef } from 'react';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { TriangleAlert } from '../frame/icons.ts';
+import { Sheet } from '../frame/Sheet.tsx';
 import { text } from '../text.ts';
 
 export function Doubt() {
@@ -12,21 +12,8 @@ export function Doubt() {
 
 function Dialog({ cautions }: { cautions: (keyof typeof text.doubt.reasons)[] }) {
   const { reading } = useWorkbench();
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    const before = document.activeElement;
-    dialog.current?.showModal();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-    };
-  }, []);
   return (
-    <dialog
-      ref={dialog}
-      className="sheet doubt"
-      aria-label={text.doubt.title}
-      onClose={() => void reading.decide(false)}
-    >
+    <Sheet name="doubt" label={text.doubt.title} stays onClose={() => void reading.decide(false)}>
       <h2>
         <TriangleAlert size={16} className="warn" aria-hidden="true" /> {text.doubt.title}
       </h2>
@@ -44,6 +31,6 @@ function Dialog({ cautions }: { cautions: (keyof typeof text.doubt.reasons)[] })
           {text.doubt.yes}
         </button>
       </div>
-    </dialog>
+    </Sheet>
   );
 }

@@ -1,9 +1,9 @@
 /** Export of films without their patients: what goes, where to, what stays in, and what came of it. */
-import { useEffect, useRef } from 'react';
 import type { DeidentifySummary } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import { Check, TriangleAlert } from '../frame/icons.ts';
 import { ErrorBox, ProgressBar } from '../frame/parts.tsx';
+import { Sheet } from '../frame/Sheet.tsx';
 import type { Scope } from '../state/exporting.ts';
 import { text } from '../text.ts';
 
@@ -12,29 +12,14 @@ const FILES_SHOWN = 6;
 
 export function ExportSheet() {
   const { exporting } = useWorkbench();
-  return useFrom(exporting, (state) => state.open) ? <Sheet /> : null;
+  return useFrom(exporting, (state) => state.open) ? <Export /> : null;
 }
 
-function Sheet() {
+function Export() {
   const { exporting } = useWorkbench();
   const state = useFrom(exporting, (all) => all);
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    const before = document.activeElement;
-    dialog.current?.showModal();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-    };
-  }, []);
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a dialog by itself.
-    <dialog
-      ref={dialog}
-      className="sheet export-sheet"
-      aria-label={text.export.title}
-      onClose={exporting.hide}
-      onClick={(event) => event.target === event.currentTarget && exporting.hide()}
-    >
+    <Sheet name="export" label={text.export.title} onClose={exporting.hide}>
       <div className="export">
         <h2>{text.export.title}</h2>
         <p className="muted">{text.export.what}</p>
@@ -44,7 +29,7 @@ function Sheet() {
         {state.error && <ErrorBox title={text.export.failed} error={state.error} />}
         {state.result && <Result result={state.result} />}
       </div>
-    </dialog>
+    </Sheet>
   );
 }
 
