@@ -11,6 +11,8 @@ const State = z.object({
 type State = z.infer<typeof State>;
 
 const FIRST_SIZE = { width: 1600, height: 1000 };
+/** Written so long after the last change: whatever ends the program then, the window comes back as it was. */
+const SETTLED_MS = 500;
 /** The window's title bar must be within reach: at least this much of it, in pixels. */
 const IN_REACH = 80;
 
@@ -25,7 +27,19 @@ export function restoredBounds(): Partial<Rectangle> & { width: number; height: 
 /** Fills the screen again where it did; writes down what changes. */
 export function rememberState(window: BrowserWindow): void {
   if (read()?.maximized) window.maximize();
-  window.on('close', () => write({ bounds: window.getNormalBounds(), maximized: window.isMaximized() }));
+  const remember = () => write({ bounds: window.getNormalBounds(), maximized: window.isMaximized() });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const rememberSoon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(remember, SETTLED_MS);
+  };
+  // `maximize` comes without `resize` on some systems.
+  window.on('resize', rememberSoon);
+  window.on('move', rememberSoon);
+  window.on('maximize', rememberSoon);
+  window.on('unmaximize', rememberSoon);
+  window.on('close', remember);
+  window.on('closed', () => clearTimeout(timer));
 }
 
 function isInReach({ x, y, width }: Rectangle): boolean {

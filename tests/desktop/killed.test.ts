@@ -40,6 +40,7 @@ describe.skipIf(missing)(`the desktop after a crash${missing ? ` (skipped: ${mis
     desktop = await startDesktop({ packed, display: display.name, home: join(folder, 'home'), args });
     await page().waitForSelector('.line-film, .setup, .run-form');
   };
+  const bounds = () => page().evaluate(() => [screenX, screenY, outerWidth, outerHeight]);
   /** Ends one of its processes, and waits for the one that takes its place. */
   const killOne = async (kind: string) => {
     const [first] = processesOf(packed, kind);
@@ -67,11 +68,19 @@ describe.skipIf(missing)(`the desktop after a crash${missing ? ` (skipped: ${mis
     const film = await page().locator('.line-film[aria-selected="true"]').textContent();
     await startEvaluation(page());
     await jobs().first().waitFor();
-    // The place is written a moment later.
+    if (hasProgram('xdotool')) {
+      const [window] = windowsNamed(display.name, 'ChexReason Workbench');
+      xdotool(display.name, 'windowsize', window!, '1210', '730');
+      xdotool(display.name, 'windowmove', window!, '33', '44');
+      await expect.poll(bounds).toEqual([33, 44, 1210, 730]);
+    }
+    const before = await bounds();
+    // Place and window are written a moment later.
     await page().waitForTimeout(1500);
     await desktop.kill();
 
     await open();
+    await expect.poll(bounds).toEqual(before);
     await jobs().first().waitFor();
     expect(await page().locator('.rail [aria-current="page"]').textContent()).toContain('Evaluate');
     await page().keyboard.press('Alt+1');
@@ -108,11 +117,13 @@ describe.skipIf(missing)(`the desktop after a crash${missing ? ` (skipped: ${mis
       desktop.reconnect().then((again) => again.locator('.rail [aria-current="page"]').textContent());
     await expect.poll(current).toContain('Evaluate');
     await jobs().first().waitFor();
-    await page()
-      .getByRole('button', { name: /^Cancel: / })
-      .first()
-      .click();
-    await expect.poll(() => jobs().count()).toBe(0);
+    const cancelAll = async () => {
+      await page()
+        .getByRole('button', { name: /^Cancel: / })
+        .evaluateAll((all) => all.map((each) => (each as HTMLElement).click()));
+      return jobs().count();
+    };
+    await expect.poll(cancelAll).toBe(0);
   });
 
   it('of the engine trains on in the same window', async () => {

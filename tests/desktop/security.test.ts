@@ -88,7 +88,7 @@ describe.skipIf(missing)(`the packed desktop keeps to itself${missing ? ` (skipp
     expect(isFrozen).toBe(true);
   });
 
-  it.each(['reveal', 'setZoom', 'pickSavePath', 'keepKey', 'restoreKey'])(
+  it.each(['reveal', 'setZoom', 'pickFiles', 'pickSavePath', 'keepKey', 'restoreKey'])(
     'refuses a payload that is none: %s',
     async (name) => {
       const answer = await page().evaluate(
@@ -102,6 +102,34 @@ describe.skipIf(missing)(`the packed desktop keeps to itself${missing ? ` (skipp
       expect(answer).toBe('refused');
     },
   );
+
+  it('answers what is no request of the engine’s contract with an error, and goes on', async () => {
+    const answers = await page().evaluate(
+      () =>
+        new Promise<Record<number, unknown>>((resolve) => {
+          const heard: Record<number, unknown> = {};
+          addEventListener('message', ({ ports: [port] }) => {
+            port!.addEventListener('message', ({ data }) => {
+              if (!(data.id >= 9000)) return;
+              heard[data.id] = data.kind === 'error' ? data.error.code : data.kind;
+              if (data.id === 9003) resolve(heard);
+            });
+            port!.start();
+            const request = (id: unknown, method: unknown, params: unknown) =>
+              port!.postMessage({ kind: 'request', id, method, params });
+            for (const nothing of [null, 7, 'text', [], {}, { kind: 'request' }]) port!.postMessage(nothing);
+            request('9000', 'app.state', {});
+            request(9000, '__proto__', {});
+            request(9001, 'films.open', { filmId: ['a'] });
+            request(9002, 'app.state', { more: 1 });
+            request(9003, 'app.state', {});
+          });
+          (window as unknown as { chexreasonHost: { connect(): void } }).chexreasonHost.connect();
+        }),
+    );
+    const refused = 'INVALID_REQUEST';
+    expect(answers).toEqual({ 9000: refused, 9001: refused, 9002: refused, 9003: 'result' });
+  });
 
   it('answers no frame but its own page', async () => {
     // A frame would have to be shown first, and the policy lets none be loaded.
