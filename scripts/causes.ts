@@ -73,7 +73,7 @@ function line({ change, interval, parts }: Decomposition): string {
   const whole = `${change.toFixed(3)}${interval ? ends([interval.low, interval.high], 3, 1) : ''}`;
   if (!isSettled(interval ?? null)) return `${whole} not settled`;
   const shares = parts.map(
-    ({ cause, share, shareInterval }) => `${cause} ${(100 * share!).toFixed(0)} %${ends(shareInterval, 0, 100)}`,
+    ({ cause, share, shareRange }) => `${cause} ${(100 * share!).toFixed(0)} %${ends(shareRange, 0, 100)}`,
   );
   return `${whole} ${shares.join(', ')}`;
 }

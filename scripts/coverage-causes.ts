@@ -1,20 +1,23 @@
 /**
- * Do the 95 % intervals of the parts and shares of a change (core/evaluation/decomposition.ts) cover the truth? Studies are drawn
- * by patient from a large population of phantom films with a simulated reader, source and target apart; the truth of a part is
- * Shapley's value in the population, that of the shares follows from it.
+ * Do the intervals of the parts of a change (core/evaluation/shiftIntervals.ts) cover the truth? Studies are drawn by patient from a
+ * large population of phantom films with a simulated reader, source and target apart; the truth of a part is Shapley's value in the
+ * population, that of a share follows from it.
  *
- *   npx tsx scripts/coverage-causes.ts [--studies 1000] [--replicates 500] [--patients 250] [--worlds nothing,image]
+ *   npx tsx scripts/coverage-causes.ts [--studies 1000] [--replicates 100] [--patients 250] [--worlds nothing,image]
  *
- * Prints for each world: truth, mean estimate, how often each interval covers the truth (parts and whole: the percentile interval
- * of the replicates), how often it leaves out zero (in the world "nothing" that is the false alarm), and the shares' coverage
- * among the studies whose change is settled, to half a percent. A share whose truth is 1 lies at its bound.
+ * Prints for each world: truth, mean estimate, how often each interval covers the truth (parts: symmetric; whole: the percentile
+ * interval of the same replicates), how often it leaves out zero (in the world "nothing" that is the false alarm), and among the
+ * studies whose change is settled: how often the range of a share holds its truth (to half a percent), and how often 80 % go
+ * to the right cause, of all and of those in which some part is settled too.
  */
 import { parseArgs } from 'node:util';
 import { Random } from '../core/base/random.ts';
 import type { EvaluatedFilm } from '../core/evaluation/figures.ts';
 import { percentileInterval } from '../core/evaluation/resample.ts';
-import { decompose, meansOf, shiftReplicates } from '../core/evaluation/shift.ts';
+import { decompose, meansOf } from '../core/evaluation/shift.ts';
 import { type PatternData, patternData, patternSums } from '../core/evaluation/shiftCounts.ts';
+import { shareRanges, sharesOf, symmetricInterval } from '../core/evaluation/shiftIntervals.ts';
+import { shiftReplicates } from '../core/evaluation/shiftReplicates.ts';
 import { NIH_NINE } from '../core/labels/labels.ts';
 import { READERS, saidBy, scenesOf } from '../tests/support/phantomReader.ts';
 import { type PoolFilm, type Shifted, shapley, worldOf } from './support/causeWorlds.ts';
@@ -22,9 +25,9 @@ import { type PoolFilm, type Shifted, shapley, worldOf } from './support/causeWo
 const { values } = parseArgs({
   options: {
     studies: { type: 'string', default: '1000' },
-    replicates: { type: 'string', default: '500' },
+    replicates: { type: 'string', default: '100' },
     patients: { type: 'string', default: '250' },
-    worlds: { type: 'string', default: 'nothing,prevalence,convention,image,all' },
+    worlds: { type: 'string', default: 'nothing,prevalence,convention,image' },
   },
 });
 const [STUDIES, REPLICATES, PATIENTS] = [values.studies, values.replicates, values.patients].map(Number) as [
@@ -54,10 +57,10 @@ const sumsOf = (data: PatternData) => patternSums(data, new Uint8Array(data.clus
 const partsOf = (source: PatternData, target: PatternData) =>
   Array.from(meansOf(decompose(sumsOf(source), sumsOf(target)), NIH_NINE.length));
 const whole = (parts: readonly number[]) => parts.reduce((sum, part) => sum + part, 0);
-const shares = (parts: readonly number[]) => {
-  const all = whole(parts.map(Math.abs));
-  return parts.map((part) => (all === 0 ? 0 : Math.abs(part) / all));
-};
+const LEVEL = 0.95;
+const isOut = ([low, high]: readonly [number, number]) => low > 0 || high < 0;
+const holds = ([low, high]: readonly [number, number], value: number, slack = 1e-12) =>
+  low <= value + slack && high >= value - slack;
 
 function byPatient(films: EvaluatedFilm[]): EvaluatedFilm[][] {
   const found = new Map<string, EvaluatedFilm[]>();
@@ -73,6 +76,15 @@ function drawn(patients: EvaluatedFilm[][], random: Random): PatternData {
   );
 }
 
+const everything = dataOf(worldOf('source', pool, NOTHING));
+const perPatient = POPULATION / everything.clusters;
+const positives = NIH_NINE.map(
+  (_, j) => everything.pattern.reduce((sum, u) => sum + ((everything.positive[u]! >> j) & 1), 0) / everything.clusters,
+);
+console.log(
+  `${STUDIES} studies of ${PATIENTS} patients a side: ${Math.round(PATIENTS * perPatient)} films, positive films of a label ${Math.round(PATIENTS * Math.min(...positives))} to ${Math.round(PATIENTS * Math.max(...positives))}`,
+);
+
 for (const name of values.worlds.split(',')) {
   const world = WORLDS[name]!;
   const base = dataOf(worldOf('source', pool, NOTHING));
@@ -82,30 +94,44 @@ for (const name of values.worlds.split(',')) {
   });
   const [sources, targets] = [NOTHING, world].map((each) => byPatient(worldOf('drawn', pool, each)));
   const random = new Random(`coverage ${name}`);
-  const [covered, settled, sharesCovered, mean] = [4, 4, 3, 3].map((n) => new Float64Array(n));
+  const cause = truth.every((part) => part === 0) ? -1 : sharesOf(truth).indexOf(Math.max(...sharesOf(truth)));
+  const [covered, settled, sharesCovered, mean, right] = [4, 4, 3, 3, 3].map(
+    (n) => new Float64Array(n),
+  ) as Float64Array[];
   for (let study = 0; study < STUDIES; study++) {
     const [source, target] = [drawn(sources!, random), drawn(targets!, random)];
-    partsOf(source, target).forEach((part, i) => {
-      mean![i]! += part / STUDIES;
-    });
+    const parts = partsOf(source, target);
     const blocks = { first: 0, last: Math.ceil(REPLICATES / 100), replicates: REPLICATES };
     const replicates = shiftReplicates({ source, target, strata: null, seed: `${name} ${study}`, ...blocks });
-    const found = replicates.map((parts) => Array.from(parts));
+    const ends = [
+      ...parts.map((part, i) =>
+        symmetricInterval(
+          part,
+          replicates.map((drawn) => drawn[i]!),
+          LEVEL,
+        ),
+      ),
+      percentileInterval(
+        replicates.map((drawn) => whole(Array.from(drawn))),
+        LEVEL,
+      ),
+    ];
     [...truth, whole(truth)].forEach((value, i) => {
-      const [low, high] = percentileInterval(
-        found.map((parts) => (i === 3 ? whole(parts) : parts[i]!)),
-        0.95,
-      );
-      if (low <= value + 1e-12 && high >= value - 1e-12) covered![i]!++;
-      if (low > 0 || high < 0) settled![i]!++;
-      if (i < 3 || (low <= 0 && high >= 0)) return;
-      shares(truth).forEach((share, cause) => {
-        const ends = percentileInterval(
-          found.map((parts) => shares(parts)[cause]!),
-          0.95,
-        );
-        if (ends[0] <= share + 0.005 && ends[1] >= share - 0.005) sharesCovered![cause]!++;
-      });
+      covered![i]! += Number(holds(ends[i]!, value));
+      settled![i]! += Number(isOut(ends[i]!));
+    });
+    parts.forEach((part, i) => {
+      mean![i]! += part / STUDIES;
+    });
+    if (!isOut(ends[3]!)) continue;
+    const ranges = shareRanges(ends.slice(0, 3));
+    sharesOf(truth).forEach((share, i) => {
+      sharesCovered![i]! += Number(holds(ranges[i]!, share, 0.005));
+    });
+    const isRight = cause >= 0 && sharesOf(parts)[cause]! >= 0.8;
+    const isSaid = ends.slice(0, 3).some(isOut);
+    [isRight, isSaid, isRight && isSaid].forEach((is, i) => {
+      right![i]! += Number(is);
     });
   }
   const percent = (counts: Float64Array, of: number) =>
@@ -114,5 +140,9 @@ for (const name of values.worlds.split(',')) {
   console.log(`${name}: truth ${fixed(truth)}, mean ${fixed(mean!)}`);
   console.log(`  covered (prevalence, convention, image, whole): ${percent(covered!, STUDIES)} %`);
   console.log(`  leave out zero: ${percent(settled!, STUDIES)} %`);
+  if (cause < 0) continue;
   console.log(`  shares, of ${settled![3]} settled: ${percent(sharesCovered!, settled![3]!)} %`);
+  console.log(
+    `  80 % to the right cause: ${right![0]} of ${settled![3]}; where a part is settled ${right![2]} of ${right![1]}`,
+  );
 }

@@ -18,7 +18,7 @@ import {
 } from './resample.ts';
 import { type Of, type Statistic, statisticOf } from './statistics.ts';
 import { breathe, spread } from './threads.ts';
-import type { EvaluatedDataset, Figure, Interval } from './types.ts';
+import type { BootstrapMethod, EvaluatedDataset, Figure, Interval } from './types.ts';
 
 export const LEVEL = 0.95;
 /** Statistics that are worked out together. */
@@ -64,7 +64,7 @@ export interface Comparison {
   both: readonly string[];
   replicates: number;
   seed: number;
-  method: Interval['method'];
+  method: BootstrapMethod;
   work: Work;
 }
 

@@ -2,9 +2,11 @@
 import type { Label } from '../labels/labels.ts';
 import { type Comparison, type DatasetReadings, LEVEL } from './comparison.ts';
 import { patientsOf } from './counters.ts';
-import { BLOCK, estimateOf, strataOf } from './resample.ts';
-import { decompose, meansOf, type Shift, type ShiftTask } from './shift.ts';
+import { BLOCK, strataOf } from './resample.ts';
+import { decompose, meansOf, type Shift } from './shift.ts';
 import { answeredByAll, type PatternData, patternData, patternSums } from './shiftCounts.ts';
+import { shareRanges, sharesOf, symmetricInterval } from './shiftIntervals.ts';
+import type { ShiftTask } from './shiftReplicates.ts';
 import { spread } from './threads.ts';
 import {
   type Decomposition,
@@ -16,7 +18,7 @@ import {
   type ShiftEvidence,
 } from './types.ts';
 
-/** A replicate fits the weights anew; so many give percentile ends to about a twentieth of their distance. */
+/** A replicate fits the weights anew; so many give an interval's ends to about a twentieth of its width. */
 const SHIFT_REPLICATES = 1000;
 const CAUSES: readonly ShiftCause[] = ['prevalence', 'convention', 'image'];
 /** Pairs of labels that are shown. */
@@ -102,41 +104,35 @@ function decompositionOf(
     values[to * stride + at]! - (from === null ? 0 : values[from * stride + at]!);
   const partsOf = (means: ArrayLike<number>) => CAUSES.map((_, part) => minus(means, 3, part));
   const [found, drawn] = [partsOf(meansOf(shift, shared.length)), replicates.map(partsOf)];
-  const ends = (value: number, values: number[]) =>
-    estimateOf(value, Float64Array.from(values), values.length, null, LEVEL).ends;
   const intervalOf = (value: number, values: number[]): Interval | null => {
-    const found = ends(value, values);
-    return found && { ...found, level: LEVEL, replicates: replicates.length, seed, clusters };
+    if (values.length === 0) return null;
+    const [low, high] = symmetricInterval(value, values, LEVEL);
+    return { low, high, method: 'symmetric', level: LEVEL, replicates: values.length, seed, clusters };
   };
   const change = sum(found);
   const interval =
     knownInterval(whole, ids[to]!, from === null ? null : ids[from]!, change) ?? intervalOf(change, drawn.map(sum));
+  const partIntervals = found.map((value, part) =>
+    intervalOf(
+      value,
+      drawn.map((parts) => parts[part]!),
+    ),
+  );
   const shares = isSettled(interval) ? sharesOf(found) : null;
+  const ranges = shares && drawn.length > 0 ? shareRanges(partIntervals.map((each) => [each!.low, each!.high])) : null;
   const { prevalence, convention, image } = shift.parts;
   return {
     checkpointId: ids[to]!,
     fromCheckpointId: from === null ? null : ids[from]!,
     change,
     interval,
-    parts: CAUSES.map((cause, part) => {
-      const shareEnds =
-        shares &&
-        ends(
-          shares[part]!,
-          drawn.map((parts) => sharesOf(parts)[part]!),
-        );
-      return {
-        cause,
-        value: found[part]!,
-        interval: intervalOf(
-          found[part]!,
-          drawn.map((parts) => parts[part]!),
-        ),
-        share: shares && shares[part]!,
-        // At its bound a share lies above all of its replicates, in which chance has a part.
-        shareInterval: shareEnds && [Math.min(shareEnds.low, shares![part]!), Math.max(shareEnds.high, shares![part]!)],
-      };
-    }),
+    parts: CAUSES.map((cause, part) => ({
+      cause,
+      value: found[part]!,
+      interval: partIntervals[part]!,
+      share: shares && shares[part]!,
+      shareRange: ranges && ranges[part]!,
+    })),
     labels: shared.map((label, j) => {
       const [p, c, i] = [prevalence, convention, image].map((part) => minus(part, shared.length, j) / shared.length);
       return { label, change: p! + c! + i!, prevalence: p!, convention: c!, image: i! };
@@ -160,12 +156,6 @@ function knownInterval(
 
 function sum(values: readonly number[]): number {
   return values.reduce((all, value) => all + value, 0);
-}
-
-/** Of the magnitudes together: parts of unlike sign do not cancel. */
-function sharesOf(parts: readonly number[]): number[] {
-  const all = sum(parts.map(Math.abs));
-  return parts.map((part) => (all === 0 ? 0 : Math.abs(part) / all));
 }
 
 /** The pairs of labels whose going together differs most between the two truths, weighed by how often it matters. */

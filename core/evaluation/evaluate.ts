@@ -19,11 +19,11 @@ import { bothSidesWarning, patientsOfBoth } from './sharedPatients.ts';
 import { subgroupsOf } from './subgroups.ts';
 import { thresholdsOf } from './thresholds.ts';
 import type {
+  BootstrapMethod,
   EvaluatedCheckpoint,
   EvaluatedDataset,
   EvaluationCell,
   EvaluationResult,
-  Interval,
   PowerFigures,
 } from './types.ts';
 
@@ -46,7 +46,7 @@ export interface EvaluationInput {
   replicates?: number;
   seed?: number;
   /** Of the intervals. */
-  method?: Interval['method'];
+  method?: BootstrapMethod;
   warnings?: string[];
 }
 

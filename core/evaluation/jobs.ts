@@ -1,7 +1,7 @@
 /** What threads can be asked: one task each, everything large in shared memory. */
 import { rankAccelerations, rankPoints, rankReplicates } from './ranks.ts';
 import { intervals, permutationCounts, sumReplicates } from './resample.ts';
-import { shiftReplicates } from './shift.ts';
+import { shiftReplicates } from './shiftReplicates.ts';
 
 export const STATISTICS_JOBS = {
   sumReplicates,

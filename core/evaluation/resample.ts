@@ -9,7 +9,7 @@ import { type ClusterCounts, type Layout, sharedInts } from './counters.ts';
 import { normalCdf, normalQuantile } from './distributions.ts';
 import { f1 } from './metrics.ts';
 import { type Counters, type Statistic, statisticOf } from './statistics.ts';
-import type { Interval } from './types.ts';
+import type { BootstrapMethod } from './types.ts';
 
 /** Replicates whose random numbers are one stream. */
 export const BLOCK = 100;
@@ -162,7 +162,7 @@ export interface IntervalTask {
   statistics: Statistic[];
   replicates: number;
   level: number;
-  method: Interval['method'];
+  method: BootstrapMethod;
   /** By data set: one cluster of each kind, and how many there are; clusters of one kind have equal counters. */
   kinds: { cluster: Int32Array; times: Int32Array }[];
 }
@@ -170,7 +170,7 @@ export interface IntervalTask {
 export interface Estimate {
   value: number;
   /** null where the statistic is undefined, or undefined in most replicates. */
-  ends: { low: number; high: number; method: Interval['method']; percentile: [number, number] } | null;
+  ends: { low: number; high: number; method: BootstrapMethod; percentile: [number, number] } | null;
   /** Of the replicates. */
   standardError: number;
 }

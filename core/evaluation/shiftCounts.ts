@@ -161,12 +161,11 @@ export function sharesOf(sums: PatternSums, weight: Float64Array | null): Shares
   const { data, count } = sums;
   const { labels, positive } = data;
   let [total, squares] = [0, 0];
-  const w = Float64Array.from(count, (n, u) => {
-    const each = weight ? weight[u]! : 1;
-    total += n * each;
-    squares += n * each * each;
-    return each;
-  });
+  const w = weight ?? new Float64Array(count.length).fill(1);
+  for (let u = 0; u < w.length; u++) {
+    total += count[u]! * w[u]!;
+    squares += count[u]! * w[u]! ** 2;
+  }
   const shares = {
     truth: new Float64Array(labels),
     truthBoth: new Float64Array(labels * labels),

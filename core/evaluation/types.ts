@@ -30,14 +30,16 @@ export interface SetFigures extends PrecisionRecallF1 {
 export type Figure = keyof SetFigures;
 export type Average = 'micro' | 'macro' | 'weighted' | 'samples';
 
+export type BootstrapMethod = 'percentile' | 'bca';
+
 /** A bootstrap interval that resamples whole patients. */
 export interface Interval {
   low: number;
   high: number;
   /** 0.95. */
   level: number;
-  /** What `low` and `high` are; BCa where it is defined. */
-  method: 'percentile' | 'bca';
+  /** What `low` and `high` are; BCa where it is defined, symmetric for the parts of a change (shiftIntervals.ts). */
+  method: BootstrapMethod | 'symmetric';
   /** The percentile interval of the same replicates, beside. */
   percentile?: [low: number, high: number];
   replicates: number;
@@ -236,15 +238,15 @@ export interface Decomposition {
   /** Of `change`. Where it includes zero the change is within noise, and nothing is to be said of shares. */
   interval?: Interval | null;
   /**
-   * Prevalence, convention, image, in this order; they sum to `change`. `share`: of the parts' magnitudes together, 0 to 1; null
-   * where the change is not settled. A cause that is the only one has its share's bound, 1, where an interval ends below.
+   * Prevalence, convention, image, in this order; they sum to `change`. `share`: of the parts' magnitudes together, 0 to 1;
+   * `shareRange`: what the intervals of the parts allow it to be. Both null where the change is not settled.
    */
   parts: {
     cause: ShiftCause;
     value: number;
     interval: Interval | null;
     share?: number | null;
-    shareInterval?: [low: number, high: number] | null;
+    shareRange?: [low: number, high: number] | null;
   }[];
   /** Each label's part of the change, by cause; a column sums to the part above. */
   labels: { label: Label; change: number; prevalence: number; convention: number; image: number }[];

@@ -39,10 +39,10 @@ function range(interval: Interval | null, digits: number): string {
   return interval ? ` (${decimals(interval.low, digits)}\u2013${decimals(interval.high, digits)})` : '';
 }
 
-/** "+0.010 (-0.020 to +0.040)", bold where the interval leaves out zero. */
+/** "+0.010 (-0.020 to +0.040)", bold where the interval leaves out zero. The interval stays in one line. */
 export function change(value: number, interval: Interval | null): Cell {
   return {
-    text: changeText(value, interval),
+    text: changeText(value, interval).replaceAll(' to ', '\u00a0to\u00a0'),
     value,
     interval: pairOf(interval),
     weight: isSettled(interval) ? 'semibold' : 'regular',

@@ -85,7 +85,7 @@ function Row({ result, each }: { result: EvaluationResult; each: Decomposition }
 }
 
 function Part({ part, said }: { part: Decomposition['parts'][number]; said: boolean }) {
-  const { value, interval, share = null, shareInterval = null } = part;
+  const { value, interval, share = null, shareRange = null } = part;
   if (isUnseen(part)) {
     return (
       <td>
@@ -105,7 +105,7 @@ function Part({ part, said }: { part: Decomposition['parts'][number]; said: bool
     <td className={isSettled(interval) ? 'settled' : ''}>
       {signed(value)}
       <div className="muted small">{intervalText(interval, signed)}</div>
-      {share === null ? null : <div className="small">{text.analysis.ofTheChange(share, shareInterval)}</div>}
+      {share === null ? null : <div className="small">{text.analysis.ofTheChange(share, shareRange)}</div>}
     </td>
   );
 }

@@ -10,7 +10,7 @@ export const analysis = {
   withinNoise: 'not settled: within the noise of these films',
   ofTheChange: (share: number, ends: readonly [number, number] | null) => {
     const whole = (value: number) => `${Math.round(100 * value)}`;
-    return `${whole(share)} % of it${ends ? ` (${whole(ends[0])} to ${whole(ends[1])})` : ''}`;
+    return `${whole(share)} % of it${ends ? `; the intervals allow ${whole(ends[0])} to ${whole(ends[1])} %` : ''}`;
   },
   cause: { prevalence: 'Prevalence', convention: 'Label convention', image: 'Image (what remains)' },
   evidence: 'What this was judged by',

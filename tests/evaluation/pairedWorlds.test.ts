@@ -93,7 +93,7 @@ describe('an evaluation of such worlds', () => {
     const { decompositions } = await evaluate(input(...halves(pool), NOTHING));
     for (const each of decompositions!.filter(isWithinNoise)) {
       expect(each.parts.map(({ share }) => share)).toEqual([null, null, null]);
-      expect(each.parts.map(({ shareInterval }) => shareInterval)).toEqual([null, null, null]);
+      expect(each.parts.map(({ shareRange }) => shareRange)).toEqual([null, null, null]);
     }
     expect(decompositions!.filter(isWithinNoise).length).toBeGreaterThanOrEqual(2);
   });
@@ -119,7 +119,7 @@ describe('an evaluation of such worlds', () => {
     expect(same.gaps[0]!.interval!.method).toBe('percentile');
     const image = same.decompositions![1]!.parts[2]!;
     expect(image.share).toBeGreaterThan(0.9);
-    expect(image.shareInterval![0]).toBeGreaterThan(0.7);
+    expect(image.shareRange![0]).toBeGreaterThan(0.7);
   });
 
   it('is settled at nothing, to the digit, where the same films are given twice', async () => {

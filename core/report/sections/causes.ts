@@ -1,22 +1,17 @@
-/** Why it changed, and where: the change by cause, subgroups, and how many films would settle what is open. */
+/** Why it changed: the change by cause, what the division saw, and which labels go together. */
 import {
   type Decomposition,
   isSaid,
   isSettled,
   isUnseen,
   isWithinNoise,
-  type PowerFigures,
   SHIFT_ASSUMPTIONS,
   type ShiftCause,
-  type Subgroup,
 } from '../../evaluation/types.ts';
 import type { Block, Cell } from '../blocks.ts';
 import { type Estimate, estimatesChart } from '../charts/changes.ts';
-import { decimals } from '../charts/figure.ts';
-import { forestChart } from '../charts/forest.ts';
 import {
   checkpointOf,
-  datasetName,
   hasTwoDatasets,
   intervalNote,
   lookOf,
@@ -26,7 +21,7 @@ import {
 } from '../lookup.ts';
 import { CONTENT_WIDTH } from '../page.ts';
 import type { ReportInput } from '../types.ts';
-import { change, changeText, count, listed, number, pairOf, percent, signed, text } from '../words.ts';
+import { change, changeText, listed, number, pairOf, percent, signed, text } from '../words.ts';
 import type { Missing } from './section.ts';
 
 const CAUSES: readonly ShiftCause[] = ['prevalence', 'convention', 'image'];
@@ -42,8 +37,6 @@ const CAUSE_WORDS: Record<ShiftCause, string> = {
 };
 /** Pairs of labels that are shown. */
 const HABITS = 10;
-/** Films of each data set that are listed. */
-const LISTED = 12;
 
 export function causes(input: ReportInput): Block[] | Missing {
   if (!hasTwoDatasets(input)) return { missing: NO_SECOND_DATASET };
@@ -101,9 +94,11 @@ function verdict(input: ReportInput, shown: readonly Decomposition[]): Block[] {
       ];
     }
     if (said.length === 0) return [`${whole}: settled, but to which cause it goes is not.`];
-    const shares = said.map(({ cause, share, shareInterval }) => {
-      const ends = shareInterval ? ` (${whole100(shareInterval[0])} to ${whole100(shareInterval[1])})` : '';
-      return `${CAUSE_WORDS[cause]}${share === null || share === undefined ? '' : `, ${whole100(share)} %${ends} of the parts together`}`;
+    const shares = said.map(({ cause, share, shareRange }) => {
+      const ends = shareRange
+        ? ` (the intervals allow ${whole100(shareRange[0])} to ${whole100(shareRange[1])} %)`
+        : '';
+      return `${CAUSE_WORDS[cause]}${share === null || share === undefined ? '' : `, ${whole100(share)} % of the parts together${ends}`}`;
     });
     return [`${whole}: settled, by ${shares.join('; ')}.`];
   });
@@ -138,11 +133,11 @@ function causeTable(input: ReportInput, shown: readonly Decomposition[]): Block 
     caption:
       'The same in numbers, with 95 % intervals. Bold: the interval leaves out zero. A change that is not settled is not divided; only a part that is settled by itself is shown. Not above chance: these films are too few to see such a part, which does not say that there is none.',
     columns: [
-      { title: 'Change of', width: 0.16 },
-      { title: 'Whole', width: 0.21, align: 'right', interval: true },
+      { title: 'Change of', width: 0.2 },
+      { title: 'Whole', width: 0.2, align: 'right', interval: true },
       ...CAUSES.map((cause) => ({
         title: CAUSE_NAMES[cause],
-        width: 0.21,
+        width: 0.2,
         align: 'right' as const,
         interval: true,
       })),
@@ -245,172 +240,5 @@ function habitTable(input: ReportInput): Block[] {
         }),
       ]),
     },
-  ];
-}
-
-// ------------------------------------------------------------------------------------------------------------ subgroups
-
-export function subgroups(input: ReportInput): Block[] | Missing {
-  const { subgroups: all = [], datasets, checkpoints } = input.evaluation;
-  if (all.length === 0)
-    return { missing: 'neither sex, age, view nor device of the films is known in this evaluation' };
-  const rows = [...new Set(all.map(rowName))];
-  return [
-    {
-      kind: 'figure',
-      id: 'subgroups',
-      figure: forestChart(
-        rows,
-        datasets.map(({ id, name }) => ({
-          title: name,
-          rows: rows.map((row) => {
-            const group = all.find((each) => each.datasetId === id && rowName(each) === row);
-            if (!group) return null;
-            const marks = checkpoints.flatMap((checkpoint) => {
-              const figures = group.figures.find(({ checkpointId }) => checkpointId === checkpoint.id);
-              if (!figures) return [];
-              return [{ role: lookOf(input, checkpoint.id), f1: figures.macroF1, interval: pairOf(figures.interval) }];
-            });
-            return { marks, support: group.films };
-          }),
-        })),
-        checkpoints.map(({ id, name }) => ({ role: lookOf(input, id), name })),
-        CONTENT_WIDTH,
-        { what: 'Macro-F1 by subgroup', count: 'films', missing: 'none' },
-      ),
-      caption: `Macro-F1 on the shared labels by subgroup, with the number of films. A group\u2019s macro-F1 counts labels that are rare in it, so compare checkpoints within a group rather than groups. ${intervalNote(input)}`,
-    },
-    {
-      kind: 'table',
-      id: 'subgroups',
-      caption:
-        'The same in numbers. Labels: those with ten positive films or more in the group; where they are few, the figures say little. Difference: between the two checkpoints of the question.',
-      size: 7.5,
-      columns: [
-        { title: 'Data set', width: 0.18 },
-        { title: 'Group', width: 0.15 },
-        { title: 'Films', width: 0.07, align: 'right' },
-        { title: 'Patients', width: 0.08, align: 'right' },
-        { title: 'Labels', width: 0.07, align: 'right' },
-        ...checkpoints.map(({ name }) => ({
-          title: name,
-          width: 0.24 / checkpoints.length,
-          align: 'right' as const,
-          interval: true,
-        })),
-        { title: 'Difference, 95 % interval', width: 0.23, align: 'right', interval: true },
-      ],
-      rows: all.map((group): Cell[] => [
-        text(datasetName(input, group.datasetId)),
-        text(rowName(group)),
-        count(group.films),
-        count(group.patients),
-        count(group.labelsWithTen),
-        ...checkpoints.map(({ id }): Cell => {
-          const figures = group.figures.find(({ checkpointId }) => checkpointId === id);
-          if (!figures) return number(null);
-          return { text: decimals(figures.macroF1), value: figures.macroF1, interval: pairOf(figures.interval) };
-        }),
-        group.difference ? change(group.difference.change, group.difference.interval) : number(null),
-      ]),
-    },
-  ];
-}
-
-function rowName({ by, group }: Subgroup): string {
-  return group === by ? group : `${by}: ${group}`;
-}
-
-// ---------------------------------------------------------------------------------------------------------------- power
-
-export function power(input: ReportInput): Block[] | Missing {
-  const all = input.evaluation.power ?? [];
-  if (all.length === 0) return { missing: 'no standard error was computed in this evaluation' };
-  const open = all.filter(({ settled }) => !settled).length;
-  return [
-    {
-      kind: 'paragraph',
-      words: `${open === 0 ? 'Every' : `${all.length - open} of ${all.length}`} ${open === 0 ? 'difference is' : 'differences are'} settled by these films (the 95 % interval leaves out zero). Films needed: for 80 % power at two-sided 5 %, were the effect as large as it appears; a normal approximation that takes patients with as many films each as now. It is a plan for the next study, no result of this one.`,
-    },
-    {
-      kind: 'table',
-      id: 'power',
-      caption:
-        'What these films settle, and how many would settle the rest. Detectable: the smallest effect that they would settle with 80 % power.',
-      size: 7.5,
-      columns: [
-        { title: 'What', width: 0.42 },
-        { title: 'Effect', width: 0.09, align: 'right' },
-        { title: 'Std. error', width: 0.09, align: 'right' },
-        { title: 'Settled', width: 0.09 },
-        { title: 'Films now', width: 0.11, align: 'right' },
-        { title: 'Films needed', width: 0.12, align: 'right' },
-        { title: 'Detectable', width: 0.09, align: 'right' },
-      ],
-      rows: all.map((each) => [
-        text(powerName(input, each)),
-        signed(each.effect),
-        number(each.standardError),
-        text(each.settled ? 'yes' : 'no', { weight: each.settled ? 'regular' : 'semibold' }),
-        text(each.films.map((films) => films.toLocaleString('en')).join(' + ')),
-        text(
-          each.settled
-            ? '\u2013'
-            : (each.filmsNeeded?.map((films) => films.toLocaleString('en')).join(' + ') ?? 'no effect seen'),
-          { value: each.filmsNeeded?.join(' + ') ?? null },
-        ),
-        number(each.detectable),
-      ]),
-    },
-  ];
-}
-
-function powerName(input: ReportInput, each: PowerFigures): string {
-  const to = checkpointOf(input, each.checkpointId).name;
-  const from = each.fromCheckpointId === null ? null : checkpointOf(input, each.fromCheckpointId).name;
-  if (each.what === 'gap') return `${to}: target \u2212 source`;
-  const difference = `${to} \u2212 ${from}`;
-  if (each.what === 'gap-difference') return `(${difference}): target \u2212 source`;
-  return `${difference} on ${each.datasetId === null ? 'both' : datasetName(input, each.datasetId)}`;
-}
-
-// -------------------------------------------------------------------------------------------------------- disagreements
-
-export function disagreements(input: ReportInput): Block[] | Missing {
-  const { disagreements: all = [], datasets } = input.evaluation;
-  const first = all[0];
-  if (!first) return { missing: 'no film was found on which two checkpoints disagree' };
-  const [from, to] = [checkpointOf(input, first.fromCheckpointId), checkpointOf(input, first.toCheckpointId)];
-  return [
-    {
-      kind: 'paragraph',
-      words: `Films on which ${listed([from.name, to.name])} say different things, those first that weigh most: the film\u2019s part of what the change from the source to the target does to the difference between the two.`,
-    },
-    ...datasets.flatMap(({ id, name }): Block[] => {
-      const films = all.filter(({ datasetId }) => datasetId === id).slice(0, LISTED);
-      if (films.length === 0) return [];
-      return [
-        {
-          kind: 'table',
-          id: `disagreements-${id}`,
-          caption: `${name}: the ${films.length} films that weigh most of ${all.filter(({ datasetId }) => datasetId === id).length} listed in the evaluation.`,
-          size: 7.5,
-          columns: [
-            { title: 'Film', width: 0.1 },
-            { title: 'Weight', width: 0.1, align: 'right' },
-            { title: 'True', width: 0.24 },
-            { title: `Only ${from.name}`, width: 0.28 },
-            { title: `Only ${to.name}`, width: 0.28 },
-          ],
-          rows: films.map(({ filmId, contribution, labels }) => [
-            text(`Film ${filmId}`),
-            signed(contribution, 5),
-            text(labels.flatMap(({ label, truth }) => (truth === 1 ? [label] : [])).join(', ') || 'none'),
-            text(labels.flatMap((each) => (each.from && !each.to ? [each.label] : [])).join(', ') || '\u2013'),
-            text(labels.flatMap((each) => (each.to && !each.from ? [each.label] : [])).join(', ') || '\u2013'),
-          ]),
-        },
-      ];
-    }),
   ];
 }

@@ -1,17 +1,20 @@
 /** The sections of the report, in the order in which they are printed unless another is chosen. */
 import { calibration } from './calibration.ts';
-import { causes, disagreements, power, subgroups } from './causes.ts';
+import { causes } from './causes.ts';
 import { contributions, gap } from './change.ts';
 import { claimItems, tripod } from './checklists.ts';
 import { cost } from './cost.ts';
 import { differences } from './differences.ts';
+import { disagreements } from './disagreements.ts';
 import { failures } from './failures.ts';
 import { films } from './films.ts';
 import { byLabel, confusion } from './labels.ts';
 import { limits, mapping, methods, provenance, reproduce } from './methods.ts';
 import { comparison, summary } from './overview.ts';
 import { paper, paperTables } from './paper.ts';
+import { power } from './power.ts';
 import type { Section } from './section.ts';
+import { subgroups } from './subgroups.ts';
 import { training } from './training.ts';
 
 export const SECTIONS: readonly Section[] = [
