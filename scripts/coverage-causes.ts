@@ -3,17 +3,16 @@
  * large population of phantom films with a simulated reader, source and target apart; the truth of a part is Shapley's value in the
  * population, that of a share follows from it.
  *
- *   npx tsx scripts/coverage-causes.ts [--studies 1000] [--replicates 100] [--patients 250] [--worlds nothing,image]
+ *   npx tsx scripts/coverage-causes.ts [--studies 1000] [--replicates 39] [--patients 250] [--worlds nothing,image]
  *
- * Prints for each world: truth, mean estimate, how often each interval covers the truth (parts: symmetric; whole: the percentile
- * interval of the same replicates), how often it leaves out zero (in the world "nothing" that is the false alarm), and among the
+ * Prints for each world: truth, mean estimate, how often each symmetric interval covers the truth (parts and whole; the
+ * product gives the whole its BCa interval, see scripts/coverage.ts; of 39 replicates the 38th distance makes 95 %), how often it leaves out zero (in the world "nothing" that is the false alarm), and among the
  * studies whose change is settled: how often the range of a share holds its truth (to half a percent), and how often 80 % go
  * to the right cause, of all and of those in which some part is settled too.
  */
 import { parseArgs } from 'node:util';
 import { Random } from '../core/base/random.ts';
 import type { EvaluatedFilm } from '../core/evaluation/figures.ts';
-import { percentileInterval } from '../core/evaluation/resample.ts';
 import { decompose, meansOf } from '../core/evaluation/shift.ts';
 import { type PatternData, patternData, patternSums } from '../core/evaluation/shiftCounts.ts';
 import { shareRanges, sharesOf, symmetricInterval } from '../core/evaluation/shiftIntervals.ts';
@@ -25,7 +24,7 @@ import { type PoolFilm, type Shifted, shapley, worldOf } from './support/causeWo
 const { values } = parseArgs({
   options: {
     studies: { type: 'string', default: '1000' },
-    replicates: { type: 'string', default: '100' },
+    replicates: { type: 'string', default: '39' },
     patients: { type: 'string', default: '250' },
     worlds: { type: 'string', default: 'nothing,prevalence,convention,image' },
   },
@@ -62,18 +61,29 @@ const isOut = ([low, high]: readonly [number, number]) => low > 0 || high < 0;
 const holds = ([low, high]: readonly [number, number], value: number, slack = 1e-12) =>
   low <= value + slack && high >= value - slack;
 
-function byPatient(films: EvaluatedFilm[]): EvaluatedFilm[][] {
-  const found = new Map<string, EvaluatedFilm[]>();
-  for (const film of films) found.set(film.patientId, [...(found.get(film.patientId) ?? []), film]);
-  return [...found.values()];
+/** Films of each patient, by place. */
+function byPatient({ clusters, cluster }: PatternData): number[][] {
+  const films: number[][] = Array.from({ length: clusters }, () => []);
+  cluster.forEach((patient, film) => {
+    films[patient]!.push(film);
+  });
+  return films;
 }
 
-function drawn(patients: EvaluatedFilm[][], random: Random): PatternData {
-  return dataOf(
-    Array.from({ length: PATIENTS }, (_, i) =>
-      random.pick(patients).map((film) => ({ ...film, filmId: `${i} ${film.filmId}`, patientId: `${i}` })),
-    ).flat(),
-  );
+/** A study: patients of the population with all their films, with replacement. One checkpoint. */
+function drawn(population: PatternData, patients: readonly number[][], random: Random): PatternData {
+  const films = Array.from({ length: PATIENTS }, () => random.pick(patients));
+  const all = films.flat();
+  const patterns = [...new Set(all.map((film) => population.pattern[film]!))];
+  const place = new Map(patterns.map((pattern, i) => [pattern, i]));
+  return {
+    ...{ clusters: PATIENTS, labels: population.labels, checkpoints: 1 },
+    positive: Int32Array.from(patterns, (pattern) => population.positive[pattern]!),
+    leftOut: Int32Array.from(patterns, (pattern) => population.leftOut[pattern]!),
+    cluster: Int32Array.from(films.flatMap((own, patient) => own.map(() => patient))),
+    pattern: Int32Array.from(all, (film) => place.get(population.pattern[film]!)!),
+    said: Int32Array.from(all, (film) => population.said[film]!),
+  };
 }
 
 const everything = dataOf(worldOf('source', pool, NOTHING));
@@ -87,19 +97,19 @@ console.log(
 
 for (const name of values.worlds.split(',')) {
   const world = WORLDS[name]!;
-  const base = dataOf(worldOf('source', pool, NOTHING));
   const truth = shapley('scanner', ({ prevalence, convention, look }) => {
     const part = { prevalence: prevalence && world.prevalence, convention: convention && world.convention };
-    return whole(partsOf(base, dataOf(worldOf('target', pool, { ...part, look: look && world.look }))));
+    return whole(partsOf(everything, dataOf(worldOf('target', pool, { ...part, look: look && world.look }))));
   });
-  const [sources, targets] = [NOTHING, world].map((each) => byPatient(worldOf('drawn', pool, each)));
+  const there = dataOf(worldOf('target', pool, world));
+  const [sources, targets] = [everything, there].map(byPatient);
   const random = new Random(`coverage ${name}`);
   const cause = truth.every((part) => part === 0) ? -1 : sharesOf(truth).indexOf(Math.max(...sharesOf(truth)));
   const [covered, settled, sharesCovered, mean, right] = [4, 4, 3, 3, 3].map(
     (n) => new Float64Array(n),
   ) as Float64Array[];
   for (let study = 0; study < STUDIES; study++) {
-    const [source, target] = [drawn(sources!, random), drawn(targets!, random)];
+    const [source, target] = [drawn(everything, sources!, random), drawn(there, targets!, random)];
     const parts = partsOf(source, target);
     const blocks = { first: 0, last: Math.ceil(REPLICATES / 100), replicates: REPLICATES };
     const replicates = shiftReplicates({ source, target, strata: null, seed: `${name} ${study}`, ...blocks });
@@ -111,7 +121,8 @@ for (const name of values.worlds.split(',')) {
           LEVEL,
         ),
       ),
-      percentileInterval(
+      symmetricInterval(
+        whole(parts),
         replicates.map((drawn) => whole(Array.from(drawn))),
         LEVEL,
       ),

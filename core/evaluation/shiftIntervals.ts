@@ -11,13 +11,16 @@
  * reaches. Given instead is what the intervals of the parts allow: from the least that the part and the most that the others can
  * be, to the opposite. That is wider than a 95 % interval as a rule.
  */
-import { quantile } from './resample.ts';
-
 export type Ends = readonly [low: number, high: number];
 
-/** @param replicates in any order, at least one */
+/**
+ * Of R distances that at most `level` of R + 1 are below: the estimate's own distance from the truth is one more of them.
+ *
+ * @param replicates in any order, at least one
+ */
 export function symmetricInterval(value: number, replicates: readonly number[], level: number): [number, number] {
-  const distance = quantile(Float64Array.from(replicates, (each) => Math.abs(each - value)).sort(), level);
+  const distances = Float64Array.from(replicates, (each) => Math.abs(each - value)).sort();
+  const distance = distances[Math.min(distances.length, Math.ceil(level * (distances.length + 1))) - 1]!;
   return [value - distance, value + distance];
 }
 

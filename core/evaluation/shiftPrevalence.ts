@@ -75,19 +75,21 @@ export function confirmedShare(
     const p = Math.min(1 - 1e-3, Math.max(1e-3, q));
     return Math.sqrt(p * (1 - p) * (1 / source.data.clusters + 1 / target.data.clusters));
   });
-  const residuals = (rho: Float64Array): Float64Array => {
-    const shares = saidShares(
+  const residuals = (shares: Float64Array) => shares.map((value, cell) => (at.said[cell]! - value) / deviation[cell]!);
+  const weights = (rho: Float64Array) =>
+    tilt(
       source,
-      tilt(
-        source,
-        lambda.map((value, j) => value * rho[j]!),
-      ),
+      lambda.map((value, j) => value * rho[j]!),
     );
-    return shares.map((value, cell) => (at.said[cell]! - value) / deviation[cell]!);
-  };
-  const common = commonShare((share) => squared(residuals(new Float64Array(labels).fill(share))));
+  const common = commonShare((share) =>
+    squared(residuals(saidShares(source, weights(new Float64Array(labels).fill(share))))),
+  );
   let rho: Float64Array = new Float64Array(labels).fill(common);
-  for (let pass = 0; pass < 2; pass++) rho = gaussNewton(rho, common, residuals);
+  for (let pass = 0; pass < 2; pass++) {
+    const { shares, slopes } = saidSlopes(source, weights(rho), lambda);
+    const falls = slopes.map((slope) => slope.map((value, cell) => -value / deviation[cell]!));
+    rho = gaussNewton(rho, common, residuals(shares), falls);
+  }
   return rho;
 }
 
@@ -113,24 +115,19 @@ function commonShare(misfit: (share: number) => number): number {
     }
   }
   const middle = (low + high) / 2;
-  return [0, 1, middle].reduce((best, share) => (misfit(share) < misfit(best) ? share : best));
+  const misfits = [0, 1, middle].map(misfit);
+  return [0, 1, middle][misfits.indexOf(Math.min(...misfits))]!;
 }
 
-/** One linearization, solved by coordinates within [0, 1]. */
+/** One linearization, solved by coordinates within [0, 1]; `slopes[j]`: of the residuals, by rho of label j. */
 function gaussNewton(
   start: Float64Array,
   common: number,
-  residuals: (rho: Float64Array) => Float64Array,
+  residuals: Float64Array,
+  slopes: readonly Float64Array[],
 ): Float64Array {
-  const step = 0.05;
-  const base = residuals(start);
-  const slopes = Array.from(start, (value, j) => {
-    const to = value > 0.5 ? value - step : value + step;
-    const moved = residuals(start.map((each, i) => (i === j ? to : each)));
-    return moved.map((residual, cell) => (residual - base[cell]!) / (to - value));
-  });
   const rho = start.slice();
-  const left = base.slice();
+  const left = residuals.slice();
   const prior = 1 / CONFIRMED_SPREAD ** 2;
   for (let sweep = 0; sweep < 30; sweep++) {
     slopes.forEach((slope, j) => {
@@ -158,6 +155,34 @@ function saidShares({ data, count, said }: PatternSums, weight: Float64Array): F
   }
   for (let cell = 0; cell < cells; cell++) out[cell]! /= total;
   return out;
+}
+
+/** The same, and its slope by each label's rho: lambda times the weighted covariance of label and answer. */
+function saidSlopes(
+  source: PatternSums,
+  weight: Float64Array,
+  lambda: Float64Array,
+): { shares: Float64Array; slopes: Float64Array[] } {
+  const { data, count, said } = source;
+  const shares = saidShares(source, weight);
+  const slopes = Array.from(lambda, () => new Float64Array(shares.length));
+  const label = new Float64Array(lambda.length);
+  let total = 0;
+  for (let u = 0; u < weight.length; u++) {
+    if (count[u] === 0) continue;
+    total += weight[u]! * count[u]!;
+    for (let rest = data.positive[u]!; rest !== 0; rest &= rest - 1) {
+      const j = 31 - Math.clz32(rest & -rest);
+      label[j]! += weight[u]! * count[u]!;
+      for (let cell = 0; cell < shares.length; cell++)
+        slopes[j]![cell]! += weight[u]! * said[u * shares.length + cell]!;
+    }
+  }
+  slopes.forEach((slope, j) => {
+    for (let cell = 0; cell < slope.length; cell++)
+      slope[cell] = lambda[j]! * (slope[cell]! / total - (label[j]! / total) * shares[cell]!);
+  });
+  return { shares, slopes };
 }
 
 /** A x = b by Gaussian elimination with pivots; A `[n * n]` is symmetric and positive. */

@@ -44,11 +44,13 @@ export async function renderReport(
   for (const [done, { title, blocks }] of report.sections.entries()) {
     work.report({ stage: 'Drawing the report', done, total });
     throwIfCancelled(work.signal);
+    // Before the last section, the limits: at the end a line or two may stand on a page of their own.
+    if (done === report.sections.length - 1) leftOut(document, report);
     document.section(title);
     for (const [i, block] of blocks.entries()) draw(document, block, blocks.slice(i + 1, i + 3));
     await nextTurn();
   }
-  leftOut(document, report);
+  if (report.sections.length === 0) leftOut(document, report);
   work.report({ stage: 'Closing the file', done: total - 1, total });
   return document.finish();
 }

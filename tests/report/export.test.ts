@@ -78,7 +78,9 @@ describe('LaTeX', () => {
     for (const { id, rows, columns } of tables) {
       const [header, ...read] = latexRows(named(files, `table-${id}.tex`));
       expect(header).toEqual(columns.map(({ title }) => title));
-      expect(read).toEqual(rows.map((row) => row.map(({ text }) => text.replace(/'/g, '\u2019'))));
+      expect(read).toEqual(
+        rows.map((row) => row.map(({ text }) => text.replace(/'/g, '\u2019').replaceAll('\u00a0', '~'))),
+      );
     }
     expect(named(files, 'tables.tex').match(/\\input/g)).toHaveLength(tables.length);
   });

@@ -52,8 +52,10 @@ export class ReportDocument extends Pages {
     const list = this.pdf.struct('L');
     const style: TextStyle = {};
     let begun = false;
-    for (const item of items) {
-      this.need(Math.min(this.type.height(item, CONTENT_WIDTH - 14, style), 200));
+    const heights = items.map((item) => Math.min(this.type.height(item, CONTENT_WIDTH - 14, style), 200));
+    for (const [i, item] of items.entries()) {
+      // The last two go together: none stands alone on a page.
+      this.need(heights[i]! + (i === items.length - 2 ? heights[i + 1]! + 3 : 0));
       if (!begun) this.place.add(list);
       begun = true;
       const entry = this.pdf.struct('LI');

@@ -26,9 +26,9 @@ import type { Missing } from './section.ts';
 
 const CAUSES: readonly ShiftCause[] = ['prevalence', 'convention', 'image'];
 const CAUSE_NAMES: Record<ShiftCause, string> = {
-  prevalence: 'prevalence',
-  convention: 'label convention',
-  image: 'image (what remains)',
+  prevalence: 'Prevalence',
+  convention: 'Label convention',
+  image: 'Image (what remains)',
 };
 const CAUSE_WORDS: Record<ShiftCause, string> = {
   prevalence: 'prevalence',
@@ -59,13 +59,19 @@ export function causes(input: ReportInput): Block[] | Missing {
         CONTENT_WIDTH,
         'Part of the change of macro-F1',
       ),
-      caption: `The change from the source to the target by cause. Hollow marks: the interval includes zero. ${intervalNote(input)}`,
+      caption: `The change from the source to the target by cause. Hollow marks: the interval includes zero. ${intervalNote(input)}${partNote(shown)}`,
     },
     causeTable(input, shown),
     ...labelCauses(input, shown),
     ...evidenceTable(input),
     ...habitTable(input),
   ];
+}
+
+function partNote(shown: readonly Decomposition[]): string {
+  const interval = shown.flatMap(({ parts }) => parts).find((part) => part.interval)?.interval;
+  if (!interval) return '';
+  return ` Parts: symmetric intervals of ${interval.replicates.toLocaleString('en')} replicates, which cover at least what they say where one thing alone differs; where several differ, the division itself rests on the assumptions above.`;
 }
 
 /** Every checkpoint, and the difference that is the question. */
