@@ -263,7 +263,7 @@ function probePart(figure: string): string {
     'Before the first step and every ten steps a run answers other films of a and of b greedily (`probeA`, `probeB` below), and is scored on ' +
       'the nine labels that both have: so it is seen while it trains whether a and b move together. Nothing is chosen on it, and it changes nothing of ' +
       'the run: its answers draw no random number. Reward: mean over eight steps of the samples’ reward; a, b: macro-F1 of the probe. A probe has a hundred films: it ' +
-      'swings by some hundredths, and the test films decide. Runs that were made before the plan had a probe have none.',
+      'swings by some hundredths, and the test films decide.',
     figure,
   );
 }

@@ -71,7 +71,10 @@ function baseText({ films, stages }: PretrainPlan): string {
   const steps = stages
     .map(({ name, steps, stopAt = steps, batchSize }) => `${name} ${stopAt} x ${batchSize}`)
     .join(', ');
-  return `The base was made here, from seeds: ${films.count.toLocaleString('en')} films of mixed looks; stages, steps x films: ${steps}.`;
+  return (
+    `The base was made here, from seeds: ${films.count.toLocaleString('en')} films of mixed looks; stages, steps x films: ${steps}. ` +
+    'The plan had been carried out before on the base of 2026-11-23, so results on these test films were known when it was repeated; nothing of the plan was changed.'
+  );
 }
 
 function settingsText(sizes: Sizes, seeds: number): string {
