@@ -11,7 +11,7 @@ import { imageQuestion, promptInput } from '../text/promptInput.ts';
 import type { GrpoConfig, SftConfig, TrainingKind } from '../training/config.ts';
 import type { TrainingExecutor } from '../training/executors.ts';
 import { chooseExecutor } from '../training/openEngine.ts';
-import { type MemoryPlan, type PlanInput, planMemory } from '../training/plan.ts';
+import { type MemoryPlan, type PlanInput, planMemory, type RunPlan } from '../training/plan.ts';
 import type { TrainingExample } from '../training/types.ts';
 
 /** Of an image whose tokens depend on it (Qwen2.5-VL): the most that the paper allows. */
@@ -30,15 +30,15 @@ export interface PlannedRun {
   sampler: boolean;
 }
 
-export async function planRun({ kind, config, baseFolder, start, examples, sampler }: PlannedRun): Promise<MemoryPlan> {
+export async function planRun({ kind, config, baseFolder, start, examples, sampler }: PlannedRun): Promise<RunPlan> {
   const folder = await openModelFolder(baseFolder);
-  const { executor } = await chooseExecutor(config.executor);
+  const { executor, instead } = await chooseExecutor(config.executor);
   const { linears } = adapterTarget(folder);
   const adapted = start
     ? [...start.modules].map(([, module]) => [module.out, module.in] as const)
     : [...linears].filter(([name]) => targetsOf(config).some((part) => name.endsWith(part))).map(([, shape]) => shape);
   const imageTokens = folder.info.imageTokens || MOST_IMAGE_TOKENS;
-  return planMemory({
+  const plan = planMemory({
     ...{ kind, config, executor, sampler, imageTokens },
     cuda: await cudaOf(executor),
     text: folder.network.config.text,
@@ -49,6 +49,7 @@ export async function planRun({ kind, config, baseFolder, start, examples, sampl
     films: Math.min(config.samples, examples.length),
     available: Math.min(memoryHere(), executor === 'tfjs-wasm' ? WASM_BYTES : Number.POSITIVE_INFINITY),
   });
+  return { ...plan, trainer: { executor, instead, hasCuda: (await cudaMemory()) !== null } };
 }
 
 function targetsOf(config: SftConfig | GrpoConfig): string[] {

@@ -17,7 +17,7 @@ import type { UserRewardFile } from '../rewards/userReward.ts';
 import { configFields, type GrpoConfig, parseTrainingConfig, rewardSettings } from '../training/config.ts';
 import { trainGrpo } from '../training/grpo.ts';
 import { chooseExecutor, openTrainingEngine } from '../training/openEngine.ts';
-import { demandFit, type MemoryPlan } from '../training/plan.ts';
+import { demandFit, type RunPlan } from '../training/plan.ts';
 import type { Probe } from '../training/probe.ts';
 import type { RunHeader, RunProgress, RunState } from '../training/run.ts';
 import { trainSft } from '../training/sft.ts';
@@ -106,7 +106,7 @@ export class Trainings {
   }
 
   /** What such a run would need of memory; nothing is started. */
-  async plan(params: CheckedParameters<'training.plan'>): Promise<MemoryPlan> {
+  async plan(params: CheckedParameters<'training.plan'>): Promise<RunPlan> {
     const datasetId = params.datasetId ?? this.input.trainingSource();
     const { kind, startFromId, config } = params;
     const start = this.checkpoints.usable(startFromId);

@@ -31,6 +31,17 @@ export interface MemoryPlan {
   tokens: { prompt: number; answer: number };
 }
 
+/** What a run needs of memory, and what would train it. */
+export interface RunPlan extends MemoryPlan {
+  trainer: {
+    executor: TrainingExecutor;
+    /** Why it is not what was asked for; null: it is. */
+    instead: string | null;
+    /** A CUDA device is in this machine, used or not. */
+    hasCuda: boolean;
+  };
+}
+
 export interface PlanInput {
   kind: TrainingKind;
   config: SftConfig | GrpoConfig;

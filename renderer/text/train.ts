@@ -72,6 +72,13 @@ export const train = {
   planRemedy: (field: string, value: number | boolean) => `It fits with ${field} ${value === true ? 'on' : value}.`,
   planDevice: (needed: string, available: string | null) =>
     `On the CUDA device: ${needed}; ${available === null ? 'how much is free there is unknown.' : `${available} are free.`}`,
+  trainers: {
+    'onnxruntime-cpu': 'ONNX Runtime, on the processor',
+    'tfjs-tensorflow': 'TensorFlow',
+    'tfjs-wasm': 'WebAssembly, on the processor',
+  },
+  trainedBy: (trainer: string, cuda: 'used' | 'unused' | 'none') =>
+    `Trains by ${trainer}${{ used: ', on the CUDA device.', unused: '. The CUDA device of this machine is not used by it.', none: '. No CUDA device was found.' }[cuda]}`,
   planNoRemedy: 'No setting makes it fit on this machine.',
   leftOut: (parts: string[]) => `Left out: ${parts.join('; ')}.`,
   counted: (parts: string[]) => `Counted: ${parts.join('; ')}.`,

@@ -120,35 +120,41 @@ function RunForm() {
   );
 }
 
-/** What the run would need of memory, by part. */
+/** What would train, and what it would need of memory, by part. */
 function Plan() {
   const { training } = useWorkbench();
   const plan = useFrom(training, (state) => state.plan);
   if (!plan) return null;
-  const { parts, bytes, available, device, fits, remedy } = plan;
+  const { parts, bytes, available, device, fits, remedy, trainer } = plan;
   const shown = parts.filter((each) => each.bytes > 0);
+  const cuda = device ? 'used' : trainer.hasCuda ? 'unused' : 'none';
   return (
-    <details className={`plan${fits ? '' : ' too-large'}`}>
-      <summary>{text.train.plan(gibibytes(bytes), gibibytes(available), fits)}</summary>
-      <dl>
-        {shown.map((each) => (
-          <div key={each.part}>
-            <dt>{text.train.planParts[each.part]}</dt>
-            <dd>{gibibytes(each.bytes)}</dd>
-          </div>
-        ))}
-      </dl>
-      {device && (
-        <p className="small">
-          {text.train.planDevice(
-            gibibytes(device.bytes),
-            device.available === null ? null : gibibytes(device.available),
-          )}
-        </p>
-      )}
-      <p className="muted small">{text.train.planTokens(plan.tokens.prompt, plan.tokens.answer)}</p>
-      {!fits && <p>{remedy ? text.train.planRemedy(remedy.field, remedy.value) : text.train.planNoRemedy}</p>}
-    </details>
+    <>
+      <p className="muted small trainer">
+        {text.train.trainedBy(text.train.trainers[trainer.executor], cuda)} {trainer.instead}
+      </p>
+      <details className={`plan${fits ? '' : ' too-large'}`}>
+        <summary>{text.train.plan(gibibytes(bytes), gibibytes(available), fits)}</summary>
+        <dl>
+          {shown.map((each) => (
+            <div key={each.part}>
+              <dt>{text.train.planParts[each.part]}</dt>
+              <dd>{gibibytes(each.bytes)}</dd>
+            </div>
+          ))}
+        </dl>
+        {device && (
+          <p className="small">
+            {text.train.planDevice(
+              gibibytes(device.bytes),
+              device.available === null ? null : gibibytes(device.available),
+            )}
+          </p>
+        )}
+        <p className="muted small">{text.train.planTokens(plan.tokens.prompt, plan.tokens.answer)}</p>
+        {!fits && <p>{remedy ? text.train.planRemedy(remedy.field, remedy.value) : text.train.planNoRemedy}</p>}
+      </details>
+    </>
   );
 }
 

@@ -183,6 +183,9 @@ async function startTraining(page: Page): Promise<void> {
     ['rank', '2'],
   ])
     await page.locator(`#field-${name}`).fill(value!);
+  expect(await page.locator('.trainer').textContent()).toMatch(
+    /^Trains by ONNX Runtime, on the processor\. (No|The) CUDA/,
+  );
   await page.getByRole('button', { name: 'Start training' }).click();
 }
 

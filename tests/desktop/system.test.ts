@@ -1,6 +1,6 @@
 /**
  * What the desktop gives to the system, asked of Electron's main process in the real Electron: menu, dialogs, recent files,
- * tray, progress, notification, and that nothing else is opened by it.
+ * tray, progress, and that nothing else is opened by it (what it notifies of: work.test.ts).
  * The system's own dialogs are answered by the test.
  * Skipped, and counted, where there is no Electron or no display (tests/support/desktop.ts).
  */
@@ -22,7 +22,6 @@ interface Seen {
   menu: string[];
   asked: { message: string; detail: string; buttons: string[] }[];
   opened: string[];
-  notified: { title: string; body: string }[];
 }
 
 describe.skipIf(missing)(`the desktop and the system${missing ? ` (skipped: ${missing})` : ''}`, () => {
@@ -237,21 +236,6 @@ describe.skipIf(missing)(`the desktop and the system${missing ? ` (skipped: ${mi
     expect(media).toBe('denied');
   });
 
-  it('tells of work that has ended while nobody looked', async () => {
-    await page().keyboard.press('Alt+2');
-    await page().getByLabel('Films of each data set').fill('2');
-    await page().getByText('answers to make').waitFor();
-    await own.inMain(({ BrowserWindow }) => {
-      for (const window of BrowserWindow.getAllWindows()) window.blur();
-      // Work that took a moment only is not told of.
-      const now = Date.now;
-      Date.now = () => now() + 60_000;
-    });
-    await page().locator('.setup-run button.primary').click();
-    await expect.poll(async () => (await seen()).notified).toEqual([{ title: 'Evaluation', body: 'Done.' }]);
-    await page().getByLabel('Films of each data set').fill(String(MANY_FILMS));
-  });
-
   it('shows long work to the system, goes on in the background, comes back, and ends by itself', async () => {
     await page().keyboard.press('Alt+2');
     await page().getByText('answers to make').waitFor();
@@ -284,12 +268,8 @@ describe.skipIf(missing)(`the desktop and the system${missing ? ` (skipped: ${mi
 
 /** What is shown outside of the window is kept in `globalThis.seen` of the main process; message boxes get `nextAnswer`. */
 function writeDown({ inMain }: OwnBuild): Promise<void> {
-  return inMain(({ BrowserWindow, Menu, Notification, dialog, shell }) => {
-    const seen: Seen = { progress: [], menu: [], asked: [], opened: [], notified: [] };
-    Notification.isSupported = () => true;
-    Notification.prototype.show = function () {
-      seen.notified.push({ title: this.title, body: this.body });
-    };
+  return inMain(({ BrowserWindow, Menu, dialog, shell }) => {
+    const seen: Seen = { progress: [], menu: [], asked: [], opened: [] };
     const world = globalThis as unknown as { seen: Seen; nextAnswer: string; tray: Electron.Menu };
     world.seen = seen;
     dialog.showMessageBox = (async (...given: unknown[]) => {

@@ -9,7 +9,7 @@ import type { EvaluationResult } from '../../evaluation/types.ts';
 import type { ServerFacts } from '../../generation/remote/detect.ts';
 import type { LabelValues } from '../../labels/labels.ts';
 import type { Prompt } from '../../text/types.ts';
-import type { MemoryPlan } from '../../training/plan.ts';
+import type { RunPlan } from '../../training/plan.ts';
 import type { ConfigField, TrainingLogLine } from '../../training/types.ts';
 import type { Annotation, FindingBox } from '../annotations.ts';
 import type { ReaderFindings } from '../readers.ts';
@@ -94,7 +94,7 @@ export interface Results extends TraceResults {
   'training.import': TrainingRun;
   'training.resume': TrainingRun;
   'training.log': TrainingLogLine[];
-  'training.plan': MemoryPlan;
+  'training.plan': RunPlan;
   'training.completions': { step: number | null; steps: number[]; rows: CompletionRow[] };
   'report.sections': { id: string; title: string }[];
   'report.films': ReportFilm[];

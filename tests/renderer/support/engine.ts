@@ -659,6 +659,7 @@ export function fixtureEngine(changed: Handlers = {}): FixtureEngine {
       fits: Number(config['microBatch'] ?? 1) < 26,
       remedy: Number(config['microBatch'] ?? 1) < 26 ? null : { field: 'microBatch', value: 16 },
       tokens: { prompt: 300, answer: 200 },
+      trainer: { executor: 'onnxruntime-cpu', instead: null, hasCuda: false },
     }),
     'training.completions': ({ runId }) => ({ step: 30, steps: [15, 30], rows: logs.has(runId) ? COMPLETIONS : [] }),
     'training.run': async ({ kind, name }, { signal, progress }) => {
