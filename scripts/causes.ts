@@ -7,13 +7,15 @@
  *   npx tsx scripts/causes.ts [--films 400] [--seeds 1,2,3] [--looks scanner,inverted] [--replicates 1000] [--cache DIR]
  *
  * Prints, for each seed, world and checkpoint: the change of macro-F1 over the nine shared labels with its interval, and, where
- * it is settled, the share of each cause with its interval; then how many settled changes went to their cause by 80 %.
+ * it is settled, the share of each cause with the range that the parts' intervals allow; then how many settled changes went to
+ * their cause by 80 %, of all and of those in which a part is settled too (of the others the product says that the cause is not).
  */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Decomposition } from '../core/evaluation/causes.ts';
 import { evaluate } from '../core/evaluation/evaluate.ts';
-import { type Decomposition, isSettled } from '../core/evaluation/types.ts';
+import { isSettled } from '../core/evaluation/types.ts';
 import { NIH_NINE } from '../core/labels/labels.ts';
 import { halves, type PoolFilm, type Shifted, worldOf } from './support/causeWorlds.ts';
 import { CHECKPOINTS, LOOKS, type LookName, openShippedReader, scenesOf } from './support/shippedReader.ts';
@@ -75,10 +77,11 @@ function line({ change, interval, parts }: Decomposition): string {
   const shares = parts.map(
     ({ cause, share, shareRange }) => `${cause} ${(100 * share!).toFixed(0)} %${ends(shareRange, 0, 100)}`,
   );
-  return `${whole} ${shares.join(', ')}`;
+  const said = parts.filter((part) => isSettled(part.interval)).map(({ cause }) => cause);
+  return `${whole} ${shares.join(', ')}; settled: ${said.join(', ') || 'no part'}`;
 }
 
-const tally = new Map<string, { settled: number; right: number; worlds: number }>();
+const tally = new Map<string, { settled: number; right: number; worlds: number; said: number; saidRight: number }>();
 for (const seed of values.seeds.split(',').map(Number)) {
   const pool = await poolOf(seed);
   for (const [side, source, target] of [['same', pool, pool] as const, ['other', ...halves(pool)] as const]) {
@@ -86,17 +89,22 @@ for (const seed of values.seeds.split(',').map(Number)) {
       for (const each of await decompositions(source, target, shifted)) {
         console.log(`seed ${seed}, ${side}, ${name}, ${each.checkpointId}: ${line(each)}`);
         const key = `${side}, ${cause ?? 'nothing'}`;
-        const count = tally.get(key) ?? { settled: 0, right: 0, worlds: 0 };
+        const count = tally.get(key) ?? { settled: 0, right: 0, worlds: 0, said: 0, saidRight: 0 };
         count.worlds++;
         if (isSettled(each.interval ?? null)) {
           count.settled++;
           const share = each.parts.find((part) => part.cause === cause)?.share ?? 0;
+          const isSaid = each.parts.some((part) => isSettled(part.interval));
+          if (isSaid) count.said++;
           if (share >= 0.8) count.right++;
+          if (isSaid && share >= 0.8) count.saidRight++;
         }
         tally.set(key, count);
       }
     }
   }
 }
-for (const [key, { settled, right, worlds }] of tally)
-  console.log(`${key}: of ${worlds} changes ${settled} settled, ${right} of these by 80 % to their cause`);
+for (const [key, { settled, right, worlds, said, saidRight }] of tally)
+  console.log(
+    `${key}: of ${worlds} changes ${settled} settled, ${right} of these by 80 % to their cause; in ${said} a part is settled, ${saidRight} of these by 80 %`,
+  );

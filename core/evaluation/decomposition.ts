@@ -1,5 +1,6 @@
 /** Why it fell: the change of macro-F1 by cause (shift.ts), of each checkpoint and of the differences between them. */
 import type { Label } from '../labels/labels.ts';
+import type { Decomposition, LabelHabit, ShiftCause, ShiftEvidence } from './causes.ts';
 import { type Comparison, type DatasetReadings, LEVEL } from './comparison.ts';
 import { patientsOf } from './counters.ts';
 import { BLOCK, strataOf } from './resample.ts';
@@ -8,15 +9,7 @@ import { answeredByAll, type PatternData, patternData, patternSums } from './shi
 import { shareRanges, sharesOf, symmetricInterval } from './shiftIntervals.ts';
 import type { ShiftTask } from './shiftReplicates.ts';
 import { spread } from './threads.ts';
-import {
-  type Decomposition,
-  type EvaluationResult,
-  type Interval,
-  isSettled,
-  type LabelHabit,
-  type ShiftCause,
-  type ShiftEvidence,
-} from './types.ts';
+import { type EvaluationResult, type Interval, isSettled } from './types.ts';
 
 /** A replicate fits the weights anew; so many give an interval's ends to about a twentieth of its width. */
 const SHIFT_REPLICATES = 1000;

@@ -16,7 +16,7 @@
  * divergence in nats): the reweighting itself, the truth beyond it, the answers beyond it. What none explains is image. What
  * cannot be told apart from counts: an image shift that lowers the answers' frequencies exactly as a fall in prevalence would.
  *
- * Ours; the assumptions are in `SHIFT_ASSUMPTIONS` (types.ts), the trials on phantoms in docs/LOG.md.
+ * Ours; the assumptions are in `SHIFT_ASSUMPTIONS` (causes.ts), the trials on phantoms in docs/LOG.md.
  */
 import { type PatternSums, type Shares, sharesOf } from './shiftCounts.ts';
 import { beyondChance, type Movement, movement } from './shiftMovement.ts';

@@ -2,14 +2,13 @@
 import { useMemo } from 'react';
 import {
   type Decomposition,
-  type EvaluationResult,
   isSaid,
-  isSettled,
   isUnseen,
   isWithinNoise,
   SHIFT_ASSUMPTIONS,
   type ShiftCause,
-} from '../../core/evaluation/types.ts';
+} from '../../core/evaluation/causes.ts';
+import { type EvaluationResult, isSettled } from '../../core/evaluation/types.ts';
 import { Chart } from '../frame/Chart.tsx';
 import { grounds, readersOf } from '../frame/chartLook.ts';
 import { DataTable } from '../frame/DataTable.tsx';

@@ -1,10 +1,10 @@
 /** Why a score changed, on phantoms in which one thing alone is changed: at least 80 % must go to the right cause. */
 import { describe, expect, it } from 'vitest';
+import { isUnseen } from '../../core/evaluation/causes.ts';
 import { evaluate } from '../../core/evaluation/evaluate.ts';
 import type { EvaluatedFilm } from '../../core/evaluation/figures.ts';
 import { decompose, meansOf } from '../../core/evaluation/shift.ts';
 import { patternData, patternSums } from '../../core/evaluation/shiftCounts.ts';
-import { isUnseen } from '../../core/evaluation/types.ts';
 import { NIH_NINE } from '../../core/labels/labels.ts';
 import type { Swapped } from '../../core/phantom/scene.ts';
 import { type Convention, READERS, type Reader, readFilms, scenesOf } from '../support/phantomReader.ts';

@@ -1,10 +1,10 @@
 /** Why a score changed, in worlds that share patients and films with their source: the truth of each world is known. */
 import { describe, expect, it } from 'vitest';
+import { isWithinNoise } from '../../core/evaluation/causes.ts';
 import { type EvaluationInput, evaluate } from '../../core/evaluation/evaluate.ts';
 import type { EvaluatedFilm } from '../../core/evaluation/figures.ts';
 import { decompose, meansOf } from '../../core/evaluation/shift.ts';
 import { patternData, patternSums } from '../../core/evaluation/shiftCounts.ts';
-import { isWithinNoise } from '../../core/evaluation/types.ts';
 import { NIH_NINE } from '../../core/labels/labels.ts';
 import { halves, type PoolFilm, type Shifted, shapley, worldOf } from '../../scripts/support/causeWorlds.ts';
 import { READERS, saidBy, scenesOf } from '../support/phantomReader.ts';

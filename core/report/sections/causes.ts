@@ -2,12 +2,12 @@
 import {
   type Decomposition,
   isSaid,
-  isSettled,
   isUnseen,
   isWithinNoise,
   SHIFT_ASSUMPTIONS,
   type ShiftCause,
-} from '../../evaluation/types.ts';
+} from '../../evaluation/causes.ts';
+import { isSettled } from '../../evaluation/types.ts';
 import type { Block, Cell } from '../blocks.ts';
 import { type Estimate, estimatesChart } from '../charts/changes.ts';
 import {
@@ -71,7 +71,7 @@ export function causes(input: ReportInput): Block[] | Missing {
 function partNote(shown: readonly Decomposition[]): string {
   const interval = shown.flatMap(({ parts }) => parts).find((part) => part.interval)?.interval;
   if (!interval) return '';
-  return ` Parts: symmetric intervals of ${interval.replicates.toLocaleString('en')} replicates, which cover at least what they say where one thing alone differs; where several differ, the division itself rests on the assumptions above.`;
+  return ` Parts: symmetric intervals of ${interval.replicates.toLocaleString('en')} replicates, which held the truth in 94 % of simulated studies or more where one thing alone differs; where several differ, the division itself rests on the assumptions above.`;
 }
 
 /** Every checkpoint, and the difference that is the question. */
