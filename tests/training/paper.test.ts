@@ -5,7 +5,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { configFields, fieldDepartures, parseTrainingConfig, type TrainingKind } from '../../core/training/config.ts';
+import { Qwen2VlProcessor } from '../../core/preprocessing/qwen2VlProcessor.ts';
+import {
+  configFields,
+  fieldDepartures,
+  imageTokenFallbacks,
+  parseTrainingConfig,
+  type TrainingKind,
+} from '../../core/training/config.ts';
 import { referenceDir } from '../support/reference.ts';
 
 type Defaults = Record<string, number | string | boolean>;
@@ -91,6 +98,35 @@ describe.each([
       const [departure] = fieldDepartures(kind, { ...usual, [name]: value + 1 });
       expect(departure, name).toMatchObject({ field: name, run: String(value + 1) });
     }
+  });
+});
+
+describe('tokens of an image', () => {
+  const asked = parseTrainingConfig('sft', {});
+  const fixed = (tokens: number) => ({ least: tokens, most: tokens, pixelsPerToken: 0 });
+  const qwen = (minPixels: number, maxPixels: number) =>
+    new Qwen2VlProcessor({
+      ...{ patchSize: 14, temporalPatchSize: 2, mergeSize: 2, minPixels, maxPixels, interpolation: 'bicubic' },
+      ...{ rescaleFactor: 1 / 255, mean: [0, 0, 0], std: [1, 1, 1] },
+    }).imageTokens;
+
+  it('as the paper has them are no departure: MedGemma’s 256, Qwen2.5-VL’s with its bounds of pixels', () => {
+    expect(imageTokenFallbacks(asked, fixed(256)).departures).toEqual([]);
+    expect(qwen(200_704, 401_408)).toEqual({ least: 256, most: 512, pixelsPerToken: 784 });
+    expect(imageTokenFallbacks(asked, qwen(200_704, 401_408)).departures).toEqual([]);
+  });
+
+  it('that the model’s folder gives otherwise are recorded as they are, with what would do it', () => {
+    expect(imageTokenFallbacks(asked, fixed(16))).toMatchObject({
+      asRun: { minImageTokens: 16, maxImageTokens: 16 },
+      departures: [{ field: 'minImageTokens', run: '16' }],
+    });
+    const { departures } = imageTokenFallbacks(asked, qwen(56 * 56, 28 * 28 * 1280));
+    expect(departures.map(({ field, run }) => [field, run])).toEqual([
+      ['minImageTokens', '4'],
+      ['maxImageTokens', '1280'],
+    ]);
+    for (const { reason } of departures) expect(reason).toContain('min_pixels 200704 and max_pixels 401408');
   });
 });
 
