@@ -38,20 +38,36 @@ export function Precisions({ checkpoint }: { checkpoint: Checkpoint }) {
         className="precision-table"
         name={text.precisions.fileName(checkpoint.name)}
         cells={() => cellsOf(forms)}
-      >
-        <thead>
-          <tr>
-            {text.precisions.columns.map((column) => (
-              <th key={column} scope="col">
-                {column}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        {forms.map((form) => (
-          <Form key={form.precision} form={form} checkpointId={id} busy={working !== null} />
-        ))}
-      </DataTable>
+        rows={forms}
+        rowKey={({ precision }) => precision}
+        columns={[
+          {
+            id: 'weights',
+            head: text.precisions.columns[0],
+            isRowHead: true,
+            cell: (form) => <Choice form={form} checkpointId={id} busy={working !== null} />,
+          },
+          { id: 'memory', head: text.precisions.columns[1], cell: ({ memoryBytes }) => bytes(memoryBytes) },
+          {
+            id: 'disk',
+            head: text.precisions.columns[2],
+            cell: ({ diskBytes }) => (diskBytes > 0 ? bytes(diskBytes) : text.precisions.none),
+          },
+          {
+            id: 'measure',
+            head: <span className="only-spoken">{text.precisions.measure}</span>,
+            name: text.precisions.measure,
+            cell: (form) => <Measure form={form} checkpointId={id} busy={working !== null} />,
+          },
+        ]}
+        below={(form) =>
+          form.precision === 'f32' ? (
+            <span className="muted">{text.precisions.reference}</span>
+          ) : (
+            <Distance form={form} />
+          )
+        }
+      />
       {here && <p className="muted small">{here.progress?.stage ?? text.precisions.working}</p>}
       {here && <ProgressBar progress={here.progress} label={text.precisions.working} />}
     </section>
@@ -77,54 +93,48 @@ function cellsOf(forms: PrecisionForm[]): string[][] {
   return [text.precisions.fileColumns, ...rows];
 }
 
-function Form(props: { form: PrecisionForm; checkpointId: string; busy: boolean }) {
+interface FormProps {
+  form: PrecisionForm;
+  checkpointId: string;
+  busy: boolean;
+}
+
+function Choice({ form, checkpointId, busy }: FormProps) {
   const { precisions } = useWorkbench();
-  const { form, checkpointId, busy } = props;
-  const { precision, used, recommended, memoryBytes, diskBytes, distance } = form;
-  const measurable = precision !== 'f32';
   return (
-    <tbody>
-      <tr>
-        <th scope="row">
-          <label>
-            <input
-              type="radio"
-              name={`precision of ${checkpointId}`}
-              checked={used}
-              disabled={busy}
-              onChange={() => void precisions.choose(checkpointId, form)}
-            />
-            {precision}
-            {recommended && (
-              <span className="muted" title={text.precisions.suggestedHint}>
-                {text.precisions.suggested}
-              </span>
-            )}
-          </label>
-        </th>
-        <td>{bytes(memoryBytes)}</td>
-        <td>{diskBytes > 0 ? bytes(diskBytes) : text.precisions.none}</td>
-        <td>
-          {measurable && (
-            <button
-              type="button"
-              className="quiet"
-              disabled={busy}
-              aria-label={text.precisions.measureOf(distance !== null, precision)}
-              title={text.precisions.measureHint}
-              onClick={() => void precisions.measure(checkpointId, precision)}
-            >
-              {distance ? text.precisions.again : text.precisions.measure}
-            </button>
-          )}
-        </td>
-      </tr>
-      <tr>
-        <td colSpan={4} className="precision-distance">
-          {measurable ? <Distance form={form} /> : <span className="muted">{text.precisions.reference}</span>}
-        </td>
-      </tr>
-    </tbody>
+    <label>
+      <input
+        type="radio"
+        name={`precision of ${checkpointId}`}
+        checked={form.used}
+        disabled={busy}
+        onChange={() => void precisions.choose(checkpointId, form)}
+      />
+      {form.precision}
+      {form.recommended && (
+        <span className="muted" title={text.precisions.suggestedHint}>
+          {text.precisions.suggested}
+        </span>
+      )}
+    </label>
+  );
+}
+
+function Measure({ form, checkpointId, busy }: FormProps) {
+  const { precisions } = useWorkbench();
+  const { precision, distance } = form;
+  if (precision === 'f32') return null;
+  return (
+    <button
+      type="button"
+      className="quiet"
+      disabled={busy}
+      aria-label={text.precisions.measureOf(distance !== null, precision)}
+      title={text.precisions.measureHint}
+      onClick={() => void precisions.measure(checkpointId, precision)}
+    >
+      {distance ? text.precisions.again : text.precisions.measure}
+    </button>
   );
 }
 

@@ -4,7 +4,7 @@ import type { Reading } from '../../core/findings/types.ts';
 import { CHEXPERT_LABELS, type Label, type LabelValues } from '../../core/labels/labels.ts';
 import type { Checkpoint, FilmEntry, ReaderFindings } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
-import { DataTable } from '../frame/DataTable.tsx';
+import { type Column, DataTable } from '../frame/DataTable.tsx';
 import { Eye, EyeOff } from '../frame/icons.ts';
 import { IconButton, RoleDot } from '../frame/parts.tsx';
 import { readingOfReader } from '../state/reader.ts';
@@ -31,93 +31,130 @@ export function Matrix(props: {
   const findings = useFrom(reader, (all) => (entry ? (all.stored[entry.id] ?? null) : null));
   const truth = state.showTruth ? (entry?.truth ?? null) : null;
   const [from, to] = [previous ?? active, active].sort((a, b) => usable.indexOf(a) - usable.indexOf(b));
+  const readings = new Map(usable.map(({ id }) => [id, readingOf(state, id)]));
+  const change = (label: Label) => changeOf(label, readings.get(from.id) ?? null, readings.get(to.id) ?? null);
+  const columns: Column<Label>[] = [
+    {
+      id: 'label',
+      head: text.compare.label,
+      headClassName: 'label-head',
+      isRowHead: true,
+      cell: (label) => <span title={label}>{label}</span>,
+    },
+    ...usable.map(
+      (checkpoint, index): Column<Label> => ({
+        id: checkpoint.id,
+        name: checkpoint.name,
+        className: `role-${checkpoint.role}${checkpoint.id === active.id ? ' active' : ''}`,
+        head: (
+          <ColumnHead
+            checkpoint={checkpoint}
+            name={shortName(checkpoint, usable)}
+            position={index + 1}
+            current={checkpoint.id === active.id}
+          />
+        ),
+        cell: (label) => (
+          <>
+            <MarkShape mark={cellMark(label, checkpoint.id, truth, state)} />
+            <Certainty label={label} checkpointId={checkpoint.id} state={state} />
+          </>
+        ),
+      }),
+    ),
+  ];
+  if (findings) columns.push(readerColumn(findings, truth, reader.edit));
+  columns.push(
+    {
+      id: 'truth',
+      name: text.truth,
+      className: 'role-truth',
+      head: (
+        <>
+          {text.truth}
+          <IconButton
+            title={state.showTruth ? text.compare.hideTruth : text.compare.showTruth}
+            keys="T"
+            onClick={reading.toggleTruth}
+          >
+            {state.showTruth ? <Eye size={13} /> : <EyeOff size={13} />}
+          </IconButton>
+        </>
+      ),
+      cell: (label) => <MarkShape mark={state.showTruth ? truthMark(truth, label) : 'hidden'} />,
+    },
+    {
+      id: 'change',
+      name: text.compare.change,
+      hint: text.compare.changeOf(from.name, to.name),
+      headClassName: 'change-head',
+      head: (
+        <>
+          <span aria-hidden="true">±</span>
+          <span className="only-spoken">{text.compare.change}</span>
+        </>
+      ),
+      cellClassName: () => `change role-${to.role}`,
+      cell: (label) => (change(label) === 'same' ? '' : <Change gained={change(label) === 'gained'} to={to} />),
+    },
+  );
   return (
     <div className="matrix-box">
       <DataTable
         className={usable.length > ROOMY_COLUMNS ? 'matrix many' : 'matrix'}
         name={text.compare.matrix}
         label={text.compare.matrix}
-      >
-        <thead>
-          <tr>
-            <th scope="col" className="label-head">
-              {text.compare.label}
-            </th>
-            {usable.map((checkpoint, index) => (
-              <ColumnHead
-                key={checkpoint.id}
-                checkpoint={checkpoint}
-                name={shortName(checkpoint, usable)}
-                position={index + 1}
-                current={checkpoint.id === active.id}
-              />
-            ))}
-            {findings && (
-              <th scope="col" className="role-reader reader-head">
-                <button
-                  type="button"
-                  className="column-head"
-                  title={text.reader.when(findings.blinded, findings.seconds)}
-                  onClick={reader.edit}
-                >
-                  {text.reader.column}
-                </button>
-              </th>
-            )}
-            <th scope="col" className="role-truth">
-              {text.truth}
-              <IconButton
-                title={state.showTruth ? text.compare.hideTruth : text.compare.showTruth}
-                keys="T"
-                onClick={reading.toggleTruth}
-              >
-                {state.showTruth ? <Eye size={13} /> : <EyeOff size={13} />}
-              </IconButton>
-            </th>
-            <th scope="col" className="change-head" title={text.compare.changeOf(from.name, to.name)}>
-              <span aria-hidden="true">±</span>
-              <span className="only-spoken">{text.compare.change}</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {CHEXPERT_LABELS.map((label) => (
-            <Row
-              key={label}
-              label={label}
-              truth={truth}
-              usable={usable}
-              active={active}
-              pair={[from, to]}
-              state={state}
-              findings={findings}
-            />
-          ))}
-        </tbody>
-      </DataTable>
+        rows={CHEXPERT_LABELS}
+        rowKey={(label) => label}
+        rowProps={(label) => ({
+          className: `${state.hovered.includes(label) ? 'hovered' : ''}${change(label) === 'same' ? '' : ' differs'}`,
+          'data-label': label,
+          onMouseEnter: () => reading.hover([label]),
+          onMouseLeave: () => reading.hover(),
+        })}
+        columns={columns}
+      />
       <Legend marks={truth ? LEGEND : LEGEND_WITHOUT_TRUTH} />
     </div>
   );
+}
+
+function readerColumn(findings: ReaderFindings, truth: LabelValues | null, edit: () => void): Column<Label> {
+  return {
+    id: 'reader',
+    name: text.reader.column,
+    className: 'role-reader',
+    headClassName: 'reader-head',
+    head: (
+      <button
+        type="button"
+        className="column-head"
+        title={text.reader.when(findings.blinded, findings.seconds)}
+        onClick={edit}
+      >
+        {text.reader.column}
+      </button>
+    ),
+    cell: (label) => <MarkShape mark={readerMark(label, findings, truth)} />,
+  };
 }
 
 function ColumnHead(props: { checkpoint: Checkpoint; name: string; position: number; current: boolean }) {
   const { checkpoint, name, position, current } = props;
   const { reading } = useWorkbench();
   return (
-    <th scope="col" className={`role-${checkpoint.role}${current ? ' active' : ''}`}>
-      <button
-        type="button"
-        className="column-head"
-        aria-pressed={current}
-        title={`${text.compare.active(checkpoint.name)}  (${position})`}
-        onClick={() => reading.activate(checkpoint.id)}
-      >
-        <RoleDot role={checkpoint.role} />
-        <span className="column-name" data-name={name}>
-          {name}
-        </span>
-      </button>
-    </th>
+    <button
+      type="button"
+      className="column-head"
+      aria-pressed={current}
+      title={`${text.compare.active(checkpoint.name)}  (${position})`}
+      onClick={() => reading.activate(checkpoint.id)}
+    >
+      <RoleDot role={checkpoint.role} />
+      <span className="column-name" data-name={name}>
+        {name}
+      </span>
+    </button>
   );
 }
 
@@ -125,51 +162,6 @@ function ColumnHead(props: { checkpoint: Checkpoint; name: string; position: num
 function shortName(checkpoint: Checkpoint, usable: Checkpoint[]): string {
   const alone = usable.filter((each) => each.role === checkpoint.role).length === 1;
   return alone && checkpoint.role !== 'other' ? text.roles[checkpoint.role] : checkpoint.name;
-}
-
-function Row(props: {
-  label: Label;
-  truth: LabelValues | null;
-  usable: Checkpoint[];
-  active: Checkpoint;
-  pair: [Checkpoint, Checkpoint];
-  state: ReadingState;
-  findings: ReaderFindings | null;
-}) {
-  const { label, truth, usable, active, pair, state, findings } = props;
-  const { reading } = useWorkbench();
-  const [from, to] = pair;
-  const change = changeOf(label, readingOf(state, from.id), readingOf(state, to.id));
-  const hovered = state.hovered.includes(label);
-  return (
-    <tr
-      className={`${hovered ? 'hovered' : ''}${change === 'same' ? '' : ' differs'}`}
-      data-label={label}
-      onMouseEnter={() => reading.hover([label])}
-      onMouseLeave={() => reading.hover()}
-    >
-      <th scope="row" title={label}>
-        {label}
-      </th>
-      {usable.map((checkpoint) => (
-        <td key={checkpoint.id} className={`role-${checkpoint.role}${checkpoint.id === active.id ? ' active' : ''}`}>
-          <MarkShape mark={cellMark(label, checkpoint.id, truth, state)} />
-          <Certainty label={label} checkpointId={checkpoint.id} state={state} />
-        </td>
-      ))}
-      {findings && (
-        <td className="role-reader">
-          <MarkShape mark={readerMark(label, findings, truth)} />
-        </td>
-      )}
-      <td className="role-truth">
-        <MarkShape mark={state.showTruth ? truthMark(truth, label) : 'hidden'} />
-      </td>
-      <td className={`change role-${to.role}`}>
-        {change === 'same' ? '' : <Change gained={change === 'gained'} to={to} />}
-      </td>
-    </tr>
-  );
 }
 
 function Change({ gained, to }: { gained: boolean; to: Checkpoint }) {

@@ -1,9 +1,8 @@
 /** How sure is it? Each label's probability where it was scored, its frequency over samples, and whether a difference is noise. */
-import { Fragment } from 'react';
 import { CHEXPERT_LABELS, type Label } from '../../core/labels/labels.ts';
 import type { Checkpoint, Prediction, SampledAnswers } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
-import { DataTable } from '../frame/DataTable.tsx';
+import { type Column, DataTable } from '../frame/DataTable.tsx';
 import { answerOf, type ReadingState, samplesOf } from '../state/reading.ts';
 import { text } from '../text.ts';
 import { fisherExact } from './noise.ts';
@@ -37,6 +36,12 @@ export function Samples({ active, previous }: { active: Checkpoint; previous: Ch
       countOf(theirs, label) > 0 ||
       both.some(({ id }) => (probabilityOf(predictionOf(state, id), label) ?? 0) >= LEAST),
   );
+  const columns: Column<Label>[] = [
+    { id: 'label', head: text.compare.label, isRowHead: true, sort: (label) => label, cell: (label) => label },
+    ...both.flatMap((checkpoint) => certaintyColumns(state, checkpoint)),
+  ];
+  if (ours && theirs)
+    columns.push({ id: 'noise', head: text.compare.noiseHead, cell: (label) => noiseText(ours, theirs, label) });
   return (
     <details className="samples">
       <summary>{text.compare.certainty}</summary>
@@ -86,60 +91,41 @@ export function Samples({ active, previous }: { active: Checkpoint; previous: Ch
         </div>
       )}
       {labels.length > 0 && (
-        <DataTable className="sample-table" name={text.compare.certainty} label={text.compare.certainty}>
-          <thead>
-            <tr>
-              <th scope="col" rowSpan={2}>
-                {text.compare.label}
-              </th>
-              {both.map((checkpoint) => (
-                <th key={checkpoint.id} scope="colgroup" colSpan={2} className={`role-${checkpoint.role} role-text`}>
-                  {checkpoint.name}
-                </th>
-              ))}
-              {ours && theirs && (
-                <th scope="col" rowSpan={2}>
-                  {text.compare.noiseHead}
-                </th>
-              )}
-            </tr>
-            <tr>
-              {both.map(({ id }) => (
-                <Fragment key={id}>
-                  <th scope="col">{text.compare.probabilityHead}</th>
-                  <th scope="col">{text.compare.samplesHead}</th>
-                </Fragment>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {labels.map((label) => (
-              <tr key={label}>
-                <th scope="row">{label}</th>
-                {both.map(({ id }) => (
-                  <Certainties key={id} label={label} checkpointId={id} />
-                ))}
-                {ours && theirs && <td>{noiseText(ours, theirs, label)}</td>}
-              </tr>
-            ))}
-          </tbody>
-        </DataTable>
+        <DataTable
+          className="sample-table"
+          name={text.compare.certainty}
+          label={text.compare.certainty}
+          rows={labels}
+          rowKey={(label) => label}
+          columns={columns}
+        />
       )}
       {ours && ours.failures > 0 && <p className="muted">{text.compare.sampleFailures(ours.failures)}</p>}
     </details>
   );
 }
 
-/** Probability and frequency of a label, in two cells. */
-function Certainties({ label, checkpointId }: { label: Label; checkpointId: string }) {
-  const { reading } = useWorkbench();
-  const state = useFrom(reading, (all) => all);
-  return (
-    <>
-      <td>{probabilityOf(predictionOf(state, checkpointId), label)?.toFixed(2) ?? '–'}</td>
-      <td>{frequencyText(samplesOf(state, checkpointId), label)}</td>
-    </>
-  );
+/** Probability and frequency of a label by one checkpoint. */
+function certaintyColumns(state: ReadingState, { id, name, role }: Checkpoint): Column<Label>[] {
+  const group = { id: `of ${id}`, head: name, className: `role-${role} role-text` };
+  const probability = (label: Label) => probabilityOf(predictionOf(state, id), label);
+  const sampled = samplesOf(state, id);
+  return [
+    {
+      id: `p ${id}`,
+      head: text.compare.probabilityHead,
+      group,
+      sort: probability,
+      cell: (label) => probability(label)?.toFixed(2) ?? '–',
+    },
+    {
+      id: `said ${id}`,
+      head: text.compare.samplesHead,
+      group,
+      sort: (label) => (sampled ? countOf(sampled, label) : null),
+      cell: (label) => frequencyText(sampled, label),
+    },
+  ];
 }
 
 function predictionOf(state: ReadingState, checkpointId: string): Prediction | null {

@@ -1,17 +1,19 @@
 /** Why it changed: prevalence, label convention, image, each with its assumption, its interval and what it was judged by. */
-import { useMemo } from 'react';
+import { type ReactNode, useMemo } from 'react';
 import {
   type Decomposition,
   isSaid,
   isUnseen,
   isWithinNoise,
+  type LabelHabit,
   SHIFT_ASSUMPTIONS,
   type ShiftCause,
+  type ShiftEvidence,
 } from '../../core/evaluation/causes.ts';
 import { type EvaluationResult, isSettled } from '../../core/evaluation/types.ts';
 import { Chart } from '../frame/Chart.tsx';
 import { grounds, readersOf } from '../frame/chartLook.ts';
-import { DataTable } from '../frame/DataTable.tsx';
+import { type Column, DataTable } from '../frame/DataTable.tsx';
 import { percent, signed, text } from '../text.ts';
 import { type CauseRow, causeSpec } from './charts.ts';
 import { CheckpointName } from './Gaps.tsx';
@@ -26,24 +28,47 @@ export function Causes({ result }: { result: EvaluationResult }) {
     <section className="block" data-area="causes">
       <h2>{text.analysis.causes}</h2>
       <p className="muted">{text.analysis.causesHint(result.sharedLabels.length)}</p>
-      <DataTable className="figures causes" name={text.analysis.causes}>
-        <thead>
-          <tr>
-            <th scope="col">{text.evaluate.checkpoint}</th>
-            <th scope="col">{text.evaluate.change}</th>
-            {CAUSES.map((cause) => (
-              <th key={cause} scope="col" title={SHIFT_ASSUMPTIONS[cause]}>
-                {text.analysis.cause[cause]}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {decompositions.map((each) => (
-            <Row key={`${each.fromCheckpointId} ${each.checkpointId}`} result={result} each={each} />
-          ))}
-        </tbody>
-      </DataTable>
+      <DataTable
+        className="figures causes"
+        name={text.analysis.causes}
+        rows={decompositions}
+        rowKey={({ fromCheckpointId, checkpointId }) => `${fromCheckpointId} ${checkpointId}`}
+        columns={[
+          {
+            id: 'checkpoint',
+            head: text.evaluate.checkpoint,
+            isRowHead: true,
+            cell: ({ fromCheckpointId, checkpointId }) => (
+              <>
+                {fromCheckpointId === null ? null : (
+                  <>
+                    <CheckpointName result={result} id={fromCheckpointId} /> →{' '}
+                  </>
+                )}
+                <CheckpointName result={result} id={checkpointId} />
+              </>
+            ),
+          },
+          {
+            id: 'change',
+            head: text.evaluate.change,
+            sort: ({ change }) => change,
+            cell: (each) => <Whole each={each} />,
+            cellClassName: ({ interval = null }) => (isSettled(interval) ? 'settled' : ''),
+          },
+          ...CAUSES.map((cause): Column<Decomposition> => {
+            const of = (each: Decomposition) => each.parts.find((part) => part.cause === cause);
+            return {
+              id: cause,
+              head: text.analysis.cause[cause],
+              hint: SHIFT_ASSUMPTIONS[cause],
+              sort: (each) => of(each)?.value,
+              cell: (each) => <PartOf each={each} part={of(each)} />,
+              cellClassName: (each) => (isStrong(each, of(each)) ? 'settled' : ''),
+            };
+          }),
+        ]}
+      />
       <CauseChart result={result} />
       <ul className="assumptions muted">
         {CAUSES.map((cause) => (
@@ -59,53 +84,42 @@ export function Causes({ result }: { result: EvaluationResult }) {
   );
 }
 
-function Row({ result, each }: { result: EvaluationResult; each: Decomposition }) {
-  const { checkpointId, fromCheckpointId, change, interval = null, parts } = each;
+function Whole({ each }: { each: Decomposition }) {
+  const { change, interval = null } = each;
   return (
-    <tr>
-      <th scope="row">
-        {fromCheckpointId === null ? null : (
-          <>
-            <CheckpointName result={result} id={fromCheckpointId} /> →{' '}
-          </>
-        )}
-        <CheckpointName result={result} id={checkpointId} />
-      </th>
-      <td className={isSettled(interval) ? 'settled' : ''}>
-        {signed(change)}
-        <div className="muted small">{intervalText(interval, signed)}</div>
-        {isWithinNoise(each) ? <div className="small">{text.analysis.withinNoise}</div> : null}
-      </td>
-      {parts.map((part) => (
-        <Part key={part.cause} part={part} said={isSaid(each, part)} />
-      ))}
-    </tr>
+    <>
+      {signed(change)}
+      <div className="muted small">{intervalText(interval, signed)}</div>
+      {isWithinNoise(each) ? <div className="small">{text.analysis.withinNoise}</div> : null}
+    </>
   );
 }
 
-function Part({ part, said }: { part: Decomposition['parts'][number]; said: boolean }) {
+type Part = Decomposition['parts'][number];
+
+function isStrong(each: Decomposition, part: Part | undefined): boolean {
+  return part !== undefined && !isUnseen(part) && isSaid(each, part) && isSettled(part.interval);
+}
+
+function PartOf({ each, part }: { each: Decomposition; part: Part | undefined }) {
+  if (!part) return null;
   const { value, interval, share = null, shareRange = null } = part;
-  if (isUnseen(part)) {
+  if (isUnseen(part)) return <span className="muted">{text.analysis.partUnseen}</span>;
+  const range = <div className="muted small">{intervalText(interval, signed)}</div>;
+  if (!isSaid(each, part)) {
     return (
-      <td>
-        <span className="muted">{text.analysis.partUnseen}</span>
-      </td>
-    );
-  }
-  if (!said) {
-    return (
-      <td>
+      <>
         <span className="muted">{text.analysis.partNotSettled}</span>
-        <div className="muted small">{intervalText(interval, signed)}</div>
-      </td>
+        {range}
+      </>
     );
   }
   return (
-    <td className={isSettled(interval) ? 'settled' : ''}>
+    <>
       {signed(value)}
-      <div className="muted small">{intervalText(interval, signed)}</div>
+      {range}
       {share === null ? null : <div className="small">{text.analysis.ofTheChange(share, shareRange)}</div>}
-    </td>
+    </>
   );
 }
 
@@ -137,36 +151,52 @@ export function causeRowsOf({ decompositions = [], checkpoints }: EvaluationResu
   });
 }
 
+function shareColumn<Row>(id: string, head: ReactNode, of: (row: Row) => number | null, name?: string): Column<Row> {
+  const cell = (row: Row) => {
+    const share = of(row);
+    return share === null ? '–' : percent(share);
+  };
+  return { id, head, name, sort: of, cell };
+}
+
+function nats(id: string, head: string, of: (evidence: ShiftEvidence) => number): Column<ShiftEvidence> {
+  return { id, head, sort: of, cell: (each) => of(each).toFixed(4) };
+}
+
 function Evidence({ result }: { result: EvaluationResult }) {
   const { evidence = [] } = result;
   const name = (id: string) => result.datasets.find((each) => each.id === id)?.name ?? id;
   return (
     <>
       <p className="muted">{text.analysis.evidenceHint}</p>
-      <DataTable className="figures" name={`${text.analysis.causes} 2`}>
-        <thead>
-          <tr>
-            <th scope="col">{text.compare.label}</th>
-            <th scope="col">{text.analysis.share(name(result.sourceDatasetId))}</th>
-            <th scope="col">{text.analysis.share(name(result.targetDatasetId))}</th>
-            <th scope="col">{text.analysis.confirmed}</th>
-            <th scope="col">{text.analysis.truthMoved}</th>
-            <th scope="col">{text.analysis.answersMoved}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {evidence.map((each) => (
-            <tr key={each.label}>
-              <th scope="row">{each.label}</th>
-              <td>{percent(each.sourcePrevalence)}</td>
-              <td>{percent(each.targetPrevalence)}</td>
-              <td>{percent(each.confirmedPrevalence)}</td>
-              <td>{each.truthMoved.toFixed(4)}</td>
-              <td>{each.answersMoved.toFixed(4)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </DataTable>
+      <DataTable
+        className="figures"
+        name={`${text.analysis.causes} 2`}
+        rows={evidence}
+        rowKey={({ label }) => label}
+        columns={[
+          {
+            id: 'label',
+            head: text.compare.label,
+            isRowHead: true,
+            sort: ({ label }) => label,
+            cell: ({ label }) => label,
+          },
+          shareColumn<ShiftEvidence>(
+            'source',
+            text.analysis.share(name(result.sourceDatasetId)),
+            (each) => each.sourcePrevalence,
+          ),
+          shareColumn<ShiftEvidence>(
+            'target',
+            text.analysis.share(name(result.targetDatasetId)),
+            (each) => each.targetPrevalence,
+          ),
+          shareColumn<ShiftEvidence>('confirmed', text.analysis.confirmed, (each) => each.confirmedPrevalence),
+          nats('truth', text.analysis.truthMoved, (each) => each.truthMoved),
+          nats('answers', text.analysis.answersMoved, (each) => each.answersMoved),
+        ]}
+      />
     </>
   );
 }
@@ -180,32 +210,33 @@ function Habits({ result }: { result: EvaluationResult }) {
     <>
       <h3>{text.analysis.habits}</h3>
       <p className="muted">{text.analysis.habitsHint}</p>
-      <DataTable className="figures" name={text.analysis.habits}>
-        <thead>
-          <tr>
-            <th scope="col">{text.analysis.pair}</th>
-            <th scope="col">{text.analysis.truthAt(name(result.sourceDatasetId))}</th>
-            <th scope="col">{text.analysis.truthAt(target)}</th>
-            {result.checkpoints.map(({ id }) => (
-              <th key={id} scope="col">
+      <DataTable
+        className="figures"
+        name={text.analysis.habits}
+        rows={habits}
+        rowKey={({ given, also }) => `${given} ${also}`}
+        columns={[
+          {
+            id: 'pair',
+            head: text.analysis.pair,
+            isRowHead: true,
+            sort: ({ given, also }) => text.analysis.pairOf(given, also),
+            cell: ({ given, also }) => text.analysis.pairOf(given, also),
+          },
+          shareColumn<LabelHabit>('source', text.analysis.truthAt(name(result.sourceDatasetId)), (each) => each.source),
+          shareColumn<LabelHabit>('target', text.analysis.truthAt(target), (each) => each.target),
+          ...result.checkpoints.map(({ id, name: words }) =>
+            shareColumn<LabelHabit>(
+              id,
+              <>
                 <CheckpointName result={result} id={id} /> {text.evaluate.at(target)}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {habits.map(({ given, also, source, target: there, answers }) => (
-            <tr key={`${given} ${also}`}>
-              <th scope="row">{text.analysis.pairOf(given, also)}</th>
-              <td>{percent(source)}</td>
-              <td>{percent(there)}</td>
-              {answers.map(({ checkpointId, share }) => (
-                <td key={checkpointId}>{share === null ? '–' : percent(share)}</td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </DataTable>
+              </>,
+              ({ answers }) => answers.find(({ checkpointId }) => checkpointId === id)?.share ?? null,
+              words,
+            ),
+          ),
+        ]}
+      />
     </>
   );
 }

@@ -47,7 +47,7 @@ export function EvaluateScreen() {
         </div>
       )}
       {result && !progress && (
-        <>
+        <div className="results">
           <Gaps result={result} />
           <PerLabel result={result} />
           <Causes result={result} />
@@ -55,7 +55,7 @@ export function EvaluateScreen() {
           <Power result={result} />
           <Disagreements result={result} />
           <Probabilities result={result} />
-        </>
+        </div>
       )}
       {state.result.state === 'loading' && !progress && <Computing progress={state.result.progress ?? null} />}
       {state.result.state === 'failed' && (

@@ -1,10 +1,17 @@
 /** From source to target: first on the labels that both share, then each on its own; and whether the gain survives. */
 
 import { useMemo } from 'react';
-import { type EvaluationResult, type Gap, type Interval, isSettled } from '../../core/evaluation/types.ts';
+import {
+  type Difference,
+  type EvaluationResult,
+  type Gap,
+  type GapDifference,
+  type Interval,
+  isSettled,
+} from '../../core/evaluation/types.ts';
 import { Chart } from '../frame/Chart.tsx';
 import { grounds, readersOf } from '../frame/chartLook.ts';
-import { DataTable } from '../frame/DataTable.tsx';
+import { type Column, DataTable } from '../frame/DataTable.tsx';
 import { RoleDot } from '../frame/parts.tsx';
 import { pValue, score, signed, text } from '../text.ts';
 import { type SlopeRow, slopeSpec } from './charts.ts';
@@ -39,29 +46,35 @@ function GapTable(props: { result: EvaluationResult; gaps: Gap[]; title: string;
     <section className="block">
       <h2>{title}</h2>
       <p className="muted">{hint}</p>
-      <DataTable className="figures" name={title}>
-        <thead>
-          <tr>
-            <th scope="col">{text.evaluate.checkpoint}</th>
-            <th scope="col">{text.evaluate.at(nameOf(result.sourceDatasetId))}</th>
-            <th scope="col">{text.evaluate.at(nameOf(result.targetDatasetId))}</th>
-            <th scope="col">{text.evaluate.change}</th>
-            <th scope="col">{text.evaluate.ci}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {gaps.map((gap) => (
-            <tr key={gap.checkpointId} className={gap.comparable ? '' : 'not-comparable'}>
-              <th scope="row">
-                <CheckpointName result={result} id={gap.checkpointId} />
-              </th>
-              <td>{score(gap.source)}</td>
-              <td>{score(gap.target)}</td>
-              <Change value={gap.change} interval={gap.interval} />
-            </tr>
-          ))}
-        </tbody>
-      </DataTable>
+      <DataTable
+        className="figures"
+        name={title}
+        rows={gaps}
+        rowKey={({ checkpointId }) => checkpointId}
+        rowProps={({ comparable }) => ({ className: comparable ? '' : 'not-comparable' })}
+        columns={[
+          {
+            id: 'checkpoint',
+            head: text.evaluate.checkpoint,
+            isRowHead: true,
+            sort: ({ checkpointId }) => result.checkpoints.find(({ id }) => id === checkpointId)?.name,
+            cell: ({ checkpointId }) => <CheckpointName result={result} id={checkpointId} />,
+          },
+          {
+            id: 'source',
+            head: text.evaluate.at(nameOf(result.sourceDatasetId)),
+            sort: ({ source }) => source,
+            cell: ({ source }) => score(source),
+          },
+          {
+            id: 'target',
+            head: text.evaluate.at(nameOf(result.targetDatasetId)),
+            sort: ({ target }) => target,
+            cell: ({ target }) => score(target),
+          },
+          ...changeColumns<Gap>(text.evaluate.change),
+        ]}
+      />
     </section>
   );
 }
@@ -104,27 +117,28 @@ function Survival({ result }: { result: EvaluationResult }) {
     <section className="block">
       <h2>{text.evaluate.survives}</h2>
       <p className="muted">{text.evaluate.survivesHint}</p>
-      <DataTable className="figures" name={text.evaluate.survives}>
-        <thead>
-          <tr>
-            <th scope="col">{text.evaluate.step}</th>
-            <th scope="col">{text.evaluate.atSource}</th>
-            <th scope="col">{text.evaluate.atTarget}</th>
-            <th scope="col">{text.evaluate.difference}</th>
-            <th scope="col">{text.evaluate.ci}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {result.gapDifferences.map((step) => (
-            <tr key={`${step.fromCheckpointId} ${step.toCheckpointId}`}>
-              <th scope="row">{text.evaluate.stepOf(nameOf(step.fromCheckpointId), nameOf(step.toCheckpointId))}</th>
-              <td>{signed(step.atSource)}</td>
-              <td>{signed(step.atTarget)}</td>
-              <Change value={step.change} interval={step.interval} />
-            </tr>
-          ))}
-        </tbody>
-      </DataTable>
+      <DataTable
+        className="figures"
+        name={text.evaluate.survives}
+        rows={result.gapDifferences}
+        rowKey={({ fromCheckpointId, toCheckpointId }) => `${fromCheckpointId} ${toCheckpointId}`}
+        columns={[
+          stepColumn<GapDifference>(nameOf),
+          {
+            id: 'source',
+            head: text.evaluate.atSource,
+            sort: ({ atSource }) => atSource,
+            cell: ({ atSource }) => signed(atSource),
+          },
+          {
+            id: 'target',
+            head: text.evaluate.atTarget,
+            sort: ({ atTarget }) => atTarget,
+            cell: ({ atTarget }) => signed(atTarget),
+          },
+          ...changeColumns<GapDifference>(text.evaluate.difference),
+        ]}
+      />
     </section>
   );
 }
@@ -138,41 +152,64 @@ function Differences({ result }: { result: EvaluationResult }) {
     <section className="block">
       <h2>{text.evaluate.differences}</h2>
       <p className="muted">{text.evaluate.differencesHint}</p>
-      <DataTable className="figures" name={text.evaluate.differences}>
-        <thead>
-          <tr>
-            <th scope="col">{text.evaluate.step}</th>
-            <th scope="col">{text.evaluate.dataset}</th>
-            <th scope="col">{text.evaluate.labelChoice}</th>
-            <th scope="col">{text.evaluate.difference}</th>
-            <th scope="col">{text.evaluate.ci}</th>
-            <th scope="col">p</th>
-          </tr>
-        </thead>
-        <tbody>
-          {result.differences.map((each) => (
-            <tr key={[each.fromCheckpointId, each.toCheckpointId, each.datasetId, each.labelSet].join(' ')}>
-              <th scope="row">{text.evaluate.stepOf(nameOf(each.fromCheckpointId), nameOf(each.toCheckpointId))}</th>
-              <td>{datasetName(each.datasetId)}</td>
-              <td>{text.evaluate.labelSets[each.labelSet]}</td>
-              <Change value={each.change} interval={each.interval} />
-              <td className="muted">{each.p === null ? '' : pValue(each.p)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </DataTable>
+      <DataTable
+        className="figures"
+        name={text.evaluate.differences}
+        rows={result.differences}
+        rowKey={(each) => [each.fromCheckpointId, each.toCheckpointId, each.datasetId, each.labelSet].join(' ')}
+        columns={[
+          stepColumn<Difference>(nameOf),
+          {
+            id: 'dataset',
+            head: text.evaluate.dataset,
+            sort: ({ datasetId }) => datasetName(datasetId),
+            cell: ({ datasetId }) => datasetName(datasetId),
+          },
+          {
+            id: 'labels',
+            head: text.evaluate.labelChoice,
+            sort: ({ labelSet }) => text.evaluate.labelSets[labelSet],
+            cell: ({ labelSet }) => text.evaluate.labelSets[labelSet],
+          },
+          ...changeColumns<Difference>(text.evaluate.difference),
+          {
+            id: 'p',
+            head: 'p',
+            className: 'muted',
+            sort: ({ p }) => p,
+            cell: ({ p }) => (p === null ? '' : pValue(p)),
+          },
+        ]}
+      />
     </section>
   );
 }
 
 /** A change whose interval leaves out zero is written strong. */
-function Change({ value, interval }: { value: number; interval: Interval | null }) {
-  return (
-    <>
-      <td className={isSettled(interval) ? 'settled' : ''}>{signed(value)}</td>
-      <td className="muted">{intervalText(interval, signed)}</td>
-    </>
-  );
+function changeColumns<Row extends { change: number; interval: Interval | null }>(head: string): Column<Row>[] {
+  return [
+    {
+      id: 'change',
+      head,
+      sort: ({ change }) => change,
+      cell: ({ change }) => signed(change),
+      cellClassName: ({ interval }) => (isSettled(interval) ? 'settled' : ''),
+    },
+    {
+      id: 'interval',
+      head: text.evaluate.ci,
+      className: 'muted',
+      sort: ({ interval }) => interval && interval.high - interval.low,
+      cell: ({ interval }) => intervalText(interval, signed),
+    },
+  ];
+}
+
+function stepColumn<Row extends { fromCheckpointId: string; toCheckpointId: string }>(
+  nameOf: (id: string) => string,
+): Column<Row> {
+  const step = ({ fromCheckpointId: from, toCheckpointId: to }: Row) => text.evaluate.stepOf(nameOf(from), nameOf(to));
+  return { id: 'step', head: text.evaluate.step, isRowHead: true, sort: step, cell: step };
 }
 
 export function CheckpointName({ result, id }: { result: EvaluationResult; id: string }) {

@@ -2,7 +2,7 @@
 import type { EvaluationCell, EvaluationResult, Interval } from '../../core/evaluation/types.ts';
 import type { EvaluationProgress } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
-import { DataTable } from '../frame/DataTable.tsx';
+import { type Column, DataTable } from '../frame/DataTable.tsx';
 import { ProgressBar, pauseText, RoleDot } from '../frame/parts.tsx';
 import { evaluationJob } from '../state/evaluating.ts';
 import { score, text } from '../text.ts';
@@ -22,40 +22,45 @@ export function Grid({ result, progress }: { result: EvaluationResult | null; pr
   const roleOf = (id: string) => list.find((each) => each.id === id)?.role ?? 'other';
   return (
     <section className="grid-section" aria-label={text.evaluate.grid}>
-      <DataTable className="grid" name={text.evaluate.grid}>
-        <caption>{text.evaluate.grid}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{text.evaluate.dataset}</th>
-            {checkpointIds.map((id) => (
-              <th key={id} scope="col" className={`role-${roleOf(id)}`}>
-                <RoleDot role={roleOf(id)} /> {nameOf(id)}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {datasetIds.map((datasetId) => (
-            <tr key={datasetId}>
-              <DatasetHead name={datasetName(datasetId)} datasetId={datasetId} result={result} />
-              {checkpointIds.map((checkpointId) => {
-                const here = (cell: { datasetId: string; checkpointId: string }) =>
-                  cell.datasetId === datasetId && cell.checkpointId === checkpointId;
-                const names = { name: nameOf(checkpointId), dataset: datasetName(datasetId) };
-                return (
-                  <td key={checkpointId} className={`role-${roleOf(checkpointId)}`}>
-                    {progress ? (
-                      <RunningCell cell={progress.cells.find(here)} name={names.name} pausing={pausing} />
-                    ) : (
-                      <DoneCell cell={result?.cells.find(here)} names={names} />
-                    )}
-                  </td>
-                );
-              })}
-            </tr>
-          ))}
-        </tbody>
-      </DataTable>
+      <DataTable
+        className="grid"
+        name={text.evaluate.grid}
+        caption={text.evaluate.grid}
+        rows={datasetIds}
+        rowKey={(id) => id}
+        columns={[
+          {
+            id: 'dataset',
+            head: text.evaluate.dataset,
+            isRowHead: true,
+            cell: (id) => <DatasetHead name={datasetName(id)} datasetId={id} result={result} />,
+          },
+          ...checkpointIds.map((checkpointId): Column<string> => {
+            const of = (datasetId: string) => (cell: { datasetId: string; checkpointId: string }) =>
+              cell.datasetId === datasetId && cell.checkpointId === checkpointId;
+            const name = nameOf(checkpointId);
+            return {
+              id: checkpointId,
+              name,
+              className: `role-${roleOf(checkpointId)}`,
+              head: (
+                <>
+                  <RoleDot role={roleOf(checkpointId)} /> {name}
+                </>
+              ),
+              cell: (datasetId) =>
+                progress ? (
+                  <RunningCell cell={progress.cells.find(of(datasetId))} name={name} pausing={pausing} />
+                ) : (
+                  <DoneCell
+                    cell={result?.cells.find(of(datasetId))}
+                    names={{ name, dataset: datasetName(datasetId) }}
+                  />
+                ),
+            };
+          }),
+        ]}
+      />
       {progress && <Overall progress={progress} pausing={pausing} />}
     </section>
   );
@@ -64,7 +69,7 @@ export function Grid({ result, progress }: { result: EvaluationResult | null; pr
 function DatasetHead(props: { name: string; datasetId: string; result: EvaluationResult | null }) {
   const dataset = props.result?.datasets.find((each) => each.id === props.datasetId);
   return (
-    <th scope="row">
+    <>
       <div>{props.name}</div>
       {dataset && (
         <div className="muted small">
@@ -72,7 +77,7 @@ function DatasetHead(props: { name: string; datasetId: string; result: Evaluatio
           {text.evaluate.films(dataset.films, dataset.patients)}
         </div>
       )}
-    </th>
+    </>
   );
 }
 

@@ -3,10 +3,10 @@ import { useMemo } from 'react';
 import type { EvaluationCell, EvaluationResult, LabelFigures } from '../../core/evaluation/types.ts';
 import { CHEXPERT_LABELS, type Label } from '../../core/labels/labels.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
-import { DataTable } from '../frame/DataTable.tsx';
+import { type Column, DataTable } from '../frame/DataTable.tsx';
 import type { Outcome } from '../state/evaluating.ts';
 import { count, score, signed, text } from '../text.ts';
-import { Forest } from './Forest.tsx';
+import { Forest, labelAt } from './Forest.tsx';
 import { CheckpointName } from './Gaps.tsx';
 
 export function PerLabel({ result }: { result: EvaluationResult }) {
@@ -15,7 +15,7 @@ export function PerLabel({ result }: { result: EvaluationResult }) {
   const chosen = useFrom(evaluating, (state) => state.label);
   const shown = useMemo(() => (labels === 'shared' ? result.sharedLabels : allLabels(result)), [labels, result]);
   return (
-    <section className="block">
+    <section className="block whole-width">
       <div className="row">
         <h2>{text.evaluate.perLabel}</h2>
         <fieldset className="switch" aria-label={text.evaluate.labelChoice}>
@@ -31,9 +31,9 @@ export function PerLabel({ result }: { result: EvaluationResult }) {
           ))}
         </fieldset>
       </div>
-      <Forest result={result} labels={shown} />
       <p className="muted small">{text.evaluate.perLabelHint}</p>
       <div className="per-label">
+        <Forest result={result} labels={shown} />
         <LabelTable result={result} shown={shown} chosen={chosen} />
         {chosen && <Behind result={result} label={chosen} />}
       </div>
@@ -45,52 +45,81 @@ function allLabels(result: EvaluationResult): Label[] {
   return CHEXPERT_LABELS.filter((label) => result.datasets.some((dataset) => dataset.labels.includes(label)));
 }
 
+/** F1 of every checkpoint at both ends, and each label's part of its change. */
 function LabelTable(props: { result: EvaluationResult; shown: readonly Label[]; chosen: Label | null }) {
   const { result, shown, chosen } = props;
   const { evaluating } = useWorkbench();
-  const withParts = result.gaps.filter((gap) => gap.labelSet === 'shared' && gap.contributions.length > 0);
+  const columns = useMemo((): Column<Label>[] => {
+    const name: Column<Label> = {
+      id: 'label',
+      head: text.compare.label,
+      isRowHead: true,
+      sort: (label) => label,
+      cell: (label) => <LabelButton label={label} />,
+    };
+    return [name, ...result.checkpoints.flatMap((checkpoint) => checkpointColumns(result, checkpoint.id))];
+  }, [result]);
   return (
-    <DataTable className="figures labels" name={text.evaluate.perLabel}>
-      <thead>
-        {withParts.length > 0 && (
-          <tr>
-            <td />
-            <th colSpan={withParts.length} scope="colgroup" title={text.evaluate.contributionHint}>
-              {text.evaluate.contribution}
-            </th>
-          </tr>
-        )}
-        <tr>
-          <th scope="col">{text.compare.label}</th>
-          {withParts.map((gap) => (
-            <th key={gap.checkpointId} scope="col">
-              <CheckpointName result={result} id={gap.checkpointId} />
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {shown.map((label) => (
-          <tr key={label} className={label === chosen ? 'chosen' : ''}>
-            <th scope="row">
-              <button
-                type="button"
-                className="number"
-                aria-pressed={label === chosen}
-                onClick={() => evaluating.chooseLabel(label === chosen ? null : label)}
-              >
-                {label}
-              </button>
-            </th>
-            {withParts.map((gap) => {
-              const part = gap.contributions.find((each) => each.label === label);
-              return <td key={gap.checkpointId}>{part ? signed(part.contribution) : ''}</td>;
-            })}
-          </tr>
-        ))}
-      </tbody>
-    </DataTable>
+    <DataTable
+      className="figures labels"
+      name={text.evaluate.perLabel}
+      rows={shown}
+      rowKey={(label) => label}
+      rowProps={(label) => ({
+        className: label === chosen ? 'chosen' : '',
+        onDoubleClick: () => evaluating.chooseLabel(label),
+      })}
+      columns={columns}
+    />
   );
+}
+
+function LabelButton({ label }: { label: Label }) {
+  const { evaluating } = useWorkbench();
+  const chosen = useFrom(evaluating, (state) => state.label === label);
+  return (
+    <button
+      type="button"
+      className="number"
+      aria-pressed={chosen}
+      onClick={() => evaluating.chooseLabel(chosen ? null : label)}
+    >
+      {label}
+    </button>
+  );
+}
+
+function checkpointColumns(result: EvaluationResult, checkpointId: string): Column<Label>[] {
+  const group = { id: `of ${checkpointId}`, head: <CheckpointName result={result} id={checkpointId} /> };
+  const f1 = (side: 'source' | 'target'): Column<Label> => {
+    const datasetId = side === 'source' ? result.sourceDatasetId : result.targetDatasetId;
+    const of = (label: Label) => labelAt(result, datasetId, checkpointId, label)?.f1;
+    const cell = (label: Label) => {
+      const value = of(label);
+      return value === undefined ? <span className="muted">–</span> : score(value);
+    };
+    const dataset = result.datasets.find(({ id }) => id === datasetId)?.name ?? datasetId;
+    const hint = text.evaluate.f1At(dataset);
+    return { id: `${side} ${checkpointId}`, head: text.evaluate.ends[side], hint, group, sort: of, cell };
+  };
+  const gap = result.gaps.find((each) => each.labelSet === 'shared' && each.checkpointId === checkpointId);
+  const both = result.datasets.length > 1 ? [f1('source'), f1('target')] : [f1('source')];
+  if (!gap || gap.contributions.length === 0) return both;
+  const part = (label: Label) => gap.contributions.find((each) => each.label === label)?.contribution;
+  return [
+    ...both,
+    {
+      id: `part ${checkpointId}`,
+      head: text.evaluate.contribution,
+      hint: text.evaluate.contributionHint,
+      group,
+      sort: part,
+      cell: (label) => {
+        const value = part(label);
+        return value === undefined ? '' : signed(value);
+      },
+    },
+  ];
 }
 
 /** Right, wrong and missed films of one label, by data set and checkpoint; each count opens its films in Read. */
@@ -101,26 +130,39 @@ function Behind({ result, label }: { result: EvaluationResult; label: Label }) {
       {result.datasets.map((dataset) => (
         <div key={dataset.id}>
           <h3>{dataset.name}</h3>
-          <DataTable className="figures" name={`${text.evaluate.behind(label)} ${dataset.name}`}>
-            <thead>
-              <tr>
-                <th scope="col">{text.evaluate.checkpoint}</th>
-                <th scope="col">F1</th>
-                {OUTCOMES.map((outcome) => (
-                  <th key={outcome} scope="col">
-                    {text.evaluate.outcomes[outcome]}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {result.cells
-                .filter((cell) => cell.datasetId === dataset.id)
-                .map((cell) => (
-                  <BehindRow key={cell.checkpointId} result={result} cell={cell} label={label} dataset={dataset.name} />
-                ))}
-            </tbody>
-          </DataTable>
+          <DataTable
+            className="figures"
+            name={`${text.evaluate.behind(label)} ${dataset.name}`}
+            rows={result.cells.filter((cell) => cell.datasetId === dataset.id)}
+            rowKey={({ checkpointId }) => checkpointId}
+            columns={[
+              {
+                id: 'checkpoint',
+                head: text.evaluate.checkpoint,
+                isRowHead: true,
+                cell: ({ checkpointId }) => <CheckpointName result={result} id={checkpointId} />,
+              },
+              {
+                id: 'f1',
+                head: 'F1',
+                sort: (cell) => figuresOf(cell, label)?.f1,
+                cell: (cell) => {
+                  const figures = figuresOf(cell, label);
+                  return figures ? score(figures.f1) : <span className="muted">{text.evaluate.notScored}</span>;
+                },
+              },
+              ...OUTCOMES.map(
+                (outcome): Column<EvaluationCell> => ({
+                  id: outcome,
+                  head: text.evaluate.outcomes[outcome],
+                  sort: (cell) => figuresOf(cell, label)?.[outcome],
+                  cell: (cell) => (
+                    <OutcomeButton result={result} cell={cell} label={label} dataset={dataset.name} outcome={outcome} />
+                  ),
+                }),
+              ),
+            ]}
+          />
         </div>
       ))}
     </section>
@@ -129,43 +171,30 @@ function Behind({ result, label }: { result: EvaluationResult; label: Label }) {
 
 const OUTCOMES = ['tp', 'fp', 'fn', 'tn'] as const satisfies Outcome[];
 
-function BehindRow(props: { result: EvaluationResult; cell: EvaluationCell; label: Label; dataset: string }) {
-  const { result, cell, label, dataset } = props;
+function OutcomeButton(props: {
+  result: EvaluationResult;
+  cell: EvaluationCell;
+  label: Label;
+  dataset: string;
+  outcome: (typeof OUTCOMES)[number];
+}) {
+  const { result, cell, label, dataset, outcome } = props;
   const { evaluating } = useWorkbench();
-  const figures = figuresOf(cell, label);
-  const name = result.checkpoints.find((each) => each.id === cell.checkpointId)?.name ?? '';
   const { datasetId, checkpointId } = cell;
+  const figures = figuresOf(cell, label);
+  if (!figures) return null;
+  const name = result.checkpoints.find((each) => each.id === checkpointId)?.name ?? '';
+  const title = text.evaluate.outcomeFilms(label, name, dataset, text.evaluate.outcomes[outcome]);
   return (
-    <tr>
-      <th scope="row">
-        <CheckpointName result={result} id={cell.checkpointId} />
-      </th>
-      {figures ? (
-        <>
-          <td>{score(figures.f1)}</td>
-          {OUTCOMES.map((outcome) => {
-            const title = text.evaluate.outcomeFilms(label, name, dataset, text.evaluate.outcomes[outcome]);
-            return (
-              <td key={outcome}>
-                <button
-                  type="button"
-                  className="number"
-                  title={title}
-                  disabled={figures[outcome] === 0}
-                  onClick={() => void evaluating.films(title, { datasetId, checkpointId, label, outcome })}
-                >
-                  {count(figures[outcome])}
-                </button>
-              </td>
-            );
-          })}
-        </>
-      ) : (
-        <td colSpan={5} className="muted">
-          {text.evaluate.notScored}
-        </td>
-      )}
-    </tr>
+    <button
+      type="button"
+      className="number"
+      title={title}
+      disabled={figures[outcome] === 0}
+      onClick={() => void evaluating.films(title, { datasetId, checkpointId, label, outcome })}
+    >
+      {count(figures[outcome])}
+    </button>
   );
 }
 

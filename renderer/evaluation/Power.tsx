@@ -10,34 +10,53 @@ export function Power({ result }: { result: EvaluationResult }) {
     <section className="block" data-area="power">
       <h2>{text.analysis.power}</h2>
       <p className="muted">{text.analysis.powerHint}</p>
-      <DataTable className="figures" name={text.analysis.power}>
-        <thead>
-          <tr>
-            <th scope="col">{text.analysis.quantity}</th>
-            <th scope="col">{text.analysis.effect}</th>
-            <th scope="col">{text.analysis.settled}</th>
-            <th scope="col">{text.analysis.filmsNow}</th>
-            <th scope="col">{text.analysis.filmsNeeded}</th>
-            <th scope="col" title={text.analysis.detectableHint}>
-              {text.analysis.detectable}
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {power.map((each) => (
-            <tr key={[each.what, each.datasetId, each.fromCheckpointId, each.checkpointId].join(' ')}>
-              <th scope="row">{whatOf(result, each)}</th>
-              <td>{signed(each.effect)}</td>
-              <td className={each.settled ? 'settled' : 'muted'}>
-                {each.settled ? text.analysis.yes : text.analysis.notSettled}
-              </td>
-              <td>{each.films.map(count).join(' + ')}</td>
-              <td>{neededOf(each)}</td>
-              <td>{each.detectable.toFixed(3)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </DataTable>
+      <DataTable
+        className="figures"
+        name={text.analysis.power}
+        rows={power}
+        rowKey={(each) => [each.what, each.datasetId, each.fromCheckpointId, each.checkpointId].join(' ')}
+        columns={[
+          {
+            id: 'what',
+            head: text.analysis.quantity,
+            isRowHead: true,
+            sort: (each) => whatOf(result, each),
+            cell: (each) => whatOf(result, each),
+          },
+          {
+            id: 'effect',
+            head: text.analysis.effect,
+            sort: ({ effect }) => effect,
+            cell: ({ effect }) => signed(effect),
+          },
+          {
+            id: 'settled',
+            head: text.analysis.settled,
+            sort: ({ settled }) => (settled ? 1 : 0),
+            cell: ({ settled }) => (settled ? text.analysis.yes : text.analysis.notSettled),
+            cellClassName: ({ settled }) => (settled ? 'settled' : 'muted'),
+          },
+          {
+            id: 'now',
+            head: text.analysis.filmsNow,
+            sort: ({ films }) => Math.max(...films),
+            cell: ({ films }) => films.map(count).join(' + '),
+          },
+          {
+            id: 'needed',
+            head: text.analysis.filmsNeeded,
+            sort: ({ settled, filmsNeeded }) => (settled ? 0 : filmsNeeded ? Math.max(...filmsNeeded) : null),
+            cell: neededOf,
+          },
+          {
+            id: 'detectable',
+            head: text.analysis.detectable,
+            hint: text.analysis.detectableHint,
+            sort: ({ detectable }) => detectable,
+            cell: ({ detectable }) => detectable.toFixed(3),
+          },
+        ]}
+      />
     </section>
   );
 }

@@ -1,6 +1,6 @@
 /** Where label probabilities are there: how well they rank, how far they can be believed, and thresholds frozen on the source. */
 import { useMemo, useState } from 'react';
-import type { EvaluationCell, EvaluationResult, FrozenThreshold } from '../../core/evaluation/types.ts';
+import type { EvaluationCell, EvaluationResult, FrozenThreshold, Interval } from '../../core/evaluation/types.ts';
 import { Chart } from '../frame/Chart.tsx';
 import { grounds } from '../frame/chartLook.ts';
 import { DataTable } from '../frame/DataTable.tsx';
@@ -16,7 +16,7 @@ export function Probabilities({ result }: { result: EvaluationResult }) {
   if (!cell) return null;
   const name = (id: string) => [...result.datasets, ...result.checkpoints].find((each) => each.id === id)?.name ?? id;
   return (
-    <section className="block" data-area="probabilities">
+    <section className="block whole-width" data-area="probabilities">
       <div className="row">
         <h2>{text.analysis.probabilities}</h2>
         <select
@@ -32,47 +32,71 @@ export function Probabilities({ result }: { result: EvaluationResult }) {
         </select>
       </div>
       <p className="muted">{text.analysis.probabilitiesHint}</p>
-      <ScoreTable cell={cell} />
-      <Reliability cell={cell} />
+      <div className="groups">
+        <ScoreTable cell={cell} />
+        <Reliability cell={cell} />
+      </div>
       <Thresholds result={result} />
     </section>
   );
 }
 
 function ScoreTable({ cell }: { cell: EvaluationCell }) {
-  const rows = cell.own.labels.flatMap(({ label, probability }) => (probability ? [{ label, probability }] : []));
-  const number = (value: number | null) => (value === null ? '–' : score(value));
+  const rows = cell.own.labels.flatMap(({ label, probability }) => (probability ? [{ label, ...probability }] : []));
+  type Row = (typeof rows)[number];
+  const ranked = (id: string, head: string, of: (row: Row) => number | null, ends: (row: Row) => Interval | null) => ({
+    ...{ id, head, sort: of },
+    cell: (row: Row) => {
+      const value = of(row);
+      return (
+        <>
+          {value === null ? '–' : score(value)}
+          <div className="muted small">{intervalText(ends(row), score)}</div>
+        </>
+      );
+    },
+  });
   return (
-    <DataTable className="figures" name={text.analysis.probabilities}>
-      <thead>
-        <tr>
-          <th scope="col">{text.compare.label}</th>
-          <th scope="col">{text.evaluate.support}</th>
-          <th scope="col">AUROC</th>
-          <th scope="col">{text.analysis.averagePrecision}</th>
-          <th scope="col">Brier</th>
-          <th scope="col">ECE</th>
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map(({ label, probability }) => (
-          <tr key={label}>
-            <th scope="row">{label}</th>
-            <td>{probability.positives ?? ''}</td>
-            <td>
-              {number(probability.auroc)}
-              <div className="muted small">{intervalText(probability.aurocInterval ?? null, score)}</div>
-            </td>
-            <td>
-              {number(probability.averagePrecision)}
-              <div className="muted small">{intervalText(probability.averagePrecisionInterval ?? null, score)}</div>
-            </td>
-            <td>{score(probability.brier)}</td>
-            <td>{score(probability.expectedCalibrationError)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </DataTable>
+    <DataTable
+      className="figures"
+      name={text.analysis.probabilities}
+      rows={rows}
+      rowKey={({ label }) => label}
+      columns={[
+        {
+          id: 'label',
+          head: text.compare.label,
+          isRowHead: true,
+          sort: ({ label }) => label,
+          cell: ({ label }) => label,
+        },
+        {
+          id: 'support',
+          head: text.evaluate.support,
+          sort: ({ positives }) => positives,
+          cell: ({ positives }) => positives ?? '',
+        },
+        ranked(
+          'auroc',
+          'AUROC',
+          ({ auroc }) => auroc,
+          ({ aurocInterval = null }) => aurocInterval,
+        ),
+        ranked(
+          'precision',
+          text.analysis.averagePrecision,
+          ({ averagePrecision }) => averagePrecision,
+          ({ averagePrecisionInterval = null }) => averagePrecisionInterval,
+        ),
+        { id: 'brier', head: 'Brier', sort: ({ brier }) => brier, cell: ({ brier }) => score(brier) },
+        {
+          id: 'ece',
+          head: 'ECE',
+          sort: ({ expectedCalibrationError }) => expectedCalibrationError,
+          cell: ({ expectedCalibrationError }) => score(expectedCalibrationError),
+        },
+      ]}
+    />
   );
 }
 
@@ -107,30 +131,45 @@ function Thresholds({ result }: { result: EvaluationResult }) {
     <>
       <h3>{text.analysis.thresholds}</h3>
       <p className="muted">{text.analysis.thresholdsHint(name(thresholds[0]!.chosenOn))}</p>
-      <DataTable className="figures" name={text.analysis.thresholds}>
-        <thead>
-          <tr>
-            <th scope="col">{text.compare.label}</th>
-            <th scope="col">{text.evaluate.checkpoint}</th>
-            <th scope="col">{text.analysis.threshold}</th>
-            <th scope="col">{text.analysis.f1At(name(result.sourceDatasetId))}</th>
-            <th scope="col">{text.analysis.f1At(name(result.targetDatasetId))}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {byLabel(thresholds).map((each) => (
-            <tr key={`${each.label} ${each.checkpointId}`}>
-              <th scope="row">{each.label}</th>
-              <td>
-                <CheckpointName result={result} id={each.checkpointId} />
-              </td>
-              <td>{score(each.threshold)}</td>
-              <td>{score(each.source.f1)}</td>
-              <td>{each.target ? score(each.target.f1) : text.evaluate.notScored}</td>
-            </tr>
-          ))}
-        </tbody>
-      </DataTable>
+      <DataTable
+        className="figures"
+        name={text.analysis.thresholds}
+        rows={byLabel(thresholds)}
+        rowKey={({ label, checkpointId }) => `${label} ${checkpointId}`}
+        columns={[
+          {
+            id: 'label',
+            head: text.compare.label,
+            isRowHead: true,
+            sort: ({ label }) => label,
+            cell: ({ label }) => label,
+          },
+          {
+            id: 'checkpoint',
+            head: text.evaluate.checkpoint,
+            sort: ({ checkpointId }) => result.checkpoints.find(({ id }) => id === checkpointId)?.name,
+            cell: ({ checkpointId }) => <CheckpointName result={result} id={checkpointId} />,
+          },
+          {
+            id: 'threshold',
+            head: text.analysis.threshold,
+            sort: ({ threshold }) => threshold,
+            cell: ({ threshold }) => score(threshold),
+          },
+          {
+            id: 'source',
+            head: text.analysis.f1At(name(result.sourceDatasetId)),
+            sort: ({ source }) => source.f1,
+            cell: ({ source }) => score(source.f1),
+          },
+          {
+            id: 'target',
+            head: text.analysis.f1At(name(result.targetDatasetId)),
+            sort: ({ target }) => target?.f1,
+            cell: ({ target }) => (target ? score(target.f1) : text.evaluate.notScored),
+          },
+        ]}
+      />
     </>
   );
 }

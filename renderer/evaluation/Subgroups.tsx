@@ -3,7 +3,7 @@ import { useMemo, useState } from 'react';
 import { type EvaluationResult, isSettled, type Subgroup } from '../../core/evaluation/types.ts';
 import { Chart } from '../frame/Chart.tsx';
 import { COLOURS, grounds } from '../frame/chartLook.ts';
-import { DataTable } from '../frame/DataTable.tsx';
+import { type Column, DataTable } from '../frame/DataTable.tsx';
 import { count, score, text } from '../text.ts';
 import { type GroupRow, groupSpec } from './charts.ts';
 import { CheckpointName } from './Gaps.tsx';
@@ -43,42 +43,50 @@ export function Subgroups({ result }: { result: EvaluationResult }) {
 
 function GroupTable({ result, groups }: { result: EvaluationResult; groups: readonly Subgroup[] }) {
   return (
-    <DataTable className="figures" name={text.analysis.subgroups}>
-      <thead>
-        <tr>
-          <th scope="col">{text.analysis.group}</th>
-          <th scope="col">{text.analysis.filmsShort}</th>
-          <th scope="col">{text.analysis.patientsShort}</th>
-          <th scope="col" title={text.analysis.withTenHint}>
-            {text.analysis.withTen}
-          </th>
-          {result.checkpoints.map(({ id }) => (
-            <th key={id} scope="col">
-              <CheckpointName result={result} id={id} />
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {groups.map((each) => (
-          <tr key={`${each.by} ${each.group}`} className={each.films < FEW_FILMS ? 'few' : ''}>
-            <th scope="row">{nameOf(each)}</th>
-            <td>{count(each.films)}</td>
-            <td>{count(each.patients)}</td>
-            <td>{text.analysis.ofLabels(each.labelsWithTen, result.sharedLabels.length)}</td>
-            {result.checkpoints.map(({ id }) => {
-              const found = each.figures.find(({ checkpointId }) => checkpointId === id);
+    <DataTable
+      className="figures"
+      name={text.analysis.subgroups}
+      rows={groups}
+      rowKey={({ by, group }) => `${by} ${group}`}
+      rowProps={({ films }) => ({ className: films < FEW_FILMS ? 'few' : '' })}
+      columns={[
+        { id: 'group', head: text.analysis.group, isRowHead: true, sort: nameOf, cell: nameOf },
+        { id: 'films', head: text.analysis.filmsShort, sort: ({ films }) => films, cell: ({ films }) => count(films) },
+        {
+          id: 'patients',
+          head: text.analysis.patientsShort,
+          sort: ({ patients }) => patients,
+          cell: ({ patients }) => count(patients),
+        },
+        {
+          id: 'ten',
+          head: text.analysis.withTen,
+          hint: text.analysis.withTenHint,
+          sort: ({ labelsWithTen }) => labelsWithTen,
+          cell: ({ labelsWithTen }) => text.analysis.ofLabels(labelsWithTen, result.sharedLabels.length),
+        },
+        ...result.checkpoints.map(({ id, name }): Column<Subgroup> => {
+          const of = ({ figures }: Subgroup) => figures.find(({ checkpointId }) => checkpointId === id);
+          return {
+            id,
+            name,
+            head: <CheckpointName result={result} id={id} />,
+            sort: (each) => of(each)?.macroF1,
+            cell: (each) => {
+              const found = of(each);
               return (
-                <td key={id}>
-                  {found && score(found.macroF1)}
-                  <div className="muted small">{found && intervalText(found.interval, score)}</div>
-                </td>
+                found && (
+                  <>
+                    {score(found.macroF1)}
+                    <div className="muted small">{intervalText(found.interval, score)}</div>
+                  </>
+                )
               );
-            })}
-          </tr>
-        ))}
-      </tbody>
-    </DataTable>
+            },
+          };
+        }),
+      ]}
+    />
   );
 }
 

@@ -1,4 +1,6 @@
 /** The icons that the screens use, one by one: the package's index would bring 1,700 files into every build. */
+export { default as ArrowDown } from 'lucide-react/icons/arrow-down';
+export { default as ArrowUp } from 'lucide-react/icons/arrow-up';
 export { default as BrainCircuit } from 'lucide-react/icons/brain-circuit';
 export { default as Check } from 'lucide-react/icons/check';
 export { default as ChevronDown } from 'lucide-react/icons/chevron-down';

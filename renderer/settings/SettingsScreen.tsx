@@ -24,9 +24,11 @@ export function SettingsScreen() {
         <OpenWorkspace />
       </Part>
       <Part title={text.settings.engine}>
-        <Executor title={text.settings.generation} info={engine.generation} />
+        <dl className="engines">
+          <Executor title={text.settings.generation} info={engine.generation} />
+          <Executor title={text.settings.training} info={engine.training} />
+        </dl>
         <DeviceChoice used={engine.generation.name.endsWith('webgpu') ? 'webgpu' : 'cpu'} />
-        <Executor title={text.settings.training} info={engine.training} />
         <p className="muted">
           {text.settings.process} {engine.processId} · {text.settings.memory} {bytes(engine.memoryBytes)}
         </p>
@@ -72,16 +74,20 @@ function DeviceChoice({ used }: { used: Device }) {
     setTrying(false);
   }
   return (
-    <label className="row" title={text.settings.deviceHint}>
-      {text.settings.device}
-      <select value={used} disabled={trying} onChange={(event) => void choose(event.target.value as Device)}>
-        {DEVICES.map((device) => (
-          <option key={device} value={device}>
-            {text.settings.devices[device]}
-          </option>
-        ))}
-      </select>
-    </label>
+    <div>
+      <label className="row">
+        {text.settings.device}
+        <select value={used} disabled={trying} onChange={(event) => void choose(event.target.value as Device)}>
+          {DEVICES.map((device) => (
+            <option key={device} value={device}>
+              {text.settings.devices[device]}
+            </option>
+          ))}
+        </select>
+        {trying && <span role="status">{text.settings.deviceTrying}</span>}
+      </label>
+      <p className="muted small">{text.settings.deviceHint}</p>
+    </div>
   );
 }
 
@@ -131,10 +137,11 @@ function Part({ title, children }: { title: string; children: ReactNode }) {
 function Executor({ title, info }: { title: string; info: ExecutorInfo }) {
   return (
     <div>
-      <p>
-        {title} <strong>{info.name}</strong> {info.version}, {text.settings.threads(info.threads)}
-      </p>
-      <p className="muted">{info.reason}</p>
+      <dt>{title}</dt>
+      <dd>
+        <strong>{info.name}</strong> {info.version}, {text.settings.threads(info.threads)}
+        <p className="muted small">{info.reason}</p>
+      </dd>
     </div>
   );
 }

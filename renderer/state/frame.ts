@@ -84,6 +84,7 @@ export function createFrame(bridge: HostBridge) {
       setTimeout(() => dismiss(id), action ? ACTION_SHOWN_MS : DONE_SHOWN_MS);
     },
     dismiss,
+    dismissAll: () => store.setState({ notices: [] }),
     setJobs: (jobs: JobInfo[]) => store.setState({ jobs }),
     /** Each answer is taken over as it comes: a later event about the jobs must not be overwritten by an earlier list. */
     async refresh(): Promise<void> {

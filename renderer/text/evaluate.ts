@@ -125,6 +125,8 @@ export const evaluate = {
   sharedChoice: 'Shared',
   ownChoice: 'All',
   contribution: 'Part of the change',
+  ends: { source: 'Source', target: 'Other' },
+  f1At: (dataset: string) => `F1 at ${dataset}`,
   contributionHint: 'The label’s share of the change in macro-F1; the column adds up to it.',
   support: 'Films with it',
   behind: (label: string) => `Films behind ${label}`,

@@ -1,5 +1,6 @@
 /** Train: the form, the run, its charts. */
 import { count, plural } from './format.ts';
+import { trainingFields } from './trainingFields.ts';
 
 export const train = {
   title: 'Train',
@@ -12,10 +13,17 @@ export const train = {
   dataset: 'Learns from',
   sourceCollection: 'the training source',
   settings: 'Settings',
+  /** A setting by its key in the configuration. */
+  setting: (key: string) => trainingFields[key] ?? key,
+  settingKey: (key: string) => `${key} in the configuration`,
+  otherSettings: 'Other',
+  on: 'on',
+  off: 'off',
+  nothing: 'none',
   departures: (fields: number) =>
     fields === 0 ? 'As the paper, where it says something.' : `${plural(fields, 'field')} away from the paper.`,
   paper: (value: string) => `Paper: ${value}`,
-  unstated: 'Not stated in the paper',
+  unstated: (value: string) => `Not stated in the paper; ours: ${value}`,
   ours: (value: string) => `Default: ${value}`,
   departs: 'departs from the paper',
   restore: (name: string) => `Restore the default of ${name}`,
@@ -69,7 +77,8 @@ export const train = {
   },
   planTokens: (prompt: number, answer: number) =>
     `For ${count(prompt)} tokens of prompt and film and ${count(answer)} of the answer, in f32.`,
-  planRemedy: (field: string, value: number | boolean) => `It fits with ${field} ${value === true ? 'on' : value}.`,
+  planRemedy: (field: string, value: number | boolean) =>
+    `It fits with ${trainingFields[field] ?? field}: ${value === true ? 'on' : value}.`,
   planDevice: (needed: string, available: string | null) =>
     `On the CUDA device: ${needed}; ${available === null ? 'how much is free there is unknown.' : `${available} are free.`}`,
   trainers: {

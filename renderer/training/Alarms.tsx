@@ -37,21 +37,30 @@ export function Gates({ gates }: { gates: GateResult[] }) {
   return (
     <section className="block">
       <h2>{text.train.gates}</h2>
-      <DataTable className="figures departures gates" name={text.train.gates}>
-        <tbody>
-          {gates.map(({ gate, after, step, passed, found }) => (
-            <tr key={`${gate} ${after}`}>
-              <th scope="row">{text.train.gate[gate]}</th>
-              <td>{text.train.gateAfter[after](step)}</td>
-              <td className={passed ? '' : 'failed'}>
+      <DataTable
+        className="figures departures gates"
+        name={text.train.gates}
+        label={text.train.gates}
+        headless
+        rows={gates}
+        rowKey={({ gate, after }) => `${gate} ${after}`}
+        columns={[
+          { id: 'gate', head: text.train.gates, isRowHead: true, cell: ({ gate }) => text.train.gate[gate] },
+          { id: 'after', head: '', cell: ({ after, step }) => text.train.gateAfter[after](step) },
+          {
+            id: 'passed',
+            head: '',
+            cell: ({ passed }) => (
+              <>
                 {passed ? <Check size={13} aria-hidden="true" /> : <X size={13} aria-hidden="true" />}{' '}
                 {passed ? text.train.gatePassed : text.train.gateFailed}
-              </td>
-              <td className="muted">{found}</td>
-            </tr>
-          ))}
-        </tbody>
-      </DataTable>
+              </>
+            ),
+            cellClassName: ({ passed }) => (passed ? '' : 'failed'),
+          },
+          { id: 'found', head: '', className: 'muted', cell: ({ found }) => found },
+        ]}
+      />
     </section>
   );
 }

@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'react';
 import type { CompletionRow, ModelView } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
-import { DataTable } from '../frame/DataTable.tsx';
+import { type Column, DataTable } from '../frame/DataTable.tsx';
 import { text } from '../text.ts';
 import { ModelPicture } from '../viewer/ModelPicture.tsx';
 import { shortNumber } from './numbers.ts';
@@ -25,52 +25,56 @@ export function CompletionTable() {
           </select>
         </label>
       </div>
-      <DataTable className="figures departures completions" name={text.train.completions}>
-        <thead>
-          <tr>
-            <th scope="col">{text.train.film}</th>
-            <th scope="col">{text.train.reward}</th>
-            <th scope="col">{text.train.rewardParts}</th>
-            <th scope="col">{text.train.advantage}</th>
-            <th scope="col">{text.train.completionText}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row, i) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: completions of one step never change their order.
-            <Line key={i} row={row} first={rows[i - 1]?.id !== row.id} group={groupSize(rows, i)} />
-          ))}
-        </tbody>
-      </DataTable>
+      <DataTable
+        className="figures departures completions"
+        name={text.train.completions}
+        rows={rows}
+        rowKey={(row) => String(rows.indexOf(row))}
+        columns={COLUMNS}
+      />
     </section>
   );
 }
 
-function groupSize(rows: CompletionRow[], start: number): number {
-  let end = start;
-  while (rows[end]?.id === rows[start]!.id) end++;
-  return end - start;
-}
-
-function Line({ row, first, group }: { row: CompletionRow; first: boolean; group: number }) {
-  const { reward, advantage, terms, completion, tokens, stop, id } = row;
-  const parts = Object.entries(terms).filter(([, value]) => value !== 0);
-  return (
-    <tr className={first ? 'group' : ''}>
-      {first && (
-        <td rowSpan={group} data-value={id}>
-          <Thumbnail filmId={id} />
-        </td>
-      )}
-      <td>{reward === null ? text.train.noReward : shortNumber(reward)}</td>
-      <td className="muted">{parts.map(([name, value]) => `${name} ${shortNumber(value)}`).join(', ')}</td>
-      <td>{advantage === null ? '–' : shortNumber(advantage)}</td>
-      <td>
+const COLUMNS: Column<CompletionRow>[] = [
+  {
+    id: 'film',
+    head: text.train.film,
+    merge: ({ id }) => id,
+    said: ({ id }) => id,
+    cell: ({ id }) => <Thumbnail filmId={id} />,
+  },
+  {
+    id: 'reward',
+    head: text.train.reward,
+    sort: ({ reward }) => reward,
+    cell: ({ reward }) => (reward === null ? text.train.noReward : shortNumber(reward)),
+  },
+  { id: 'parts', head: text.train.rewardParts, className: 'muted', cell: partsOf },
+  {
+    id: 'advantage',
+    head: text.train.advantage,
+    sort: ({ advantage }) => advantage,
+    cell: ({ advantage }) => (advantage === null ? '–' : shortNumber(advantage)),
+  },
+  {
+    id: 'text',
+    head: text.train.completionText,
+    sort: ({ tokens }) => tokens,
+    cell: ({ completion, tokens, stop }) => (
+      <>
         <div className="completion">{completion}</div>
         <span className="muted small">{text.train.tokens(tokens, stop === 'length')}</span>
-      </td>
-    </tr>
-  );
+      </>
+    ),
+  },
+];
+
+function partsOf({ terms }: CompletionRow): string {
+  return Object.entries(terms)
+    .filter(([, value]) => value !== 0)
+    .map(([name, value]) => `${name} ${shortNumber(value)}`)
+    .join(', ');
 }
 
 /** The film as a model gets it; a film that the workspace has no longer has none. */

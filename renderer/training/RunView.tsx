@@ -284,26 +284,24 @@ function Departures({ run }: { run: TrainingRun }) {
   return (
     <section className="block">
       <h2>{text.train.away}</h2>
-      <DataTable className="figures departures" name={text.train.away}>
-        <thead>
-          <tr>
-            <th scope="col">{text.train.field}</th>
-            <th scope="col">{text.train.paperColumn}</th>
-            <th scope="col">{text.train.runColumn}</th>
-            <th scope="col">{text.train.reason}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {run.departures.map((departure) => (
-            <tr key={departure.field}>
-              <th scope="row">{departure.field}</th>
-              <td>{departure.paper}</td>
-              <td>{departure.run}</td>
-              <td>{departure.reason}</td>
-            </tr>
-          ))}
-        </tbody>
-      </DataTable>
+      <DataTable
+        className="figures departures"
+        name={text.train.away}
+        rows={run.departures}
+        rowKey={({ field }) => field}
+        columns={[
+          {
+            id: 'field',
+            head: text.train.field,
+            isRowHead: true,
+            sort: ({ field }) => text.train.setting(field),
+            cell: ({ field }) => <span title={field}>{text.train.setting(field)}</span>,
+          },
+          { id: 'paper', head: text.train.paperColumn, cell: ({ paper }) => paper },
+          { id: 'run', head: text.train.runColumn, cell: (each) => each.run },
+          { id: 'reason', head: text.train.reason, cell: ({ reason }) => reason },
+        ]}
+      />
     </section>
   );
 }

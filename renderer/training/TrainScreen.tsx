@@ -6,6 +6,7 @@ import { useFrom, useWorkbench } from '../frame/context.ts';
 import { Undo2 } from '../frame/icons.ts';
 import { Empty, IconButton, PauseButton } from '../frame/parts.tsx';
 import { type FieldValue, trainingJob } from '../state/training.ts';
+import { trainingGroups } from '../text/trainingFields.ts';
 import { text } from '../text.ts';
 import { RunView } from './RunView.tsx';
 import { TracesView } from './TracesView.tsx';
@@ -91,11 +92,14 @@ function RunForm() {
       <DatasetField />
       <h3>{text.train.settings}</h3>
       <p className="muted small">{text.train.departures(departures.length)}</p>
-      <div className="config">
-        {fields.map((field) => (
-          <Field key={field.name} field={field} changed={changed[field.name]} />
-        ))}
-      </div>
+      {groupsOf(fields).map(({ title, members }) => (
+        <section key={title} className="config" aria-label={title}>
+          <h4>{title}</h4>
+          {members.map((field) => (
+            <Field key={field.name} field={field} changed={changed[field.name]} />
+          ))}
+        </section>
+      ))}
       <div className="run-start">
         <Plan />
         <div className="row">
@@ -181,6 +185,16 @@ function DatasetField() {
   );
 }
 
+/** In the order of the form's headings. */
+function groupsOf(fields: readonly ConfigField[]): { title: string; members: ConfigField[] }[] {
+  const named = trainingGroups.map(({ title, keys }) => ({
+    title,
+    members: keys.flatMap((key) => fields.find(({ name }) => name === key) ?? []),
+  }));
+  const rest = fields.filter((field) => !named.some(({ members }) => members.includes(field)));
+  return [...named, { title: text.train.otherSettings, members: rest }].filter(({ members }) => members.length > 0);
+}
+
 function departs(field: ConfigField, value: FieldValue | undefined): boolean {
   return value !== undefined && field.paper !== '' && value !== field.default;
 }
@@ -189,22 +203,26 @@ function Field(props: { field: ConfigField; changed: FieldValue | undefined }) {
   const { field, changed } = props;
   const { training } = useWorkbench();
   const departed = departs(field, changed);
+  const name = text.train.setting(field.name);
   const set = (value: FieldValue | null) => training.setField(field.name, value === field.default ? null : value);
   return (
     <div className={`config-field${departed ? ' departs' : ''}`}>
-      <label htmlFor={`field-${field.name}`}>{field.name}</label>
+      <label htmlFor={`field-${field.name}`} title={text.train.settingKey(field.name)}>
+        {name}
+      </label>
       <div className="row">
         <Control field={field} value={changed ?? field.default} onChange={set} />
         {changed !== undefined && (
-          <IconButton title={text.train.restore(field.name)} onClick={() => set(null)}>
+          <IconButton title={text.train.restore(name)} onClick={() => set(null)}>
             <Undo2 size={13} />
           </IconButton>
         )}
       </div>
       <div className="paper-value">
         {departed && <strong>≠ </strong>}
-        {field.paper === '' ? text.train.unstated : text.train.paper(field.paper)}
+        {field.paper === '' ? text.train.unstated(shown(field.default)) : text.train.paper(field.paper)}
         {departed && <span className="only-spoken">{text.train.departs}</span>}
+        <code>{field.name}</code>
       </div>
       {field.help && (
         <div className="field-help" id={`help-${field.name}`}>
@@ -213,6 +231,11 @@ function Field(props: { field: ConfigField; changed: FieldValue | undefined }) {
       )}
     </div>
   );
+}
+
+function shown(value: FieldValue): string {
+  if (typeof value === 'boolean') return value ? text.train.on : text.train.off;
+  return value === '' ? text.train.nothing : String(value);
 }
 
 function Control(props: { field: ConfigField; value: FieldValue; onChange(value: FieldValue | null): void }) {

@@ -146,7 +146,7 @@ const sft: Take = async (camera) => {
   await page.locator('.run-side select').first().selectOption({ label: 'Demo SFT' });
   await page.locator('.chart .mark-line path').first().waitFor({ state: 'attached' });
   await page.getByRole('button', { name: 'SFT', exact: true }).click();
-  await page.getByLabel('epochs').fill('3');
+  await page.getByLabel('Epochs', { exact: true }).fill('3');
   await page.locator('.plan summary').click();
   await camera.take('train-sft');
   await page.locator('.plan summary').click();

@@ -182,7 +182,7 @@ describe.skipIf(!chromiumPath)('axe finds nothing serious (in Chromium; skipped 
     await page().keyboard.press('Alt+3');
     await page().locator('.run-form').waitFor();
     await page().getByRole('button', { name: 'GRPO', exact: true }).click();
-    await page().getByLabel('learningRate').fill('0.0004');
+    await page().getByLabel('Learning rate (peak)').fill('0.0004');
     await clean();
     await page().keyboard.press('Alt+5');
     await page().getByRole('button', { name: 'Add a server' }).click();

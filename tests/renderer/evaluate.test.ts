@@ -1,4 +1,5 @@
 /** The Evaluate screen in Chromium, on the fixture's engine. */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { chromiumPath, type OpenPage, openPage } from './support/chromium.ts';
 
@@ -195,6 +196,73 @@ describe.skipIf(!chromiumPath)('Evaluate (in Chromium; skipped where there is no
     });
     await page().getByRole('button', { name: 'Show all films' }).click();
     expect(await page().locator('.line-film').count()).toBeGreaterThan(4);
+  });
+
+  it('sorts a table by its heads, hides columns, widens them by key; what is saved is what is shown', async () => {
+    await start().click();
+    await page().waitForSelector('.headline');
+    const place = page().locator('.data-table', { has: page().locator('table.labels') });
+    const labels = () => place.locator('tbody th').allTextContents();
+    const inOrder = await labels();
+    const head = place.getByRole('columnheader', { name: 'Source' }).nth(1);
+    const values = async () =>
+      (await place.locator('tbody tr td:nth-child(5)').allTextContents()).map((each) => Number(each));
+    await head.getByRole('button').click();
+    const direction = await head.getAttribute('aria-sort');
+    expect(['ascending', 'descending']).toContain(direction);
+    const sorted = [...(await values())].sort((a, b) => (direction === 'ascending' ? a - b : b - a));
+    expect(await values()).toEqual(sorted);
+    expect(await labels()).not.toEqual(inOrder);
+    // By keyboard: the other direction, then as it was; Shift with an arrow makes it wider.
+    await head.getByRole('button').press('Enter');
+    expect(await values()).toEqual(sorted.reverse());
+    await head.getByRole('button').press('Enter');
+    expect(await labels()).toEqual(inOrder);
+    const width = () => head.evaluate((each) => (each as HTMLElement).offsetWidth);
+    const before = await width();
+    for (let i = 0; i < 3; i++) await head.getByRole('button').press('Shift+ArrowRight');
+    expect(await width()).toBeGreaterThanOrEqual(before + 40);
+    await place.getByRole('button', { name: 'Columns' }).click();
+    const choice = place.locator('.column-choice');
+    const columns = await place.locator('thead tr').last().locator('th').count();
+    await choice.getByRole('checkbox').first().uncheck();
+    expect(await place.locator('thead tr').last().locator('th').count()).toBe(columns - 1);
+    expect(await place.getByRole('button', { name: /Columns/ }).textContent()).toBe('Columns (1 hidden)');
+    const [download] = await Promise.all([
+      page().waitForEvent('download'),
+      place.getByRole('button', { name: 'Save CSV' }).click(),
+    ]);
+    const lines = readFileSync(await download.path(), 'utf8').split('\r\n');
+    expect(lines[0]!.split(',')).toHaveLength(columns - 1);
+    expect(lines).toHaveLength(1 + inOrder.length + 1);
+  });
+
+  it('uses the width: two columns at 1,920 pixels, one at 1,280, and nothing beyond the window', async () => {
+    await start().click();
+    await page().waitForSelector('.headline');
+    const look = async (width: number) => {
+      await page().setViewportSize({ width, height: 1000 });
+      return page().evaluate(() => {
+        const screen = document.querySelector('.evaluate')!;
+        const tops = ['causes', 'subgroups'].map(
+          (area) => document.querySelector(`[data-area="${area}"]`)!.getBoundingClientRect().top,
+        );
+        const right = Math.max(
+          ...[...screen.querySelectorAll('.block, .grid-and-slope > *')].map(
+            (each) => each.getBoundingClientRect().right,
+          ),
+        );
+        return { beside: tops[0] === tops[1], wider: screen.scrollWidth - screen.clientWidth, right };
+      });
+    };
+    const wide = await look(1920);
+    expect(wide.beside).toBe(true);
+    expect(wide.wider).toBe(0);
+    expect(wide.right).toBeGreaterThan(1920 - 100);
+    const narrow = await look(1280);
+    expect(narrow.beside).toBe(false);
+    expect(narrow.wider).toBe(0);
+    await page().setViewportSize({ width: 1440, height: 900 });
   });
 
   it('adds a label table that was dropped on the window', async () => {

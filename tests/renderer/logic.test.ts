@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Reading } from '../../core/findings/types.ts';
 import type { FilmEntry, TrainingLogLine } from '../../core/services/contract.ts';
+import { configFields } from '../../core/training/config.ts';
 import { diffReasonings } from '../../renderer/compare/diff.ts';
 import { changeOf, markOf } from '../../renderer/compare/matrix.ts';
 import { mentioned, sentences } from '../../renderer/compare/sentences.ts';
@@ -9,6 +10,7 @@ import { keyOf } from '../../renderer/state/commands.ts';
 import { type LibraryState, type StudyOrder, studyRows } from '../../renderer/state/library.ts';
 import { EVERY_FILM } from '../../renderer/studies/agreement.ts';
 import { matches } from '../../renderer/studies/filter.ts';
+import { trainingFields, trainingGroups } from '../../renderer/text/trainingFields.ts';
 import { duration, signed } from '../../renderer/text.ts';
 import { chartsOf, rowsOf } from '../../renderer/training/charts.ts';
 import { fitScale, zoomAround } from '../../renderer/viewer/fit.ts';
@@ -286,6 +288,20 @@ describe('The charts of a run', () => {
       { id: 'gradient', columns: ['grad_norm'] },
     ]);
     expect(rowsOf(log, ['grad_norm'], 'shown')).toEqual([{ step: 2, series: 'grad_norm', value: 1.5, run: 'shown' }]);
+  });
+});
+
+describe('The settings of a run', () => {
+  it('have a name in the words of the field, each in one place of the form', () => {
+    for (const kind of ['sft', 'grpo'] as const) {
+      const keys = configFields(kind).map(({ name }) => name);
+      const placed = trainingGroups.flatMap((group) => group.keys);
+      expect(keys.filter((key) => !(key in trainingFields))).toEqual([]);
+      expect(keys.filter((key) => placed.filter((each) => each === key).length !== 1)).toEqual([]);
+    }
+    const known = new Set((['sft', 'grpo'] as const).flatMap((kind) => configFields(kind).map(({ name }) => name)));
+    expect(Object.keys(trainingFields).filter((key) => !known.has(key))).toEqual([]);
+    expect(new Set(Object.values(trainingFields)).size).toBe(known.size);
   });
 });
 

@@ -69,10 +69,10 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     await page().getByRole('button', { name: 'GRPO', exact: true }).click();
     expect(await page().locator('.config-field').first().textContent()).toContain('Paper: 5e-5');
     expect(await page().locator('.config-field.departs').count()).toBe(0);
-    await page().getByLabel('learningRate').fill('0.0004');
-    await page().getByLabel('seed').fill('3');
+    await page().getByLabel('Learning rate (peak)').fill('0.0004');
+    await page().getByLabel('Random seed').fill('3');
     expect(await page().locator('.config-field.departs').allTextContents()).toEqual([
-      expect.stringContaining('learningRate'),
+      expect.stringContaining('Learning rate (peak)'),
     ]);
     await page().getByRole('button', { name: 'Start training' }).click();
     await page().waitForSelector('.chart .mark-symbol path', { state: 'attached' });
@@ -368,6 +368,46 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     expect(await page().locator('.status-jobs').textContent()).toContain('GRPO run3 of 3040 s left');
     await page().getByRole('button', { name: 'Cancel: GRPO run' }).click();
     expect((await calls('jobs.cancel'))[0].params).toEqual({ jobId: 'job-1' });
+  });
+
+  it('several errors take a line each, are counted, keep their remedy, and leave the middle of the film free', async () => {
+    await page().evaluate(() => {
+      for (let i = 1; i <= 5; i++)
+        window.workbench.frame.tell(`Film ${i} could not be opened`, {
+          ...{ code: 'FILM_DAMAGED', message: `The file ${i} ends early.`, details: { file: `/films/${i}.dcm` } },
+          remedy: 'Copy it again.',
+        } as never);
+    });
+    const notices = page().locator('.notices');
+    expect(await notices.locator('.error-box').count()).toBe(3);
+    for (const line of await notices.locator('.error-box').all()) {
+      expect((await line.boundingBox())!.height).toBeLessThan(40);
+      expect(await line.textContent()).toContain('What helps: Copy it again.');
+    }
+    const free = async () => {
+      const film = (await page().locator('.film-canvas').first().boundingBox())!;
+      const box = (await notices.boundingBox())!;
+      expect(box.y).toBeGreaterThan(film.y + film.height / 2);
+    };
+    await free();
+    await notices.getByRole('button', { name: '2 earlier messages' }).click();
+    expect(await notices.locator('.error-box').count()).toBe(5);
+    await free();
+    await notices.getByRole('button', { name: 'Show all of it: Film 5 could not be opened' }).click();
+    expect(await notices.locator('.error-body').textContent()).toContain('file: /films/5.dcm');
+    await free();
+    await notices.getByRole('button', { name: 'Dismiss all 5' }).click();
+    expect(await notices.locator('.error-box').count()).toBe(0);
+  });
+
+  it('Settings: a GPU that cannot be used is said, and the processor goes on computing', async () => {
+    await goTo(6, '.settings');
+    const device = page().getByLabel('Answers are computed by');
+    expect(await device.inputValue()).toBe('cpu');
+    await device.selectOption('webgpu');
+    await page().locator('.notices').getByText('No GPU can be used').waitFor();
+    expect(await device.inputValue()).toBe('cpu');
+    expect((await calls('engine.setDevice'))[0]!.params).toEqual({ device: 'webgpu' });
   });
 
   it('after a restart of the engine everything is read again, and it is said', async () => {
