@@ -3,41 +3,20 @@
  * forms. (Every screen as it usually is: screens.test.ts.) Contrast (WCAG AA) is among axe's rules.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import type { AxeResults } from 'axe-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { SHEETS, type SheetName } from '../../renderer/frame/Sheet.tsx';
 import { SCREENS } from '../../renderer/state/frame.ts';
 import { root } from '../support/command.ts';
-import { chromiumPath, type OpenPage, openPage } from './support/chromium.ts';
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+import { chromiumPath } from './support/chromium.ts';
+import { openedPage } from './support/opened.ts';
 
 describe.skipIf(!chromiumPath)('axe finds nothing serious (in Chromium; skipped where there is none)', () => {
-  let open: OpenPage;
-  const page = () => open.page;
+  const { page, serious } = openedPage();
 
-  beforeAll(async () => {
-    open = await openPage();
-  });
-  afterAll(() => open?.close());
-  beforeEach(async () => {
-    await open.reload();
-    await page().waitForSelector('.film-canvas canvas');
-    await page().evaluate(AXE);
-    await page().locator('.lines').focus();
-  });
+  beforeEach(() => page().locator('.lines').focus());
 
-  const clean = async () => {
-    const { violations } = await page().evaluate(() =>
-      (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
-    );
-    const found = violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(' ')}: ${node.failureSummary}`));
-    expect(found).toEqual([]);
-  };
+  const clean = async () => expect(await serious()).toEqual([]);
   /** From now on the engine answers this method with an error. */
   const fail = (method: string) =>
     page().evaluate((name) => {

@@ -1,20 +1,12 @@
 /** Drawing on the film in Chromium: by mouse and by keyboard, what stands where, viewports side by side, the user's keys. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { chromiumPath, type OpenPage, openPage } from './support/chromium.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { chromiumPath } from './support/chromium.ts';
+import { openedPage } from './support/opened.ts';
 
 describe.skipIf(!chromiumPath)('On the film (in Chromium; skipped where there is none)', () => {
-  let open: OpenPage;
-  const page = () => open.page;
+  const { page, faults } = openedPage({ width: 1600, height: 1000 });
 
-  beforeAll(async () => {
-    open = await openPage({ width: 1600, height: 1000 });
-  });
-  afterAll(() => open?.close());
-  beforeEach(async () => {
-    await open.reload();
-    await page().waitForSelector('.film-canvas canvas');
-    await page().locator('.lines').focus();
-  });
+  beforeEach(() => page().locator('.lines').focus());
 
   const box = async (index = 0) => {
     const found = await page().locator('.film').nth(index).boundingBox();
@@ -292,6 +284,6 @@ describe.skipIf(!chromiumPath)('On the film (in Chromium; skipped where there is
   });
 
   it('wrote no error to the console', () => {
-    expect(open.faults).toEqual([]);
+    expect(faults()).toEqual([]);
   });
 });

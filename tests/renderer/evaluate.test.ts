@@ -1,24 +1,14 @@
 /** The Evaluate screen in Chromium, on the fixture's engine. */
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { chromiumPath, type OpenPage, openPage } from './support/chromium.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { chromiumPath } from './support/chromium.ts';
+import { openedPage } from './support/opened.ts';
 
 describe.skipIf(!chromiumPath)('Evaluate (in Chromium; skipped where there is none)', () => {
-  let open: OpenPage;
-  const page = () => open.page;
+  const { page, faults, calls, goTo } = openedPage();
   const start = () => page().locator('.setup-run button.primary');
-  const calls = (method: string) =>
-    page().evaluate((wanted) => window.engine.calls.filter((call) => call.method === wanted), method);
 
-  beforeAll(async () => {
-    open = await openPage();
-  });
-  afterAll(() => open?.close());
-  beforeEach(async () => {
-    await open.reload();
-    await page().keyboard.press('Alt+2');
-    await page().waitForSelector('.setup');
-  });
+  beforeEach(() => goTo(2, '.setup'));
 
   it('chooses source and other institution by their roles, and says what it costs before it starts', async () => {
     expect(await page().getByLabel('Source').inputValue()).toBe('a');
@@ -43,7 +33,7 @@ describe.skipIf(!chromiumPath)('Evaluate (in Chromium; skipped where there is no
         },
         ...change,
       });
-    const last = async (method: string) => (await calls(method)).at(-1)?.params;
+    const last = async (method: Parameters<typeof calls>[0]) => (await calls(method)).at(-1)?.params;
     await emit({ state: 'running', pause: 'possible' });
     await page().getByRole('button', { name: 'Pause', exact: true }).click();
     expect(await last('jobs.pause')).toEqual({ jobId: 'job-7' });
@@ -343,7 +333,7 @@ describe.skipIf(!chromiumPath)('Evaluate (in Chromium; skipped where there is no
   });
 
   it('wrote no error to the console, and broke no rule of the content security policy', () => {
-    expect(open.faults).toEqual([]);
+    expect(faults()).toEqual([]);
   });
 
   it('a fault of this screen leaves the others alive', async () => {

@@ -1,22 +1,13 @@
 /** By keyboard alone, in Chromium: every control is reached with Tab, is seen where it has the focus, and does something. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { chromiumPath, type OpenPage, openPage } from './support/chromium.ts';
+import { describe, expect, it } from 'vitest';
+import { chromiumPath } from './support/chromium.ts';
+import { openedPage } from './support/opened.ts';
 
 /** More controls than any screen has. */
 const MOST = 400;
 
 describe.skipIf(!chromiumPath)('By keyboard alone (in Chromium; skipped where there is none)', () => {
-  let open: OpenPage;
-  const page = () => open.page;
-
-  beforeAll(async () => {
-    open = await openPage();
-  });
-  afterAll(() => open?.close());
-  beforeEach(async () => {
-    await open.reload();
-    await page().waitForSelector('.film-canvas canvas');
-  });
+  const { page } = openedPage();
 
   /** Walks through the page once; what cannot be reached, and what is not seen when it is. */
   const walk = async () => {

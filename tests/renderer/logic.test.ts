@@ -18,8 +18,8 @@ import { ageText, dateText, nameText } from '../../renderer/viewer/Overlay.tsx';
 import { edgesOf } from '../../renderer/viewer/orientation.ts';
 import { percentileVoi, sampledValues } from '../../renderer/viewer/percentiles.ts';
 import { scaleBar } from '../../renderer/viewer/scaleBar.ts';
-import { COLLECTIONS } from './support/engine.ts';
 import { filmOf, ramp } from './support/films.ts';
+import { COLLECTIONS } from './support/studies.ts';
 
 const entry = (rest: Partial<FilmEntry>): FilmEntry => ({
   id: 'f',

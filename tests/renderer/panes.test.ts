@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { FilmView, HostBridge } from '../../core/services/contract.ts';
 import { createWorkbench } from '../../renderer/state/workbench.ts';
-import { fixtureEngine, type Handlers } from './support/engine.ts';
+import { fixtureEngine } from './support/engine.ts';
+import type { Handlers } from './support/fixture.ts';
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 20));
 

@@ -1,23 +1,15 @@
 /** Overlay planes over the film, and a touchpad's two fingers and pinch, in Chromium. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { chromiumPath, type OpenPage, openPage } from './support/chromium.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { chromiumPath } from './support/chromium.ts';
+import { openedPage } from './support/opened.ts';
 
 /** What the plane of these tests marks, in pixels of the film: a block of 20 columns by 10 rows. */
 const BLOCK = { column: 100, row: 60, columns: 20, rows: 10 };
 
 describe.skipIf(!chromiumPath)('Over the film (in Chromium; skipped where there is none)', () => {
-  let open: OpenPage;
-  const page = () => open.page;
+  const { page } = openedPage({ width: 1600, height: 1000 });
 
-  beforeAll(async () => {
-    open = await openPage({ width: 1600, height: 1000 });
-  });
-  afterAll(() => open?.close());
-  beforeEach(async () => {
-    await open.reload();
-    await page().waitForSelector('.film-canvas canvas');
-    await page().locator('.lines').focus();
-  });
+  beforeEach(() => page().locator('.lines').focus());
 
   /** Opens the next film with the plane on it. */
   const openWithPlane = async () => {

@@ -1,25 +1,17 @@
 /** The Read screen in Chromium, on the fixture's engine: what a reader does, and what must then be on the screen. */
 
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { renderGray } from '../../core/dicom/voi.ts';
-import { chromiumPath, type OpenPage, openPage } from './support/chromium.ts';
-import { RAMPS } from './support/engine.ts';
+import { chromiumPath } from './support/chromium.ts';
+import { openedPage } from './support/opened.ts';
+import { RAMPS } from './support/studies.ts';
 
 describe.skipIf(!chromiumPath)('Read (in Chromium; skipped where there is none)', () => {
-  let open: OpenPage;
-  const page = () => open.page;
+  const { page, faults } = openedPage();
   const current = () => page().locator('.line.current').textContent();
   const activeColumn = () => page().locator('.column-head[aria-pressed="true"]').textContent();
 
-  beforeAll(async () => {
-    open = await openPage();
-  });
-  afterAll(() => open?.close());
-  beforeEach(async () => {
-    await open.reload();
-    await page().waitForSelector('.film-canvas canvas');
-    await page().locator('.lines').focus();
-  });
+  beforeEach(() => page().locator('.lines').focus());
 
   it.each(Object.keys(RAMPS))('draws the gray values of core/dicom/voi.ts: %s', async (id) => {
     await page().evaluate((filmId) => {
@@ -404,6 +396,6 @@ describe.skipIf(!chromiumPath)('Read (in Chromium; skipped where there is none)'
   });
 
   it('wrote no error to the console, and broke no rule of the content security policy', () => {
-    expect(open.faults).toEqual([]);
+    expect(faults()).toEqual([]);
   });
 });

@@ -1,20 +1,12 @@
 /** Train, Report, Checkpoints and Settings in Chromium, and what axe finds on every screen. */
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type { AxeResults } from 'axe-core';
 import type { Locator } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { chromiumPath, type OpenPage, openPage } from './support/chromium.ts';
+import { describe, expect, it } from 'vitest';
+import { chromiumPath } from './support/chromium.ts';
+import { openedPage } from './support/opened.ts';
 
 describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where there is none)', () => {
-  let open: OpenPage;
-  const page = () => open.page;
-  const calls = (method: string) =>
-    page().evaluate((wanted) => window.engine.calls.filter((call) => call.method === wanted), method);
-  const goTo = async (position: number, landmark: string) => {
-    await page().keyboard.press(`Alt+${position}`);
-    await page().waitForSelector(landmark);
-  };
+  const { page, faults, calls, goTo, evaluate, serious } = openedPage();
   /** The lines of the file that "Save CSV" gives the browser. */
   const csvOf = async (place: Locator) => {
     const [download] = await Promise.all([
@@ -25,20 +17,6 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
       .trim()
       .split('\r\n');
   };
-  const evaluate = async () => {
-    await goTo(2, '.setup');
-    await page().locator('.setup-run button.primary').click();
-    await page().waitForSelector('.headline');
-  };
-
-  beforeAll(async () => {
-    open = await openPage();
-  });
-  afterAll(() => open?.close());
-  beforeEach(async () => {
-    await open.reload();
-    await page().waitForSelector('.film-canvas canvas');
-  });
 
   it('Checkpoints: a server is looked at, added with its key, and its models become checkpoints', async () => {
     await goTo(5, '[data-area=servers]');
@@ -67,7 +45,11 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
   it('Train: shows the paper beside each field, marks what departs, sends only what was changed', async () => {
     await goTo(3, '.run-form');
     await page().getByRole('button', { name: 'GRPO', exact: true }).click();
-    expect(await page().locator('.config-field').first().textContent()).toContain('Paper: 5e-5');
+    const learningRate = page().locator('.config-field', { hasText: 'Learning rate (peak)' });
+    // The field's own words and the paper's value; the configuration's key beside them and in the tooltip.
+    expect(await learningRate.textContent()).toContain('Paper: 5e-5');
+    expect(await learningRate.locator('code').textContent()).toBe('learningRate');
+    expect(await learningRate.locator('label').getAttribute('title')).toBe('learningRate in the configuration');
     expect(await page().locator('.config-field.departs').count()).toBe(0);
     await page().getByLabel('Learning rate (peak)').fill('0.0004');
     await page().getByLabel('Random seed').fill('3');
@@ -249,14 +231,15 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     await goTo(5, '.precisions');
     const card = page().locator('.precisions');
     expect(await card.count()).toBe(1);
-    const row = (precision: string) => card.locator('tbody').filter({ hasText: precision }).first();
-    expect(await card.locator('tbody').nth(0).textContent()).toContain('(suggested)');
-    expect(await card.locator('tbody').nth(2).textContent()).toContain('4 of 8 films with the same findings');
+    // Each form has a line of figures, and below it one about its distance from f32.
+    const lines = card.locator('tbody tr');
+    expect(await lines.nth(0).textContent()).toContain('(suggested)');
+    expect(await lines.nth(5).textContent()).toContain('4 of 8 films with the same findings');
     await page().getByRole('button', { name: 'Measure: int8 against f32' }).click();
     await card.getByRole('progressbar').waitFor();
     expect(await card.textContent()).toContain('Reading phantom films in int8');
     await card.getByRole('progressbar').waitFor({ state: 'detached' });
-    expect(await row('int8').textContent()).toContain(
+    expect(await lines.nth(3).textContent()).toContain(
       'logits differ by 1.2 %, KL 0.00072 nats, 99 % of tokens the same',
     );
     await card.getByRole('radio', { name: 'int8' }).click();
@@ -419,17 +402,8 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
 
   it('axe finds nothing serious on any screen', async () => {
     await evaluate();
-    const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-    await page().evaluate(axe);
     const found: string[] = [];
-    const check = async (name: string) => {
-      const { violations } = await page().evaluate(() =>
-        (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
-      );
-      for (const { id, impact, nodes } of violations)
-        if (impact === 'serious' || impact === 'critical')
-          for (const node of nodes) found.push(`${name}: ${id}: ${node.target.join(' ')}: ${node.failureSummary}`);
-    };
+    const check = async (name: string) => found.push(...(await serious()).map((fault) => `${name}: ${fault}`));
     await page().getByRole('button', { name: 'Edema' }).click();
     await check('Evaluate');
     await goTo(1, '.read');
@@ -460,6 +434,6 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
   });
 
   it('wrote no error to the console, and broke no rule of the content security policy', () => {
-    expect(open.faults).toEqual([]);
+    expect(faults()).toEqual([]);
   });
 });

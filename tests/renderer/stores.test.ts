@@ -5,7 +5,10 @@ import type { FilmPreview } from '../../core/dicom/film.ts';
 import type { FilmEntry, FilmView, HostBridge, JobInfo } from '../../core/services/contract.ts';
 import { answerOf } from '../../renderer/state/reading.ts';
 import { createWorkbench } from '../../renderer/state/workbench.ts';
-import { CHECKPOINTS, COLLECTIONS, type FixtureEngine, fixtureEngine, type Handlers, pause } from './support/engine.ts';
+import { fixtureEngine } from './support/engine.ts';
+import { type FixtureEngine, type Handlers, pause } from './support/fixture.ts';
+import { CHECKPOINTS } from './support/models.ts';
+import { COLLECTIONS } from './support/studies.ts';
 
 function bridgeTo(engine: FixtureEngine): HostBridge {
   return {

@@ -1,29 +1,17 @@
 /** Every table and chart of the product, copied and saved, in Chromium. Forms that are laid out as a table are no tables. */
 import { readFileSync } from 'node:fs';
 import type { Locator } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { chromiumPath, type OpenPage, openPage } from './support/chromium.ts';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { chromiumPath } from './support/chromium.ts';
+import { openedPage } from './support/opened.ts';
 
 describe.skipIf(!chromiumPath)(
   'Tables and charts are copied and saved (in Chromium; skipped where there is none)',
   () => {
-    let open: OpenPage;
-    const page = () => open.page;
-    const goTo = async (position: number, landmark: string) => {
-      await page().keyboard.press(`Alt+${position}`);
-      await page().waitForSelector(landmark);
-    };
+    const { page, goTo, evaluate } = openedPage();
 
-    beforeAll(async () => {
-      open = await openPage();
-      await page().context().grantPermissions(['clipboard-read', 'clipboard-write']);
-    });
-    afterAll(() => open?.close());
-    beforeEach(async () => {
-      await open.reload();
-      await page().waitForSelector('.film-canvas canvas');
-      await page().locator('.lines').focus();
-    });
+    beforeAll(() => page().context().grantPermissions(['clipboard-read', 'clipboard-write']));
+    beforeEach(() => page().locator('.lines').focus());
 
     const clipboard = () => page().evaluate(() => navigator.clipboard.readText());
     const copied = async (place: Locator, name = 'Copy table') => {
@@ -122,9 +110,7 @@ describe.skipIf(!chromiumPath)(
     });
 
     it('Evaluate: every table and every chart, each number apart', async () => {
-      await goTo(2, '.setup');
-      await page().locator('.setup-run button.primary').click();
-      await page().waitForSelector('.headline');
+      await evaluate();
       await page().getByRole('button', { name: 'Edema' }).click();
       for (const details of await page().locator('details:not([open]) > summary').all()) await details.click();
       const { seen, bare } = await without();

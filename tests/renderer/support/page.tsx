@@ -4,7 +4,8 @@ import '../../../renderer/style/all.css';
 import { createRoot } from 'react-dom/client';
 import { App } from '../../../renderer/App.tsx';
 import { createWorkbench, type Workbench } from '../../../renderer/state/workbench.ts';
-import { type FixtureEngine, fixtureEngine } from './engine.ts';
+import { fixtureEngine } from './engine.ts';
+import type { FixtureEngine } from './fixture.ts';
 
 declare global {
   interface Window {
