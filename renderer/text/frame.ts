@@ -20,7 +20,7 @@ export const frame = {
   resumeJob: (title: string) => `Resume: ${title}`,
   close: 'Close',
   dismiss: 'Dismiss',
-  dismissAll: (messages: number) => `Dismiss all ${count(messages)}`,
+  dismissAll: (messages: number) => `Clear all ${count(messages)}`,
   earlierNotices: (messages: number) => `${plural(messages, 'earlier message')}`,
   fewerNotices: 'Fewer',
   openNotice: (title: string) => `Show all of it: ${title}`,

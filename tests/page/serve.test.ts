@@ -65,7 +65,7 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
     await card.getByRole('button', { name: /^Remove converted/ }).waitFor({ state: 'detached' });
 
     await page.keyboard.press('Alt+6');
-    const device = page.getByLabel('Computed by');
+    const device = page.getByLabel('Answers are computed by');
     await device.selectOption('GPU (WebGPU)');
     // The engine has none, or it has one: the machine decides, and the screen says which.
     const refused = page.locator('.notices .error-box', { hasText: 'No GPU can be used' });
@@ -75,7 +75,7 @@ describe.skipIf(!chromiumPath)('chexreason serve (in Chromium; skipped where the
       .waitFor();
     if (await refused.isVisible()) await dismissAll(page);
     else await device.selectOption('Processor');
-    const answers = page.getByRole('paragraph').filter({ hasText: 'Answers are made by' });
+    const answers = page.locator('.engines > div', { hasText: 'Answers' });
     await answers.locator('strong', { hasText: 'onnxruntime-cpu' }).waitFor();
   });
 
@@ -208,5 +208,5 @@ function commandOf(pid: number): string {
 /** Messages stay until they are dismissed, and may lie over what is wanted next. */
 async function dismissAll(page: Page): Promise<void> {
   const buttons = page.locator('.notices').getByRole('button', { name: 'Dismiss' });
-  for (let left = await buttons.count(); left > 0; left--) await buttons.first().click();
+  while ((await buttons.count()) > 0) await buttons.first().click();
 }

@@ -379,7 +379,7 @@ describe.skipIf(!chromiumPath)('The other screens (in Chromium; skipped where th
     await notices.getByRole('button', { name: 'Show all of it: Film 5 could not be opened' }).click();
     expect(await notices.locator('.error-body').textContent()).toContain('file: /films/5.dcm');
     await free();
-    await notices.getByRole('button', { name: 'Dismiss all 5' }).click();
+    await notices.getByRole('button', { name: 'Clear all 5' }).click();
     expect(await notices.locator('.error-box').count()).toBe(0);
   });
 

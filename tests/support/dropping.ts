@@ -13,6 +13,9 @@ export async function dropPaths(page: Page, paths: string[]): Promise<void> {
 
 /** Messages on the screen; they are dismissed afterwards. */
 export async function messages(page: Page): Promise<string> {
+  // Beyond three the earlier ones are only counted until they are asked for.
+  const earlier = page.locator('.notices').getByRole('button', { name: /earlier message/ });
+  if (await earlier.isVisible()) await earlier.click();
   const said = (await page.locator('.notices').allTextContents()).join('\n');
   const buttons = page.locator('.notices').getByRole('button', { name: 'Dismiss' });
   for (let left = await buttons.count(); left > 0; left--) await buttons.first().click();
