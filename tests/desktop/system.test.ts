@@ -1,6 +1,6 @@
 /**
  * What the desktop gives to the system, asked of Electron's main process in the real Electron: menu, dialogs, recent files,
- * tray, progress, and that nothing else is opened by it (what it notifies of: work.test.ts).
+ * tray, progress, notification, and that nothing else is opened by it (which work is told of: work.test.ts).
  * The system's own dialogs are answered by the test.
  * Skipped, and counted, where there is no Electron or no display (tests/support/desktop.ts).
  */
@@ -22,22 +22,25 @@ interface Seen {
   menu: string[];
   asked: { message: string; detail: string; buttons: string[] }[];
   opened: string[];
+  notified: { title: string; body: string }[];
 }
 
 describe.skipIf(missing)(`the desktop and the system${missing ? ` (skipped: ${missing})` : ''}`, () => {
   const folder = mkdtempSync(join(tmpdir(), 'desktop-system-'));
   let display: Display;
   let own: OwnBuild;
+  let dicom: string;
   const page = () => own.desktop.page;
   const lines = () => page().locator('.line-film');
 
   beforeAll(async () => {
-    const { workspace } = await makeJobWorkspace(folder, MANY_FILMS);
+    const made = await makeJobWorkspace(folder, MANY_FILMS);
+    dicom = made.dicom;
     display = await openDisplay();
     own = await startOwnBuild({
       display: display.name,
       home: join(folder, 'home'),
-      args: [`--workspace=${workspace}`],
+      args: [`--workspace=${made.workspace}`],
     });
     await page().waitForSelector('.film-canvas canvas');
     await writeDown(own);
@@ -236,6 +239,23 @@ describe.skipIf(missing)(`the desktop and the system${missing ? ` (skipped: ${mi
     expect(media).toBe('denied');
   });
 
+  it('tells of work that has ended while nobody looked, and shows it in the taskbar', async () => {
+    const before = (await seen()).progress.length;
+    await own.inMain(({ BrowserWindow }) => {
+      for (const window of BrowserWindow.getAllWindows()) window.blur();
+      // Work that took a moment only is not told of.
+      const now = Date.now;
+      Date.now = () => now() + 60_000;
+    });
+    await answerFiles([dicom]);
+    await choose('File', 'Open folder…');
+    await expect.poll(async () => (await seen()).notified).toEqual([{ title: 'Reading films', body: 'Done.' }]);
+    const { progress } = await seen();
+    // Begun with an unknown end, over with none.
+    expect([progress[before], progress.at(-1)]).toEqual([2, -1]);
+    await page().keyboard.press('Alt+1');
+  });
+
   it('shows long work to the system, goes on in the background, comes back, and ends by itself', async () => {
     await page().keyboard.press('Alt+2');
     await page().getByText('answers to make').waitFor();
@@ -268,8 +288,15 @@ describe.skipIf(missing)(`the desktop and the system${missing ? ` (skipped: ${mi
 
 /** What is shown outside of the window is kept in `globalThis.seen` of the main process; message boxes get `nextAnswer`. */
 function writeDown({ inMain }: OwnBuild): Promise<void> {
-  return inMain(({ BrowserWindow, Menu, dialog, shell }) => {
-    const seen: Seen = { progress: [], menu: [], asked: [], opened: [] };
+  return inMain(({ BrowserWindow, Menu, Notification, dialog, shell }) => {
+    const seen: Seen = { progress: [], menu: [], asked: [], opened: [], notified: [] };
+    Notification.isSupported = () => true;
+    // A `show` of the prototype's is not what an instance calls (seen in Electron 22); just before it, its click is listened to.
+    const { on } = Notification.prototype;
+    Notification.prototype.on = function (this: Electron.Notification, ...given: Parameters<typeof on>) {
+      seen.notified.push({ title: this.title, body: this.body });
+      return on.apply(this, given);
+    } as typeof on;
     const world = globalThis as unknown as { seen: Seen; nextAnswer: string; tray: Electron.Menu };
     world.seen = seen;
     dialog.showMessageBox = (async (...given: unknown[]) => {
