@@ -41,16 +41,17 @@ export async function renderReport(
   document.statement(report.statement);
   document.contents([...report.sections.map(({ title }) => title), ...(report.leftOut.length > 0 ? [LEFT_OUT] : [])]);
   const total = report.sections.length + 1;
+  // Before the limits where those are last: at the end a line or two may stand on a page of their own.
+  const before = report.sections.findIndex(({ id }, i) => id === 'limits' && i === report.sections.length - 1);
   for (const [done, { title, blocks }] of report.sections.entries()) {
     work.report({ stage: 'Drawing the report', done, total });
     throwIfCancelled(work.signal);
-    // Before the last section, the limits: at the end a line or two may stand on a page of their own.
-    if (done === report.sections.length - 1) leftOut(document, report);
+    if (done === before) leftOut(document, report);
     document.section(title);
     for (const [i, block] of blocks.entries()) draw(document, block, blocks.slice(i + 1, i + 3));
     await nextTurn();
   }
-  if (report.sections.length === 0) leftOut(document, report);
+  if (before < 0) leftOut(document, report);
   work.report({ stage: 'Closing the file', done: total - 1, total });
   return document.finish();
 }

@@ -43,7 +43,9 @@ describe('the structure of the PDF', () => {
   });
 
   it('has an outline of the sections, and one contents line for each', () => {
-    expect(read.outline).toEqual([...assembled.sections.map(({ title }) => title), 'Left out of this report']);
+    const titles = assembled.sections.map(({ title }) => title);
+    expect(titles.at(-1)).toBe('Limits');
+    expect(read.outline).toEqual([...titles.slice(0, -1), 'Left out of this report', 'Limits']);
     expect(read.roles.get('TOCI')).toBe(read.outline.length);
   });
 
