@@ -1,6 +1,7 @@
 /** The study list: collections and their films, patients together; only the lines in view are drawn. */
 
-import { type FormEvent, memo, useEffect, useMemo, useRef, useState } from 'react';
+import { type Range, useVirtualizer } from '@tanstack/react-virtual';
+import { type FormEvent, memo, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { FilmEntry } from '../../core/services/contract.ts';
 import { useFrom, useWorkbench } from '../frame/context.ts';
 import {
@@ -231,27 +232,29 @@ function Lines({ rows }: { rows: StudyRow[] }) {
   const { library } = useWorkbench();
   const currentId = useFrom(library, (state) => state.currentId);
   const scroller = useRef<HTMLDivElement>(null);
-  const [view, setView] = useState<View>({ top: 0, height: 800, step: 0 });
   const at = useMemo(() => rows.findIndex((row) => row.id === currentId), [rows, currentId]);
-
-  useEffect(() => {
-    const element = scroller.current;
-    if (!element) return;
-    const watch = new ResizeObserver(() => setView((before) => viewOf(element, before)));
-    watch.observe(element);
-    return () => watch.disconnect();
+  const from = useRef(0);
+  const rangeExtractor = useCallback((range: Range) => {
+    const step = range.startIndex - from.current;
+    from.current = range.startIndex;
+    return drawnLines(range, step);
   }, []);
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW_HEIGHT,
+    overscan: OVERSCAN,
+    rangeExtractor,
+    // A line more is seen on the way that the keys go.
+    scrollPaddingStart: ROW_HEIGHT,
+    scrollPaddingEnd: ROW_HEIGHT,
+  });
+  const drawn = virtual.getVirtualItems();
 
   useEffect(() => {
-    const element = scroller.current;
-    if (!element || at < 0) return;
-    const top = at * ROW_HEIGHT;
-    if (top < element.scrollTop) element.scrollTop = top - ROW_HEIGHT;
-    else if (top + ROW_HEIGHT > element.scrollTop + element.clientHeight)
-      element.scrollTop = top + 2 * ROW_HEIGHT - element.clientHeight;
-  }, [at]);
+    if (at >= 0) virtual.scrollToIndex(at);
+  }, [at, virtual]);
 
-  const { first, last } = drawnLines(view, rows.length);
   return (
     <div
       ref={scroller}
@@ -259,9 +262,8 @@ function Lines({ rows }: { rows: StudyRow[] }) {
       role="treegrid"
       aria-label={text.studies.title}
       aria-rowcount={rows.length}
-      aria-activedescendant={at >= first && at < last ? lineId(rows[at].id) : undefined}
+      aria-activedescendant={drawn.some(({ index }) => index === at) ? lineId(rows[at].id) : undefined}
       tabIndex={0}
-      onScroll={({ currentTarget }) => setView((before) => viewOf(currentTarget, before))}
       onKeyDown={(event) => {
         const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
         if (!by) return;
@@ -269,32 +271,21 @@ function Lines({ rows }: { rows: StudyRow[] }) {
         library.step(by);
       }}
     >
-      <div role="rowgroup" className="lines-all" style={{ height: rows.length * ROW_HEIGHT }}>
-        {rows.slice(first, last).map((row, index) => (
-          <Line key={row.id} row={row} at={first + index} current={row.id === currentId} />
+      <div role="rowgroup" className="lines-all" style={{ height: virtual.getTotalSize() }}>
+        {drawn.map(({ index }) => (
+          <Line key={rows[index].id} row={rows[index]} at={index} current={index === at} />
         ))}
       </div>
     </div>
   );
 }
 
-interface View {
-  top: number;
-  height: number;
-  /** Pixels of the last scroll, down positive. */
-  step: number;
-}
-
-function viewOf({ scrollTop, clientHeight }: HTMLElement, before: View): View {
-  return { top: scrollTop, height: clientHeight, step: scrollTop - before.top };
-}
-
-/** Places of the first line that is drawn, and beyond the last. */
-export function drawnLines({ top, height, step }: View, count: number): { first: number; last: number } {
-  const ahead = Math.min(MOST_AHEAD, OVERSCAN + Math.ceil((2 * Math.abs(step)) / ROW_HEIGHT));
+/** The lines that are drawn: those in view, `OVERSCAN` more on each side, and ahead of a scroll by `step` lines what its next two pass. */
+function drawnLines({ startIndex, endIndex, count }: Range, step: number): number[] {
+  const ahead = Math.min(MOST_AHEAD, OVERSCAN + 2 * Math.abs(step));
   const [above, below] = step < 0 ? [ahead, OVERSCAN] : [OVERSCAN, ahead];
-  const first = Math.max(0, Math.floor(top / ROW_HEIGHT) - above);
-  return { first, last: Math.min(count, Math.ceil((top + height) / ROW_HEIGHT) + below) };
+  const first = Math.max(0, startIndex - above);
+  return Array.from({ length: Math.min(count - 1, endIndex + below) - first + 1 }, (_, i) => first + i);
 }
 
 function lineId(id: string): string {

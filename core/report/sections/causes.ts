@@ -71,7 +71,7 @@ export function causes(input: ReportInput): Block[] | Missing {
 function partNote(shown: readonly Decomposition[]): string {
   const interval = shown.flatMap(({ parts }) => parts).find((part) => part.interval)?.interval;
   if (!interval) return '';
-  return ` Parts: symmetric intervals of ${interval.replicates.toLocaleString('en')} replicates, which held the truth in 94 % of simulated studies or more where one thing alone differs; where several differ, the division itself rests on the assumptions above.`;
+  return ` Parts: symmetric intervals of ${interval.replicates.toLocaleString('en')} replicates, which held the truth in 93 % of simulated studies or more where one thing alone differs; where several differ, the division itself rests on the assumptions above.`;
 }
 
 /** Every checkpoint, and the difference that is the question. */
