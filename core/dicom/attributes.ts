@@ -82,7 +82,7 @@ export class Attributes {
   strings(tag: string): string[] {
     const bytes = this.bytes(tag);
     if (!bytes) return [];
-    const text = latin1(bytes.subarray(0, MAX_TEXT_BYTES));
+    const text = latin1(atMost(bytes, MAX_TEXT_BYTES));
     return text.includes('\\') ? text.split('\\').map(trim) : [trim(text)];
   }
 
@@ -94,7 +94,7 @@ export class Attributes {
   text(tag: string, maximumLength = 1024): string {
     const bytes = this.bytes(tag);
     if (!bytes) return '';
-    const text = displayable(this.charset.decode(bytes.subarray(0, maximumLength * 4)));
+    const text = displayable(this.charset.decode(atMost(bytes, maximumLength * 4)));
     return text.length > maximumLength ? `${text.slice(0, maximumLength)}…` : text;
   }
 
@@ -124,11 +124,11 @@ export class Attributes {
     const element = elements[tag];
     if (!element) return [];
     const count = numberCount(elementBytes(byteArray, element), 2);
-    return Array.from({ length: count }, (_, i) =>
-      signed
-        ? parser.readInt16(byteArray, element.dataOffset + 2 * i)
-        : parser.readUint16(byteArray, element.dataOffset + 2 * i),
-    );
+    const values: number[] = [];
+    for (let at = element.dataOffset; values.length < count; at += 2) {
+      values.push(signed ? parser.readInt16(byteArray, at) : parser.readUint16(byteArray, at));
+    }
+    return values;
   }
 
   short(tag: string): number | undefined {
@@ -179,6 +179,11 @@ export class Attributes {
   private get bigEndian(): boolean {
     return this.dataSet.byteArrayParser === dicomParser.bigEndianByteArrayParser;
   }
+}
+
+/** The index asks this of every file: a view is made only where it is needed. */
+function atMost(bytes: Uint8Array, length: number): Uint8Array {
+  return bytes.length > length ? bytes.subarray(0, length) : bytes;
 }
 
 /** Of `size` bytes each. */

@@ -16,15 +16,6 @@ export class ElementStream extends dicomParser.ByteStream {
 
   constructor(bytes: Uint8Array, position: number, bigEndian: boolean) {
     super(parserFor(bigEndian), bytes, position);
-    const { readFixedString, readUint32 } = this;
-    this.readFixedString = (length) => {
-      this.count();
-      return readFixedString.call(this, length);
-    };
-    this.readUint32 = () => {
-      this.count();
-      return readUint32.call(this);
-    };
   }
 
   count(): void {
@@ -36,6 +27,19 @@ export class ElementStream extends dicomParser.ByteStream {
     }
   }
 }
+
+const { readFixedString, readUint32 } = dicomParser.ByteStream.prototype;
+// Their types are properties, which a subclass cannot override with methods.
+Object.assign(ElementStream.prototype, {
+  readFixedString(this: ElementStream, length: number) {
+    this.count();
+    return readFixedString.call(this, length);
+  },
+  readUint32(this: ElementStream) {
+    this.count();
+    return readUint32.call(this);
+  },
+});
 
 const TOO_MANY_ELEMENTS = 'DICOM_TOO_MANY_ELEMENTS';
 

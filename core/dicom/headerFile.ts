@@ -78,7 +78,8 @@ export async function readFilmHeader(path: string): Promise<FilmHeader> {
   return { path, ...outcome.header };
 }
 
-const firstBytes = Buffer.alloc(FIRST_READ);
+// No Buffer, whose views cost several times as much.
+const firstBytes = new Uint8Array(FIRST_READ);
 
 /** Reads a longer and longer beginning of the file until the header is whole. */
 function readHeaderSync(path: string, stats: Float64Array): Header {
@@ -98,8 +99,8 @@ function readHeaderSync(path: string, stats: Float64Array): Header {
       if (buffer.length * GROWTH > MAX_HEADER_BYTES) {
         throw new WorkbenchError('DICOM_MALFORMED', 'The header does not end.', { limitBytes: MAX_HEADER_BYTES });
       }
-      const longer = Buffer.alloc(buffer.length * GROWTH);
-      buffer.copy(longer);
+      const longer = new Uint8Array(buffer.length * GROWTH);
+      longer.set(buffer);
       buffer = longer;
     }
   } finally {
