@@ -394,7 +394,8 @@ function labelAxis(labels: readonly string[], field = 'label') {
     type: 'nominal' as const,
     title: null,
     scale: { domain: [...labels], paddingInner: 0.1, paddingOuter: 0.15 },
-    axis: { grid: false, ticks: false, domain: false, labelLimit: LABEL_ROOM, labelFontSize: 12 },
+    // A mark at 0 is half as wide as the padding.
+    axis: { grid: false, ticks: false, domain: false, labelLimit: LABEL_ROOM, labelFontSize: 12, labelPadding: 10 },
   };
 }
 
