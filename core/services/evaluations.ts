@@ -10,7 +10,7 @@ import type { WrittenPrediction } from '../evaluation/predictionSources.ts';
 import type { EvaluationResult } from '../evaluation/types.ts';
 import type { LabelValues } from '../labels/labels.ts';
 import type { Workspace } from '../workspace/workspace.ts';
-import type { Answers } from './answers.ts';
+import { type Answers, methodName } from './answers.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Collections } from './collections.ts';
 import type {
@@ -49,7 +49,7 @@ export class Evaluations {
   constructor(
     workspace: Workspace,
     private readonly collections: Collections,
-    checkpoints: Checkpoints,
+    private readonly checkpoints: Checkpoints,
     answers: Answers,
     private readonly predictions: PredictionStore,
     now: () => Date,
@@ -72,14 +72,18 @@ export class Evaluations {
     let films = 0;
     let alreadyDone = 0;
     let seconds: number | null = 0;
+    const method = params.probabilities && methodName(params.probabilities);
     for (const id of params.checkpointIds) {
-      const each = this.predictions.secondsPerFilm(id);
+      const promptId = params.promptId ?? this.checkpoints.usable(id).promptId;
+      // What label probabilities take is not measured.
+      const each = method === undefined ? this.predictions.secondsPerFilm(id) : null;
       for (const datasetId of params.datasetIds) {
         const selected = await this.selection.select(datasetId, params.limit, params.unsuitable);
-        const done = selected.filter((film) => this.predictions.hasAnswer(film.id, id)).length;
+        const done = selected.filter((film) => this.predictions.hasAnswer(film.id, id, promptId, method)).length;
         films += selected.length;
         alreadyDone += done;
-        seconds = seconds === null || each === null ? null : seconds + each * (selected.length - done);
+        const left = selected.length - done;
+        if (left > 0) seconds = seconds === null || each === null ? null : seconds + each * left;
       }
     }
     const leftOut = await Promise.all(params.datasetIds.map((id) => this.selection.unsuitable(id)));

@@ -20,6 +20,7 @@ export function predictionKey(provenance: Provenance): string {
 
 export class PredictionStore {
   private readonly byKey = new Map<string, Prediction>();
+  /** Film, checkpoint, prompt, and the method of the label probabilities. */
   private readonly asked = new Set<string>();
   private readonly byFilm = new Map<string, Prediction[]>();
   /** By the key of the answer without label probabilities. */
@@ -62,8 +63,12 @@ export class PredictionStore {
     else this.byFilm.set(prediction.filmId, [prediction]);
     const { probabilityMethod, ...plain } = prediction.provenance;
     if (probabilityMethod !== undefined) this.scored.set(predictionKey(plain), prediction);
+    const { filmId, checkpointId } = prediction;
     // A drawn sample is not the answer that an evaluation asks for.
-    if (prediction.provenance.temperature === 0) this.asked.add(`${prediction.filmId}/${prediction.checkpointId}`);
+    if (plain.temperature > 0) return;
+    for (const method of [undefined, probabilityMethod]) {
+      this.asked.add(askedKey(filmId, checkpointId, plain.promptId, method));
+    }
   }
 
   /**
@@ -80,9 +85,9 @@ export class PredictionStore {
     return index;
   }
 
-  /** Whether this checkpoint has read this film greedily, in whatever way. */
-  hasAnswer(filmId: string, checkpointId: string): boolean {
-    return this.asked.has(`${filmId}/${checkpointId}`);
+  /** Whether this checkpoint has read this film greedily with this prompt, and with label probabilities where a method is named. */
+  hasAnswer(filmId: string, checkpointId: string, promptId: string, probabilityMethod?: string): boolean {
+    return this.asked.has(askedKey(filmId, checkpointId, promptId, probabilityMethod));
   }
 
   /** Median seconds of a checkpoint's last hundred answers; null before the first. */
@@ -94,4 +99,10 @@ export class PredictionStore {
       .sort((a, b) => a - b);
     return seconds.length === 0 ? null : seconds[seconds.length >> 1]!;
   }
+}
+
+function askedKey(
+  ...parts: [filmId: string, checkpointId: string, promptId: string, method: string | undefined]
+): string {
+  return parts.join('/');
 }

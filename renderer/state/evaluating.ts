@@ -170,8 +170,8 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
   async function price(): Promise<void> {
     const chosen = parameters();
     if (!chosen) return store.setState({ cost: { state: 'none' } });
-    const { sourceDatasetId, targetDatasetId, checkpointIds, limit, unsuitable } = chosen;
-    const asked = { datasetIds: [sourceDatasetId, targetDatasetId], checkpointIds, limit, unsuitable };
+    const { sourceDatasetId, targetDatasetId, ...rest } = chosen;
+    const asked = { datasetIds: [sourceDatasetId, targetDatasetId], ...rest };
     const current = () => JSON.stringify(parameters()) === JSON.stringify(chosen);
     try {
       const value = await bridge.engine.call('evaluations.cost', asked);
@@ -184,7 +184,10 @@ export function createEvaluating(bridge: HostBridge, frame: Frame, library: Libr
   async function run(chosen = parameters()): Promise<void> {
     if (!chosen || running) return;
     running = new AbortController();
+    // What is being worked out gives way, and is no failure.
     showing?.abort();
+    showing = null;
+    if (store.getState().result.state === 'loading') store.setState({ result: { state: 'none' }, shownId: null });
     store.setState({ running: true, progress: null });
     try {
       const result = await bridge.engine.call('evaluations.run', chosen, {

@@ -245,6 +245,20 @@ describe('evaluations', () => {
     ]);
   });
 
+  it('says what it will cost: with another prompt, or with label probabilities, answers are to be made again', async () => {
+    const { engine, a, b } = await withDatasets('whole');
+    await run(engine, a, b);
+    const asked = { datasetIds: [a.id, b.id], checkpointIds: ['base', 'sft'], limit: 3 };
+    const cost = (more: object) => engine.call('evaluations.cost', { ...asked, ...more });
+    expect(await cost({})).toMatchObject({ films: 12, alreadyDone: 12, estimatedSeconds: 0 });
+    expect(await cost({ promptId: 'reasoning-a' })).toMatchObject({ films: 12, alreadyDone: 0 });
+    const probabilities = { method: 'answer-tree' } as const;
+    expect(await cost({ probabilities })).toMatchObject({ films: 12, alreadyDone: 0, estimatedSeconds: null });
+    const one = { sourceDatasetId: a.id, targetDatasetId: b.id, checkpointIds: ['sft'], limit: 3 };
+    await engine.call('evaluations.run', { ...one, probabilities });
+    expect(await cost({ probabilities })).toMatchObject({ films: 12, alreadyDone: 6 });
+  });
+
   it('counts an unreadable completion as no label and never drops it', async () => {
     const { engine, a, b } = await withDatasets('whole');
     const result = await run(engine, a, b);

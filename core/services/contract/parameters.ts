@@ -258,6 +258,8 @@ export const parameters = {
       checkpointIds: z.array(id).min(1),
       limit: z.number().int().min(1).nullable(),
       unsuitable,
+      promptId: id.optional(),
+      probabilities,
     })
     .strict(),
   /** Starts, or resumes the one with the same parameters. Progress: EvaluationProgress. */
