@@ -16,6 +16,7 @@ import { grounds, readersOf } from '../frame/chartLook.ts';
 import { type Column, DataTable } from '../frame/DataTable.tsx';
 import { percent, signed, text } from '../text.ts';
 import { type CauseRow, causeSpec } from './charts.ts';
+import { labelColumn } from './columns.ts';
 import { CheckpointName } from './Gaps.tsx';
 import { intervalText } from './Grid.tsx';
 
@@ -175,13 +176,7 @@ function Evidence({ result }: { result: EvaluationResult }) {
         rows={evidence}
         rowKey={({ label }) => label}
         columns={[
-          {
-            id: 'label',
-            head: text.compare.label,
-            isRowHead: true,
-            sort: ({ label }) => label,
-            cell: ({ label }) => label,
-          },
+          labelColumn(),
           shareColumn<ShiftEvidence>(
             'source',
             text.analysis.share(name(result.sourceDatasetId)),

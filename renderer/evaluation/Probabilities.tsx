@@ -6,6 +6,7 @@ import { grounds } from '../frame/chartLook.ts';
 import { DataTable } from '../frame/DataTable.tsx';
 import { score, text } from '../text.ts';
 import { type BinRow, reliabilitySpec } from './charts.ts';
+import { labelColumn } from './columns.ts';
 import { CheckpointName } from './Gaps.tsx';
 import { intervalText } from './Grid.tsx';
 
@@ -63,13 +64,7 @@ function ScoreTable({ cell }: { cell: EvaluationCell }) {
       rows={rows}
       rowKey={({ label }) => label}
       columns={[
-        {
-          id: 'label',
-          head: text.compare.label,
-          isRowHead: true,
-          sort: ({ label }) => label,
-          cell: ({ label }) => label,
-        },
+        labelColumn(),
         {
           id: 'support',
           head: text.evaluate.support,
@@ -137,13 +132,7 @@ function Thresholds({ result }: { result: EvaluationResult }) {
         rows={byLabel(thresholds)}
         rowKey={({ label, checkpointId }) => `${label} ${checkpointId}`}
         columns={[
-          {
-            id: 'label',
-            head: text.compare.label,
-            isRowHead: true,
-            sort: ({ label }) => label,
-            cell: ({ label }) => label,
-          },
+          labelColumn(),
           {
             id: 'checkpoint',
             head: text.evaluate.checkpoint,

@@ -84,7 +84,7 @@ export function DataTable<Row>(props: {
   name: string;
   label?: string;
   caption?: string;
-  columns: readonly Column<Row>[];
+  columns: readonly Column<NoInfer<Row>>[];
   rows: readonly Row[];
   rowKey(row: Row): string;
   rowProps?(row: Row): HTMLAttributes<HTMLTableRowElement> & { 'data-label'?: string };

@@ -13,6 +13,18 @@ import type {
 import { chest, filmOf, ramp } from './films.ts';
 import type { Handlers } from './fixture.ts';
 
+const FOUR_IMAGES = {
+  patients: 4,
+  studies: 4,
+  series: 4,
+  films: 4,
+  policy: 'zeros',
+  unit: 'image',
+  views: 'frontal',
+  aggregation: 'first',
+  notes: [],
+} satisfies Partial<Collection>;
+
 export const COLLECTIONS: Collection[] = [
   {
     id: 'a',
@@ -20,15 +32,8 @@ export const COLLECTIONS: Collection[] = [
     kind: 'chexpert',
     role: 'source',
     path: '/workspace/a',
-    patients: 4,
-    studies: 4,
-    series: 4,
+    ...FOUR_IMAGES,
     films: 6,
-    policy: 'zeros',
-    unit: 'image',
-    views: 'frontal',
-    aggregation: 'first',
-    notes: [],
     labels: [...CHEXPERT_LABELS],
   },
   {
@@ -37,15 +42,7 @@ export const COLLECTIONS: Collection[] = [
     kind: 'nih',
     role: 'target',
     path: '/workspace/b',
-    patients: 4,
-    studies: 4,
-    series: 4,
-    films: 4,
-    policy: 'zeros',
-    unit: 'image',
-    views: 'frontal',
-    aggregation: 'first',
-    notes: [],
+    ...FOUR_IMAGES,
     labels: [...NIH_NINE],
   },
   {
@@ -54,15 +51,7 @@ export const COLLECTIONS: Collection[] = [
     kind: 'opened',
     role: 'none',
     path: '/films',
-    patients: 4,
-    studies: 4,
-    series: 4,
-    films: 4,
-    policy: 'zeros',
-    unit: 'image',
-    views: 'frontal',
-    aggregation: 'first',
-    notes: [],
+    ...FOUR_IMAGES,
     labels: [],
   },
 ];
